@@ -1,0 +1,1 @@
+"""How blocks travel: frames, windows, joins, acknowledgements. Pure."""

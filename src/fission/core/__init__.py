@@ -1,0 +1,1 @@
+"""The words users write networks with: jobs, pipes, heads, nodes, networks. Pure."""

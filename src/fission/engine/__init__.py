@@ -1,0 +1,1 @@
+"""Who starts and watches job processes: the local engine."""

@@ -1,0 +1,1 @@
+"""A project folder: scaffolding, config.py, checks."""

@@ -1,0 +1,1 @@
+"""The job process: sockets, the loop around run(), control messages."""
