@@ -1,0 +1,38 @@
+# Two commands for a newcomer: `make demo` and `make test`. Both set up what they need in .venv first.
+VENV := .venv
+PYTHON := $(VENV)/bin/python
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint format docs benchmark clean
+
+help: ## show this list
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+$(VENV)/.ready: pyproject.toml scripts/setup.sh
+	@scripts/setup.sh $(VENV)
+
+demo: $(VENV)/.ready ## see two networks work on this machine (about half a minute)
+	@PATH="$(CURDIR)/$(VENV)/bin:$$PATH" sh examples/demo.sh
+
+test: $(VENV)/.ready ## run all tests
+	$(PYTHON) -m pytest
+
+lint: $(VENV)/.ready ## check style, types and the rules between the rooms
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/mypy
+	$(VENV)/bin/lint-imports
+
+format: $(VENV)/.ready ## put the code into its standard form
+	$(VENV)/bin/ruff format .
+	$(VENV)/bin/ruff check --fix .
+
+docs: $(VENV)/.ready ## build the documentation into site/
+	$(PYTHON) -m pip install --quiet --group docs
+	$(VENV)/bin/mkdocs build --strict
+
+benchmark: $(VENV)/.ready ## measure against the peers (about ten minutes); writes benchmarks/results/
+	$(PYTHON) -m pip install --quiet --group benchmark
+	$(PYTHON) -m benchmarks
+
+clean: ## remove everything that was made
+	rm -rf $(VENV) site build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

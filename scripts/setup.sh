@@ -1,0 +1,36 @@
+#!/bin/sh
+# Makes the virtual environment that `make` uses. Asks the system's package manager for what is missing.
+set -eu
+venv=$1
+
+python=
+for candidate in python3 python3.14 python3.13 python3.12 python3.11; do
+    if command -v "$candidate" >/dev/null && "$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))'; then
+        python=$candidate
+        break
+    fi
+done
+if [ -z "$python" ]; then
+    echo "error: FISSION needs Python 3.11 or newer; found $(python3 --version 2>&1 || echo none)." >&2
+    exit 1
+fi
+
+# Debian and Ubuntu ship Python without the parts that make virtual environments; and the demo draws with dot.
+wanted=
+"$python" -c 'import ensurepip, venv' 2>/dev/null || wanted="$wanted python3-venv"
+command -v dot >/dev/null || wanted="$wanted graphviz"
+if [ -n "$wanted" ]; then
+    install="apt-get install -y --no-install-recommends $wanted"
+    if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+        { apt-get update && DEBIAN_FRONTEND=noninteractive $install; } >/dev/null ||
+            echo "warning: could not install$wanted" >&2
+    else
+        echo "note: for all features, run: sudo $install" >&2
+    fi
+fi
+
+echo "setting up $venv ..."
+[ -x "$venv/bin/python" ] || "$python" -m venv "$venv"
+"$venv/bin/python" -m pip install --quiet --upgrade 'pip>=25.1'
+"$venv/bin/python" -m pip install --quiet --editable '.[all]' --group dev
+touch "$venv/.ready"

@@ -1,0 +1,227 @@
+"""One simulation: folders, the local engine, and what a person is told while it runs and when it ends."""
+
+import asyncio
+import contextlib
+import shutil
+import signal
+from dataclasses import dataclass, field
+from enum import Enum, auto
+from pathlib import Path
+from time import monotonic
+from typing import Protocol
+
+from fission.core.network import Network
+from fission.engine.base import JobEvent
+from fission.engine.local import LocalEngine
+from fission.errors import ProjectError
+from fission.runtime.messages import Failed, Finished, Interrupted, Log, Ready, Status
+from fission.runtime.supervisor import Exited, OutputLine
+
+
+class Watcher(Protocol):
+    """Who is told what happens: a console, a log file, a test."""
+
+    def line(self, job: int, line: OutputLine) -> None:
+        """A job wrote a line."""
+
+    def log(self, job: int | None, level: int, text: str) -> None:
+        """Something worth a line in the log happened; levels of the `logging` module."""
+
+    def status(self, states: dict[int, "JobReport"], seconds: float) -> None:
+        """About twice a second: how far every job is, `seconds` after the start."""
+
+
+@dataclass(slots=True)
+class JobReport:
+    """What is known of one job while the simulation runs."""
+
+    name: str
+    state: str = "starting"
+    rounds: int = 0
+    cpu_seconds: float = 0.0
+    pipes: dict[int, dict[str, float]] = field(default_factory=dict)
+
+
+class End(Enum):
+    """Why a simulation ended."""
+
+    FINISHED = auto()
+    TIME = auto()
+    INTERRUPTED = auto()
+    FAILED = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """What ended the simulation: one line, and the user's traceback if it was his code."""
+
+    message: str
+    traceback: str
+    exit_code: int
+
+
+@dataclass(slots=True)
+class Outcome:
+    """How a simulation ended."""
+
+    end: End
+    seconds: float
+    jobs: dict[int, JobReport]
+    failure: Failure | None = None
+
+
+STATUS_INTERVAL = 0.5
+
+
+class Simulation:
+    """Runs a network on this machine: `Outcome = await Simulation(...).run()`.
+
+    The jobs' folders must exist (`prepare_folders`). Ends when every job has finished, after `seconds`, on
+    `interrupt`, or when a job fails; no process is left then, whichever it was.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        folders: dict[int, Path],
+        watcher: Watcher,
+        *,
+        sys_path: tuple[str, ...],
+        seconds: float | None = None,
+    ) -> None:
+        self._network = network
+        self._watcher = watcher
+        self._seconds = seconds
+        self._engine = LocalEngine(network, folders, sys_path=sys_path)
+        self._reports = {job.id: JobReport(job.name) for job in network.jobs}
+        self._over = asyncio.Event()
+        self._end: End | None = None
+        self._failure: Failure | None = None
+
+    def interrupt(self) -> None:
+        """End the simulation now, as Ctrl+C does."""
+        self._finish(End.INTERRUPTED)
+
+    async def run(self) -> Outcome:
+        """Run to the end. Raises OSError when processes cannot be started."""
+        started = monotonic()
+        tasks = [asyncio.create_task(self._follow()), asyncio.create_task(self._show(started))]
+        try:
+            await self._engine.start()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._over.wait(), self._seconds)
+        finally:
+            self._finish(End.TIME)
+            await self._engine.stop()
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            self._drain()
+        return Outcome(self._end or End.TIME, monotonic() - started, self._reports, self._failure)
+
+    # -- inside ------------------------------------------------------------------------------------------
+
+    def _finish(self, end: End) -> None:
+        if self._end is None:
+            self._end = end
+        self._over.set()
+
+    async def _follow(self) -> None:
+        while True:
+            self._take(await self._engine.events.get())
+
+    async def _show(self, started: float) -> None:
+        while True:
+            await asyncio.sleep(STATUS_INTERVAL)
+            self._watcher.status(self._reports, monotonic() - started)
+
+    def _drain(self) -> None:
+        """Tell what was still on its way when the processes ended."""
+        while not self._engine.events.empty():
+            self._take(self._engine.events.get_nowait())
+
+    def _take(self, happened: JobEvent) -> None:
+        report, event = self._reports[happened.job], happened.event
+        match event:
+            case OutputLine():
+                self._watcher.line(happened.job, event)
+            case Log():
+                self._watcher.log(happened.job, event.level, event.text)
+            case Ready():
+                report.state = "running"
+                self._watcher.log(happened.job, 10, "set up, running")
+            case Status():
+                report.rounds, report.pipes = event.rounds, event.pipes
+                report.cpu_seconds = event.cpu_seconds
+            case Finished():
+                report.state, report.rounds = "finished", event.rounds
+                self._watcher.log(happened.job, 20, f"finished after {event.rounds} rounds")
+                if all(one.state == "finished" for one in self._reports.values()):
+                    self._finish(End.FINISHED)
+            case Failed():
+                self._failed(happened.job, event)
+            case Interrupted():
+                self._watcher.log(happened.job, 20, "interrupted")
+                self._finish(End.INTERRUPTED)
+            case Exited():
+                self._exited(happened.job, event.code)
+
+    def _failed(self, job: int, event: Failed) -> None:
+        report = self._reports[job]
+        report.state = "failed"
+        place = f"in round {event.round}" if event.where == "run" else f"while {_DOING[event.where]}"
+        message = f"job {report.name} failed {place}: {event.message}"
+        self._watcher.log(job, 40, f"{message}\n{event.traceback}".rstrip())
+        if self._end is None:
+            self._failure = Failure(message, event.traceback, event.exit_code)
+        self._finish(End.FAILED)
+
+    def _exited(self, job: int, code: int) -> None:
+        report = self._reports[job]
+        self._watcher.log(job, 10, f"process ended with code {code}")
+        if report.state in ("finished", "failed") or self._end is not None:
+            return
+        report.state = "failed"
+        how = f"was killed by {_signal_name(-code)}" if code < 0 else f"ended by itself with exit code {code}"
+        self._failure = Failure(f"the process of job {report.name} {how}", "", 1)
+        self._watcher.log(job, 40, self._failure.message)
+        self._finish(End.FAILED)
+
+
+_DOING = {
+    "loading": "being loaded",
+    "setup": "in setup()",
+    "finish": "ending its outputs",
+    "teardown": "in teardown()",
+}
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
+
+
+def prepare_folders(network: Network, folder: Path) -> dict[int, Path]:
+    """Empty `folder` and make one folder per job in it, and `info.txt`. Raises ProjectError."""
+    try:
+        if folder.exists():
+            for entry in folder.iterdir():
+                if entry.is_dir() and not entry.is_symlink():
+                    shutil.rmtree(entry)
+                else:
+                    entry.unlink()
+        folder.mkdir(exist_ok=True)
+        folders = {job.id: folder / str(job.id) for job in network.jobs}
+        for path in folders.values():
+            path.mkdir()
+        lines = [f"{job.id}: {job.name}\n" for job in network.jobs]
+        (folder / "info.txt").write_text("".join(lines), encoding="utf-8")
+    except OSError as error:
+        raise ProjectError(
+            f"the simulation's folder cannot be prepared: {error.strerror}",
+            where=str(error.filename or folder),
+            hint="It is emptied before every simulation; check who owns it.",
+        ) from error
+    return folders

@@ -1,0 +1,152 @@
+"""What a person sees while a network runs: job lines with their names, a status line, a summary at the end.
+
+On a terminal `rich` draws it, with a color per job and a live status line at the bottom; anywhere else the
+lines are plain and the status line is left out.
+"""
+
+import sys
+from collections.abc import Mapping
+
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from fission.core.network import Network
+from fission.engine.simulation import JobReport
+from fission.runtime.supervisor import OutputLine
+
+_COLORS = ("cyan", "green", "magenta", "blue", "yellow", "bright_cyan", "bright_green", "bright_magenta")
+
+
+class RunConsole:
+    """A `Watcher` for people; a context manager, because a terminal must be given back as it was."""
+
+    def __init__(self, network: Network, *, quiet: bool) -> None:
+        self._network = network
+        self._quiet = quiet
+        self._console = Console(highlight=False, soft_wrap=True)
+        self._errors = Console(highlight=False, soft_wrap=True, stderr=True)
+        width = max((len(job.name) for job in network.jobs), default=0)
+        self._labels = {job.id: job.name.ljust(width) for job in network.jobs}
+        self._colors = {job.id: _COLORS[i % len(_COLORS)] for i, job in enumerate(network.jobs)}
+        self._live: Live | None = None
+        self._rates = _Rates(network)
+
+    def __enter__(self) -> "RunConsole":
+        if self._console.is_terminal and not self._quiet:
+            self._live = Live(Text("starting ...", style="dim"), console=self._console, auto_refresh=False)
+            self._live.start()
+        return self
+
+    def __exit__(self, *_exc: object) -> None:
+        if self._live is not None:
+            self._live.update(Text(""), refresh=True)
+            self._live.stop()
+            self._live = None
+
+    def line(self, job: int, line: OutputLine) -> None:
+        """Show a line of a job, with the job's name before it."""
+        if self._quiet:
+            return
+        if self._console.is_terminal:
+            text = Text(self._labels[job], style=self._colors[job])
+            text.append(" | ", style="dim")
+            text.append(Text.from_ansi(line.text))
+            if line.stream == "stderr":
+                text.stylize("red", len(self._labels[job]))
+            self._console.print(text)
+        else:
+            stream = sys.stderr if line.stream == "stderr" else sys.stdout
+            print(f"{self._labels[job]} | {line.text}", file=stream, flush=True)
+
+    def log(self, job: int | None, level: int, text: str) -> None:
+        """Show warnings; errors are told at the end."""
+        if level == 30 and not self._quiet:
+            name = "" if job is None else f"{self._labels[job].strip()}: "
+            self._errors.print(Text(f"warning: {name}{text}", style="yellow"))
+
+    def status(self, reports: Mapping[int, JobReport], seconds: float) -> None:
+        """Refresh the status line."""
+        text = self._rates.describe(reports, seconds)
+        if self._live is not None:
+            self._live.update(Text(text, style="reverse", overflow="ellipsis", no_wrap=True), refresh=True)
+
+    def summary(self, reports: Mapping[int, JobReport], seconds: float) -> None:
+        """Show how far every job came."""
+        if self._quiet:
+            return
+        table = Table(box=None, pad_edge=False, header_style="bold")
+        for title in ("job", "state", "rounds", "rounds/s", "queued", "dummies", "lag"):
+            table.add_column(title, justify="left" if title in ("job", "state") else "right")
+        for job in self._network.jobs:
+            report = reports[job.id]
+            inputs = [report.pipes.get(edge.pipe.id, {}) for edge in self._network.inputs_of(job.id)]
+            table.add_row(
+                report.name,
+                report.state,
+                f"{report.rounds:,}",
+                f"{report.rounds / seconds:,.1f}",
+                f"{sum(pipe.get('queued', 0) for pipe in inputs):,.0f}" if inputs else "",
+                f"{sum(pipe.get('dummies', 0) for pipe in inputs):,.0f}" if inputs else "",
+                _duration(max(pipe.get("lag", 0.0) for pipe in inputs)) if inputs else "",
+            )
+        self._console.print(table)
+
+    def say(self, text: str) -> None:
+        """Print one line of our own."""
+        if not self._quiet:
+            self._console.print(Text(text))
+
+    def error(self, text: str) -> None:
+        """Print an error, also when quiet."""
+        self._errors.print(Text(text, style="red" if self._errors.is_terminal else ""))
+
+
+class _Rates:
+    """Rates between two status reports."""
+
+    def __init__(self, network: Network) -> None:
+        self._sources = [job.id for job in network.jobs if job.is_source()]
+        self._sinks = [job.id for job in network.jobs if job.is_sink()]
+        self._before: dict[int, int] = {}
+        self._at = 0.0
+
+    def describe(self, reports: Mapping[int, JobReport], seconds: float) -> str:
+        """The status line."""
+        span = max(seconds - self._at, 1e-9)
+        rate = {job: (one.rounds - self._before.get(job, 0)) / span for job, one in reports.items()}
+        self._before = {job: one.rounds for job, one in reports.items()}
+        self._at = seconds
+        running = sum(one.state == "running" for one in reports.values())
+        finished = sum(one.state == "finished" for one in reports.values())
+        pipes = [pipe for one in reports.values() for pipe in one.pipes.values() if "lag" in pipe]
+        parts = [
+            f"{seconds:6.1f} s",
+            f"{running} running" + (f", {finished} finished" if finished else "") + f" of {len(reports)} jobs",
+            f"in {_count(sum(rate[job] for job in self._sources))}/s",
+            f"out {_count(sum(rate[job] for job in self._sinks))}/s",
+            f"lag {_duration(max((pipe['lag'] for pipe in pipes), default=0.0))}",
+            f"queued {_count(sum(pipe.get('queued', 0) for pipe in pipes))}",
+        ]
+        dropped = sum(pipe.get("dropped", 0) for one in reports.values() for pipe in one.pipes.values())
+        dummies = sum(pipe.get("dummies", 0) for pipe in pipes)
+        if dropped:
+            parts.append(f"dropped {_count(dropped)}")
+        if dummies:
+            parts.append(f"dummies {_count(dummies)}")
+        return " " + "  ".join(parts) + "  Ctrl+C ends "
+
+
+def _count(value: float) -> str:
+    if value < 100:
+        return f"{value:.1f}".removesuffix(".0")
+    if value < 10_000:
+        return f"{value:.0f}"
+    return f"{value / 1000:.0f}k" if value < 1e6 else f"{value / 1e6:.1f}M"
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 0.001:
+        return f"{seconds * 1e6:.0f} us"
+    return f"{seconds * 1e3:.1f} ms" if seconds < 1 else f"{seconds:.1f} s"

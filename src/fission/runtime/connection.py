@@ -1,0 +1,90 @@
+"""One data connection: a non-blocking socket, the decoder of what arrives, and what waits to leave."""
+
+import socket
+from collections import deque
+from collections.abc import Iterable
+
+from fission.channel.frames import Buffer, Frame
+from fission.channel.decoder import FrameDecoder
+
+_IOV = 512
+_READ_LIMIT = 4 << 20
+
+
+class Connection:
+    """Moves bytes; knows nothing of pipes.
+
+    `read` after the socket became readable, `queue` and `flush` to write. `closed` is set once the other side
+    has gone or the socket failed; the owner then closes and forgets the connection.
+    """
+
+    def __init__(self, sock: socket.socket) -> None:
+        self._sock = sock
+        self._decoder = FrameDecoder()
+        self._out: deque[memoryview] = deque()
+        self.fd = sock.fileno()
+        self.backlog = 0
+        self.closed = False
+
+    def read(self) -> list[Frame]:
+        """Return the frames that have arrived, reading until the socket is empty or 4 MiB were read.
+
+        Raises RemoteProtocolError when the bytes are no frames.
+        """
+        frames: list[Frame] = []
+        decoder, recv_into = self._decoder, self._sock.recv_into
+        taken = 0
+        while taken < _READ_LIMIT:
+            buffer = decoder.get_buffer()
+            try:
+                count = recv_into(buffer)
+            except BlockingIOError:
+                break
+            except OSError:
+                self.closed = True
+                break
+            if count == 0:
+                self.closed = True
+                break
+            frames += decoder.buffer_updated(count)
+            taken += count
+            if count < len(buffer):
+                break
+        return frames
+
+    def queue(self, buffers: Iterable[Buffer]) -> None:
+        """Put buffers behind what already waits; call `flush` to send."""
+        for buffer in buffers:
+            view = memoryview(buffer)
+            self.backlog += view.nbytes
+            self._out.append(view)
+
+    def flush(self) -> None:
+        """Send as much as the socket takes now."""
+        out = self._out
+        while out:
+            try:
+                if len(out) == 1:
+                    sent = self._sock.send(out[0])
+                else:
+                    sent = self._sock.sendmsg([out[i] for i in range(min(len(out), _IOV))])
+            except BlockingIOError:
+                return
+            except OSError:
+                self.closed = True
+                return
+            self.backlog -= sent
+            while sent:
+                head = out[0]
+                if head.nbytes > sent:
+                    out[0] = head[sent:]
+                    return
+                sent -= head.nbytes
+                out.popleft()
+
+    def close(self) -> None:
+        """Close the socket; what was not sent is forgotten (the sender's window still has it)."""
+        self.closed = True
+        self._out.clear()
+        self.backlog = 0
+        self._sock.close()

@@ -1,0 +1,50 @@
+"""What is said about an exception that ended a job: one clear line, and the user's own traceback."""
+
+import traceback
+from pathlib import Path
+from types import TracebackType
+
+import fission
+from fission.errors import FissionError
+from fission.runtime.messages import Failed
+
+_OURS = str(Path(fission.__file__).parent)
+
+
+def describe_failure(error: BaseException, where: str, round_: int) -> Failed:
+    """Describe an exception that came out of loading, setup, run or teardown of a job.
+
+    The traceback starts at the first frame that is not ours and is empty when the mistake is told completely
+    by one of our own errors, raised by us.
+    """
+    frames = _user_frames(error.__traceback__)
+    user = frames is not None
+    told = isinstance(error, FissionError)
+    text = ""
+    if user or not told:
+        shown = error.with_traceback(frames if user else error.__traceback__)
+        text = "".join(traceback.format_exception(type(shown), shown, shown.__traceback__))
+    message = str(error) if told else _one_line(error)
+    return Failed(
+        round=round_,
+        where=where,
+        message=message,
+        traceback=text,
+        user=user,
+        exit_code=error.exit_code if isinstance(error, FissionError) else 1,
+    )
+
+
+def _user_frames(trace: TracebackType | None) -> TracebackType | None:
+    """The part of a traceback that begins in the first frame outside this package and the standard loader."""
+    while trace is not None:
+        name = trace.tb_frame.f_code.co_filename
+        if not name.startswith((_OURS, "<frozen ")):
+            return trace
+        trace = trace.tb_next
+    return None
+
+
+def _one_line(error: BaseException) -> str:
+    lines = traceback.format_exception_only(type(error), error)
+    return lines[-1].strip()

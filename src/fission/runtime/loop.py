@@ -1,0 +1,246 @@
+"""The loop around `run()`: takes rounds from the exchange, calls the user's code, hands on what it returns.
+
+Blocks are decoded and rounds are cut lazily, by iterators written in C, over a whole stretch of rounds at
+once; per round there is the user's call, the encoding of its result, and a look at the clock.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice, repeat
+from time import monotonic
+from types import GeneratorType
+from typing import Any
+
+from fission.channel.frames import Payload
+from fission.core.head import WIRE_FINISHED, WIRE_RESET, Head
+from fission.core.jobs import PythonJob
+from fission.errors import OutputError
+from fission.runtime.exchange import SLICE, Exchange
+from fission.runtime.ports import InPort
+
+Call = Callable[..., Any]
+
+
+class EndOfStream(Exception):  # noqa: N818 - an end, not an error
+    """There is no block for this round: the job returned None or its generator has ended."""
+
+
+class RoundLoop:
+    """Runs a job until its stream ends.
+
+    `round` is the number of the last complete round; an exception of the user's code comes out of `run` as it
+    is and belongs to the round after that.
+    """
+
+    def __init__(self, job: PythonJob, exchange: Exchange) -> None:
+        self._job = job
+        self._exchange = exchange
+        self.epoch = 1
+        self.round = 0
+        self._emit = _emitter(job, exchange)
+
+    def run(self) -> None:
+        """Compute round after round; return when the job's stream has ended, with nothing left to compute."""
+        try:
+            if not self._exchange.inputs:
+                self._run_source()
+            elif all(port.mailbox is not None for port in self._exchange.inputs):
+                self._run_asynchronous()
+            else:
+                self._run_connector()
+        except EndOfStream:
+            pass
+
+    # -- where rounds come from --------------------------------------------------------------------------
+
+    def _run_source(self) -> None:
+        """A source has one round without arguments after the other; a generator gives the values of all."""
+        call: Call = self._job.run
+        self._prepare_heads(WIRE_RESET, ())
+        value = call()
+        if isinstance(value, GeneratorType):
+            call = _values_of(value)
+            value = call()
+        self._complete(value, WIRE_RESET)
+        self._compute(call, repeat(()), 0, ())
+
+    def _run_asynchronous(self) -> None:
+        """All inputs are asynchronous: a round for every block that comes in, from whichever input."""
+        head = WIRE_RESET
+        seen = 0
+        while self._exchange.wait_for_news(seen):
+            seen += 1
+            self._compute(self._job.run, self._arguments((), 1), head, ())
+            head = 0
+
+    def _run_connector(self) -> None:
+        exchange = self._exchange
+        while (stretch := exchange.next_stretch()) is not None:
+            if stretch.epoch != self.epoch:
+                self.epoch = stretch.epoch
+                exchange.begin_epoch(self.epoch)
+            self.round = stretch.first - 1
+            head = 0
+            for heads in stretch.heads:
+                for one in heads:
+                    head |= one
+            self._compute(self._job.run, self._arguments(stretch.columns, stretch.count), head, stretch.heads)
+
+    def _arguments(self, columns: Sequence[list[Payload]], count: int) -> Iterator[tuple[Any, ...]]:
+        """The arguments of `run` for `count` rounds, decoded one round at a time."""
+        joined = iter(columns)
+        return zip(
+            *(
+                _rounds(port, next(joined)) if port.mailbox is None else islice(_latest(port), count)
+                for port in self._exchange.inputs
+            ),
+            strict=True,
+        )
+
+    # -- computing ---------------------------------------------------------------------------------------
+
+    def _compute(
+        self, call: Call, arguments: Iterable[tuple[Any, ...]], head: int, heads: Sequence[tuple[int, ...]]
+    ) -> None:
+        """Compute one round for every item of `arguments`; all of them have the same heads."""
+        exchange, job, emit = self._exchange, self._job, self._emit
+        if job.HEAD:
+            for args in arguments:
+                self._prepare_heads(head, heads)
+                self._complete(call(*args), head)
+            return
+        for port in exchange.outputs:
+            exchange.set_head(port, head)
+        done = self.round
+        due = monotonic() + SLICE
+        try:
+            for args in arguments:
+                value = call(*args)
+                if job._finishing:
+                    self.round = done
+                    self._complete(value, head)
+                    done = self.round
+                    raise EndOfStream
+                emit(value)
+                done += 1
+                if monotonic() >= due:
+                    due = self._service(done)
+        finally:
+            self.round = done
+            exchange.progress = (self.epoch, done)
+
+    def _service(self, done: int) -> float:
+        self._exchange.progress = (self.epoch, done)
+        due = self._exchange.service()
+        if self._exchange.unwanted:
+            raise EndOfStream
+        return due
+
+    def _prepare_heads(self, head: int, heads: Sequence[tuple[int, ...]]) -> None:
+        """Set what a job with `HEAD = True` finds in its attributes when `run` is called."""
+        job = self._job
+        if not job.HEAD:
+            return
+        size = job.head_size
+        joined = iter(heads)
+        job.in_heads = [
+            Head.from_wire(0, size) if port.mailbox is not None else _heads(next(joined), size)
+            for port in self._exchange.inputs
+        ]
+        job.head = job.head_reduce() if job.in_heads else Head.from_wire(head, size)
+        job.out_heads = [None] * len(self._exchange.outputs)
+
+    def _complete(self, value: Any, head: int) -> None:
+        """Hand on the value of one round with the heads that belong to it, and count the round."""
+        job, exchange = self._job, self._exchange
+        last = WIRE_FINISHED if job._finishing else 0
+        for index, port in enumerate(exchange.outputs):
+            wire = head
+            if job.HEAD:
+                chosen = job.out_heads[index]
+                wire = _wire(job.head if chosen is None else chosen, job.head_size)
+                wire |= head & (WIRE_RESET | WIRE_FINISHED)  # these two are not the job's to take away
+            exchange.set_head(port, wire | last)
+        self._emit(value)
+        self.round += 1
+        self._service(self.round)
+        if last:
+            raise EndOfStream
+
+
+def _rounds(port: InPort, column: list[Payload]) -> Iterator[Any]:
+    """Decode the blocks of a column; cut them into lists where a round has more than one."""
+    values = map(port.decode, column)
+    count = port.pipe.BLOCK_COUNT
+    return values if count == 1 else map(list, zip(*[values] * count, strict=True))
+
+
+def _latest(port: InPort) -> Iterator[Any]:
+    """What an asynchronous input has to say, each time it is asked; never ends."""
+    mailbox, decode, default = port.mailbox, port.decode, port.default
+    while mailbox is not None:
+        payload = mailbox.take()
+        yield default if payload is None else decode(payload)
+
+
+def _values_of(generator: GeneratorType[Any, None, Any]) -> Call:
+    """A function that returns the generator's next value, and ends the job's stream after the last."""
+
+    def call() -> Any:
+        for value in generator:
+            return value
+        raise EndOfStream
+
+    return call
+
+
+def _heads(wires: tuple[int, ...], size: int) -> Head | list[Head]:
+    heads = [Head.from_wire(wire, size) for wire in wires]
+    return heads[0] if len(heads) == 1 else heads
+
+
+def _wire(head: Head | int, size: int) -> int:
+    return (head if isinstance(head, Head) else Head(head, size)).to_wire()
+
+
+def _emitter(job: PythonJob, exchange: Exchange) -> Callable[[Any], None]:
+    """A function that hands a round's value to the outputs (spec 4: what `run` returns)."""
+    outputs = exchange.outputs
+    if not outputs:
+        return lambda _value: None
+    if len(outputs) == 1:
+        encode, append = outputs[0].encode, outputs[0].pending.append
+
+        def emit_one(value: Any) -> None:
+            if type(value) is tuple:
+                (value,) = _checked(job, value, 1)
+            if value is None:
+                raise EndOfStream
+            append(encode(value))
+
+        return emit_one
+
+    ends = [(port.encode, port.pending.append) for port in outputs]
+
+    def emit_all(value: Any) -> None:
+        if value is None:
+            raise EndOfStream
+        if type(value) is not tuple:
+            value = repeat(value)
+        else:
+            _checked(job, value, len(ends))
+        blocks = [encode(item) for (encode, _), item in zip(ends, value, strict=False)]
+        for (_, append), block in zip(ends, blocks, strict=True):
+            append(block)
+
+    return emit_all
+
+
+def _checked(job: PythonJob, value: tuple[Any, ...], count: int) -> tuple[Any, ...]:
+    if len(value) != count:
+        raise OutputError(
+            f"run returned a tuple of {len(value)}",
+            where=f"job {job.name}",
+            expected=f"one item per output: {count}",
+            hint="To send a tuple as one value, put it into a tuple of its own: return (value,)",
+        )
+    return value

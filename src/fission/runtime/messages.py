@@ -1,0 +1,141 @@
+"""What a supervisor and its job process say to each other, over a socket pair that only the two hold.
+
+The supervisor speaks first (`Start`), then spreads routes; the job process answers with what it sees. A
+message is a plain dataclass; on the socket it is a pickle behind its length in eight bytes.
+"""
+
+import pickle
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+_LENGTH = struct.Struct("<Q")
+_ENOUGH = 1 << 30
+
+
+@dataclass(frozen=True, slots=True)
+class JobSpec:
+    """All that a job process needs to know before it can start.
+
+    `job` is the pickled job with its pipes. `minimum_blocks` says for each output pipe how many blocks the
+    sender must be able to keep, so that jobs downstream that collect many blocks for one round can be served.
+    """
+
+    run: str
+    job_id: int
+    name: str
+    incarnation: int
+    folder: str
+    sys_path: tuple[str, ...]
+    listen: str
+    head_size: int
+    log_level: str
+    minimum_blocks: dict[int, int]
+    job: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """To the job process, first of all."""
+
+    spec: JobSpec
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """To the job process: the receiver of output pipe `pipe` listens at `address`."""
+
+    pipe: int
+    address: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReceiverGone:
+    """To the job process: the receiver of output pipe `pipe` has finished and needs nothing more."""
+
+    pipe: int
+
+
+@dataclass(frozen=True, slots=True)
+class Listening:
+    """The job process accepts connections at `address`."""
+
+    address: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """`setup()` is done; rounds begin."""
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """A report, about twice a second. `pipes` maps the id of each pipe of the job to its counters."""
+
+    rounds: int
+    cpu_seconds: float
+    pipes: dict[int, dict[str, float]]
+
+
+@dataclass(frozen=True, slots=True)
+class Log:
+    """A line for the log, with a level of the `logging` module."""
+
+    level: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """The job's stream has ended and everything it sent has been worked off downstream."""
+
+    rounds: int
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """The job cannot go on. `user` says that its own code raised: then `traceback` shows the user's frames."""
+
+    round: int
+    where: str
+    message: str
+    traceback: str
+    user: bool
+    exit_code: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Interrupted:
+    """Somebody pressed Ctrl+C on, or sent SIGINT to, the job process itself."""
+
+
+ToJob = Start | Route | ReceiverGone
+FromJob = Listening | Ready | Status | Log | Finished | Failed | Interrupted
+
+
+def encode(message: ToJob | FromJob) -> bytes:
+    """The bytes of one message, to be written to the control socket as they are."""
+    body = pickle.dumps(message, protocol=5)
+    return _LENGTH.pack(len(body)) + body
+
+
+class MessageReader:
+    """Cuts the byte stream of a control socket into messages: call `feed` with whatever has arrived."""
+
+    def __init__(self) -> None:
+        self._data = bytearray()
+
+    def feed(self, data: bytes) -> Iterator[Any]:
+        """Yield every message that is complete now."""
+        self._data += data
+        while len(self._data) >= _LENGTH.size:
+            (length,) = _LENGTH.unpack_from(self._data)
+            if length > _ENOUGH:
+                raise ValueError(f"a control message of {length} bytes")
+            end = _LENGTH.size + length
+            if len(self._data) < end:
+                return
+            body = bytes(self._data[_LENGTH.size : end])
+            del self._data[:end]
+            yield pickle.loads(body)

@@ -1,0 +1,254 @@
+"""The job process: `python -m fission.runtime.process FD`, started by a supervisor with one end of a socket pair.
+
+It reads its `JobSpec`, opens its listener, loads the user's job, calls `setup()`, runs the loop, and says what
+happens on the control socket. It ends by itself when the supervisor has gone.
+"""
+
+import os
+import pickle
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Callable
+from time import monotonic
+from types import FrameType
+from typing import NoReturn
+
+from fission.channel.join import Join
+from fission.channel.ledger import Ledger
+from fission.channel.mailbox import Mailbox
+from fission.channel.receiver import Receiver
+from fission.channel.sender import Sender
+from fission.core.jobs import PythonJob
+from fission.errors import FissionError
+from fission.runtime import messages, transport
+from fission.runtime.exchange import Exchange
+from fission.runtime.failure import describe_failure
+from fission.runtime.io_thread import IoThread
+from fission.runtime.loop import RoundLoop
+from fission.runtime.messages import JobSpec, MessageReader
+from fission.runtime.ports import InPort, OutPort, input_rule
+
+GRACE = 1.0
+"""Seconds that a job has, once its supervisor has gone, before the process ends the hard way."""
+
+
+class JobStopped(BaseException):
+    """Raised in the job's thread when the supervisor wants the process to end."""
+
+
+class Control:
+    """This process' end of the control socket; any thread may send."""
+
+    def __init__(self, fd: int) -> None:
+        self._sock = socket.socket(fileno=fd)
+        self._reader = MessageReader()
+        self._lock = threading.Lock()
+        self.fd = fd
+
+    def send(self, message: messages.FromJob) -> None:
+        """Send a message; a supervisor that has gone is noticed when reading."""
+        try:
+            with self._lock:
+                self._sock.sendall(messages.encode(message))
+        except OSError:
+            pass
+
+    def read(self, *, wait: bool) -> list[messages.ToJob]:
+        """Return the messages that have come. Raises EOFError when the supervisor has gone."""
+        try:
+            data = self._sock.recv(1 << 20, 0 if wait else socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            return []
+        if not data:
+            raise EOFError
+        return list(self._reader.feed(data))
+
+    def read_spec(self) -> JobSpec:
+        """Wait for the first message."""
+        while True:
+            for message in self.read(wait=True):
+                if isinstance(message, messages.Start):
+                    return message.spec
+
+
+class JobProcess:
+    """One job, from its spec to its end."""
+
+    def __init__(self, control: Control, spec: JobSpec) -> None:
+        self._control = control
+        self._spec = spec
+        self._listener, address = transport.listen(spec.listen)
+        control.send(messages.Listening(address))
+        self._stopping = False
+        self._where = "loading"
+        self._loop: RoundLoop | None = None
+        self._job: PythonJob | None = None
+        self._exchange: Exchange | None = None
+
+    def run(self) -> int:
+        """Run the job to its end and return the exit code of the process."""
+        signal.signal(signal.SIGTERM, self._on_sigterm)
+        try:
+            try:
+                self._work()
+            finally:
+                self._teardown()
+        except JobStopped:
+            return 0
+        except KeyboardInterrupt:
+            self._control.send(messages.Interrupted())
+            return 130
+        except BaseException as error:  # noqa: BLE001 - whatever it is, the supervisor has to hear of it
+            self._fail(error)
+            return 1
+        self._control.send(messages.Finished(self._loop.round if self._loop else 0))
+        return 0
+
+    def _work(self) -> None:
+        job = self._load()
+        self._where = "setup"
+        exchange = self._connect(job)
+        io_thread = IoThread(exchange, self._on_io_error)
+        io_thread.start()
+        job.setup()
+        self._control.send(messages.Ready())
+        self._where = "run"
+        self._loop = RoundLoop(job, exchange)
+        self._loop.run()
+        self._where = "finish"
+        exchange.finish()
+        io_thread.close()
+        self._report()
+
+    def _load(self) -> PythonJob:
+        """Unpickle the job, which imports the user's modules, in the job's own folder."""
+        spec = self._spec
+        os.chdir(spec.folder)
+        sys.path[:0] = [path for path in spec.sys_path if path not in sys.path]
+        sys.path.append(spec.folder)
+        job = pickle.loads(spec.job)
+        job.head_size = spec.head_size
+        self._job = job
+        if "logging" in sys.modules:
+            from fission.runtime.user_logging import forward_user_logs  # only for those who log
+
+            forward_user_logs(spec.log_level, self._log)
+        return job
+
+    def _connect(self, job: PythonJob) -> Exchange:
+        spec = self._spec
+        inputs: list[InPort] = []
+        joined = 0
+        for pipe in job.inputs:
+            receiver = Receiver(pipe.id, run=spec.run, delivery=pipe.DELIVERY)
+            mailbox = Mailbox.of(pipe) if pipe.ASYNC else None
+            inputs.append(InPort(pipe, receiver, index=joined, mailbox=mailbox, max_queue=job.MAX_QUEUE))
+            joined += not pipe.ASYNC
+        outputs = [
+            OutPort(
+                pipe,
+                Sender(
+                    pipe.id,
+                    run=spec.run,
+                    incarnation=spec.incarnation,
+                    delivery="live" if pipe.ASYNC else pipe.DELIVERY,
+                    retain=pipe.RETAIN,
+                    minimum=spec.minimum_blocks.get(pipe.id, 4),
+                ),
+            )
+            for pipe in job.outputs
+        ]
+        synchronous = [port.pipe for port in inputs if port.mailbox is None]
+        backing = [port.pipe.id for port in outputs if not port.pipe.ASYNC and port.pipe.DELIVERY == "exact"]
+        exchange = Exchange(
+            inputs,
+            outputs,
+            join=Join([input_rule(pipe) for pipe in synchronous]),
+            ledger=Ledger(backing, {pipe.id: pipe.BLOCK_COUNT for pipe in synchronous}, stateful=False),
+            listener=self._listener,
+            log=self._log,
+            report=self._report,
+        )
+        exchange.watch(self._control.fd, lambda _event: self._on_control())
+        self._exchange = exchange
+        return exchange
+
+    # -- what others want --------------------------------------------------------------------------------
+
+    def _on_control(self) -> None:
+        """Called from the pump, in whichever thread that runs."""
+        try:
+            received = self._control.read(wait=False)
+        except EOFError:
+            self._orphaned()
+            return
+        for message in received:
+            if isinstance(message, messages.Route) and self._exchange is not None:
+                self._exchange.route(message.pipe, message.address)
+            elif isinstance(message, messages.ReceiverGone) and self._exchange is not None:
+                self._exchange.receiver_gone(message.pipe)
+
+    def _orphaned(self) -> None:
+        """The supervisor has gone: stop the job's thread, wherever it is; if it cannot be stopped, end at once."""
+        if self._exchange is not None:
+            self._exchange.unwatch(self._control.fd)
+        timer = threading.Timer(GRACE, os._exit, args=(1,))
+        timer.daemon = True
+        timer.start()
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    def _on_sigterm(self, _number: int, _frame: FrameType | None) -> NoReturn | None:
+        if self._stopping:
+            return None
+        self._stopping = True
+        raise JobStopped
+
+    def _on_io_error(self, error: BaseException) -> None:
+        self._fail(error)
+        os._exit(1)
+
+    def _teardown(self) -> None:
+        """Call the job's `teardown()` once, however it ended, if it was set up."""
+        if self._job is not None and self._where != "loading":
+            where, self._where = self._where, "teardown"
+            self._job.teardown()
+            self._where = where
+
+    # -- what is reported --------------------------------------------------------------------------------
+
+    def _fail(self, error: BaseException) -> None:
+        rounds = self._loop.round if self._loop else 0
+        self._control.send(describe_failure(error, self._where, rounds + 1))
+
+    def _log(self, level: int, text: str) -> None:
+        self._control.send(messages.Log(level, text))
+
+    def _report(self) -> None:
+        """Send the counters; called by the exchange about twice a second."""
+        exchange = self._exchange
+        if exchange is not None:
+            times = os.times()
+            self._control.send(
+                messages.Status(exchange.progress[1], times.user + times.system, dict(exchange.counters()))
+            )
+
+
+def main() -> NoReturn:
+    """Entry point: one argument, the file descriptor of the control socket."""
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(line_buffering=True, errors="backslashreplace")  # type: ignore[union-attr]
+    control = Control(int(sys.argv[1]))
+    try:
+        spec = control.read_spec()
+    except EOFError:
+        sys.exit(1)
+    except KeyboardInterrupt:
+        sys.exit(130)
+    sys.argv[:] = [spec.name]
+    sys.exit(JobProcess(control, spec).run())
+
+
+if __name__ == "__main__":
+    main()
