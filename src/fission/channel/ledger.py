@@ -1,0 +1,116 @@
+"""The acknowledgement rule: which rounds of a job will never be needed again.
+
+A job that is restarted begins after a *restart point*: a round whose state is stored elsewhere (any round, if the job has
+no state) and whose outputs, up to that round, have all been released by their receivers. It needs its inputs after that
+point and nothing before. So the inputs up to the restart point, and only they, may be released.
+
+Why several failures at once are survived: let a job's restart point be p. Its receivers ask for outputs after their own
+restart points, which are not before p, because they have released everything up to p and never ask for what they released. Its
+senders keep, or after their own restart compute again, every block after p, because only blocks up to p were released. By
+induction from the sinks to the sources it does not matter which, or how many, of the jobs are restarted.
+
+A state that was stored too late, after a round whose outputs are not released yet, is kept for later: it becomes the restart
+point as soon as its outputs are released. A store may forget what is older than `restart`.
+
+The end of a job needs no row in the ledger: when all its outputs are finished, so that its successor would have nothing to
+do, it says `done` on its inputs and ends.
+"""
+
+from bisect import bisect_right, insort
+from collections.abc import Iterable, Mapping
+
+from fission.channel.ranges import Position
+from fission.errors import LocalProtocolError
+
+
+def restart_point(stored: Iterable[Position], released: Iterable[Position]) -> Position | None:
+    """Return the round to restart after: the latest stored one that no output's receiver has yet to release.
+
+    `released` must be what the receivers say *now* (the ACK that follows their WELCOME), after they have chosen their own
+    restart points. None: no stored round will do, start from the beginning.
+    """
+    bound = min(released, default=None)
+    return max((p for p in stored if bound is None or p <= bound), default=None)
+
+
+class Ledger:
+    """Tell it what was computed, stored and released; pass what `releases` returns to the receivers.
+
+    `outputs` are the pipes that count: synchronous ones, whose receivers may ask again. `block_counts` gives the blocks per
+    round of every input. One round writes one block to every output, so that numbers of blocks there are numbers of rounds.
+    `start` is the restart point of this job, (epoch, 0) for none. A job without state (`stateful` False) stores nothing.
+    """
+
+    def __init__(
+        self,
+        outputs: Iterable[int],
+        block_counts: Mapping[int, int],
+        stateful: bool,
+        *,
+        start: Position = (1, 0),
+    ) -> None:
+        self._outputs: dict[int, Position] = dict.fromkeys(outputs, start)
+        self._block_counts = dict(block_counts)
+        self._stateful = stateful
+        self._computed = start
+        self._stored: list[Position] = []
+        self._restart = start
+        self._told = start
+        self._changed = False
+
+    @property
+    def restart(self) -> Position:
+        """The restart point: (epoch, round) up to which nothing is needed any more."""
+        self._advance()
+        return self._restart
+
+    def computed(self, epoch: int, round: int) -> None:  # noqa: A002 - the word of the specification
+        """All rounds up to this one have been computed and their outputs written."""
+        position = (epoch, round)
+        if position > self._computed:
+            self._computed = position
+            self._changed = True
+
+    def stored(self, epoch: int, round: int) -> None:  # noqa: A002
+        """The state after this round is safe outside this process."""
+        position = (epoch, round)
+        if position > self._computed:
+            raise LocalProtocolError(
+                "the state after a round was stored before the round was computed",
+                where="ledger",
+                expected=f"at most {self._computed}",
+                found=str(position),
+            )
+        if position > self._restart:
+            insort(self._stored, position)
+            self._changed = True
+
+    def output_released(self, pipe: int, epoch: int, sqn: int) -> None:
+        """The receiver of an output has released everything up to this block. Pipes that do not count are ignored."""
+        position = (epoch, sqn)
+        if position > self._outputs.get(pipe, position):
+            self._outputs[pipe] = position
+            self._changed = True
+
+    def releases(self) -> dict[int, Position]:
+        """Return up to where each input can be released, when that has changed since the last call; else {}."""
+        if self._changed:
+            self._advance()
+        point = self._restart
+        if point == self._told:
+            return {}
+        self._told = point
+        epoch, number = point
+        return {pipe: (epoch, number * count) for pipe, count in self._block_counts.items()}
+
+    def _advance(self) -> None:
+        """Move the restart point as far as the rule allows."""
+        self._changed = False
+        bound = min(self._outputs.values(), default=self._computed)
+        if not self._stateful:
+            self._restart = max(self._restart, min(bound, self._computed))
+            return
+        index = bisect_right(self._stored, bound)
+        if index:
+            self._restart = self._stored[index - 1]
+            del self._stored[:index]

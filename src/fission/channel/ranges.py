@@ -1,0 +1,163 @@
+"""Positions in a stream, and queues of numbered blocks that are cut without touching single blocks.
+
+A position is (epoch, sequence number); positions compare like tuples, because a newer epoch lies after everything
+of an older one. Within an epoch blocks are numbered 1, 2, 3, ... without holes.
+"""
+
+from collections import deque
+from collections.abc import Sequence
+from itertools import repeat
+
+from fission.channel.frames import Batch, Payload
+
+Position = tuple[int, int]
+"""(epoch, sequence number or round)."""
+
+MERGE_LIMIT = 4096
+"""A run stops growing at this many blocks, so that what has been consumed of it is freed in time."""
+
+
+def size_of(blocks: Sequence[Payload]) -> int:
+    """Bytes of all payloads together."""
+    if set(map(type, blocks)) == {bytes}:
+        return sum(map(len, blocks))
+    return sum(_size(block) for block in blocks)
+
+
+def _size(block: Payload) -> int:
+    if isinstance(block, tuple):
+        return sum(_size(part) for part in block)
+    return block.nbytes if isinstance(block, memoryview) else len(block)
+
+
+def cut(batch: Batch, first: int) -> Batch:
+    """Return the part of the batch that begins at sequence number `first`."""
+    blocks = batch.blocks[first - batch.first :]
+    return Batch(batch.epoch, first, batch.head, batch.mono, batch.wall, blocks)
+
+
+class Run:
+    """Consecutive blocks with one head: real ones in a list, or `count` times the same stand-in."""
+
+    __slots__ = ("arrival", "blocks", "count", "head", "offset", "size", "stand_in")
+
+    def __init__(
+        self,
+        head: int,
+        blocks: list[Payload] | None,
+        count: int,
+        size: int,
+        arrival: float,
+        stand_in: Payload,
+    ) -> None:
+        self.head = head
+        self.blocks = blocks
+        self.count = count
+        self.size = size
+        self.arrival = arrival
+        self.stand_in = stand_in
+        self.offset = 0
+
+    def take(self, count: int) -> list[Payload]:
+        """Remove and return the first `count` blocks (at most what is there)."""
+        blocks, start = self.blocks, self.offset
+        self.count -= count
+        if blocks is None:
+            return list(repeat(self.stand_in, count))
+        if not start and not self.count:
+            return blocks
+        self.offset = end = start + count
+        return blocks[start:end]
+
+
+class RunQueue:
+    """The blocks of one epoch that wait at one input, as runs of equal heads.
+
+    `count` blocks and `size` bytes wait. `ahead` is the length of the run in front. `newest` is the payload that was
+    appended last (before the first one: that of the queue before, or an initial one). Runs only grow when `merge` is set:
+    a run that grows forgets when its later blocks arrived.
+    """
+
+    __slots__ = ("_merge", "count", "newest", "runs", "size")
+
+    def __init__(self, newest: Payload, *, merge: bool) -> None:
+        self.runs: deque[Run] = deque()
+        self.count = 0
+        self.size = 0
+        self.newest = newest
+        self._merge = merge
+
+    def append(self, head: int, blocks: list[Payload], size: int, now: float) -> None:
+        """Put blocks with one head behind what waits. The list belongs to the queue from now on."""
+        count = len(blocks)
+        self.count += count
+        self.size += size
+        self.newest = blocks[-1]
+        if self._merge and self.runs:
+            last = self.runs[-1]
+            if last.head == head and last.blocks is not None and len(last.blocks) < MERGE_LIMIT:
+                last.blocks += blocks
+                last.count += count
+                last.size += size
+                return
+        self.runs.append(Run(head, blocks, count, size, now, b""))
+
+    def append_stand_ins(self, head: int, stand_in: Payload, count: int, now: float) -> None:
+        """Put `count` dummies behind what waits; they take no memory until they are taken."""
+        self.count += count
+        self.runs.append(Run(head, None, count, 0, now, stand_in))
+
+    @property
+    def ahead(self) -> int:
+        """Number of blocks in front that share one head."""
+        return self.runs[0].count if self.runs else 0
+
+    def heads(self, count: int) -> tuple[int, ...]:
+        """Return the heads of the first `count` blocks, which must be there."""
+        heads: list[int] = []
+        for run in self.runs:
+            heads += repeat(run.head, min(run.count, count - len(heads)))
+            if len(heads) == count:
+                break
+        return tuple(heads)
+
+    def arrival(self, count: int) -> float:
+        """When the block number `count` from the front arrived."""
+        for run in self.runs:
+            count -= run.count
+            if count <= 0:
+                break
+        return run.arrival
+
+    def take(self, count: int) -> list[Payload]:
+        """Remove and return the first `count` blocks, which must be there."""
+        runs = self.runs
+        run = runs[0]
+        if run.count > count:
+            self._pay(run, count)
+            return run.take(count)
+        self._pay(run, run.count)
+        blocks = run.take(run.count)
+        runs.popleft()
+        while len(blocks) < count:
+            run = runs[0]
+            part = min(run.count, count - len(blocks))
+            self._pay(run, part)
+            blocks += run.take(part)
+            if not run.count:
+                runs.popleft()
+        return blocks
+
+    def clear(self) -> int:
+        """Forget everything; return how many blocks that were."""
+        count = self.count
+        self.runs.clear()
+        self.count = self.size = 0
+        return count
+
+    def _pay(self, run: Run, count: int) -> None:
+        """Take the share of `count` blocks out of the sums."""
+        share = run.size if count == run.count else run.size * count // run.count
+        run.size -= share
+        self.size -= share
+        self.count -= count

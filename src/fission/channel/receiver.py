@@ -1,0 +1,299 @@
+"""The receiving end of one pipe: one connection at a time, duplicates dropped, releases told to the sender."""
+
+from collections import deque
+from enum import Enum, auto
+
+from fission.channel.counters import PipeCounters
+from fission.channel.frames import (
+    VERSION,
+    WIRE_RESET,
+    Ack,
+    Batch,
+    Buffer,
+    Done,
+    End,
+    Frame,
+    Hello,
+    Welcome,
+    encode_control,
+)
+from fission.channel.machine import Machine
+from fission.channel.ranges import Position
+from fission.channel.windows import ReceiveWindow
+
+ACK_BLOCKS = 256
+ACK_SECONDS = 0.02
+
+
+class ReceiverState(Enum):
+    """Where the conversation with the sender stands."""
+
+    IDLE = auto()  # no connection
+    STREAMING = auto()
+    ENDED = auto()  # this connection has said END
+    DONE = auto()  # we want nothing more
+
+
+class ReceiverEvent(Enum):
+    """What can happen to a receiver; the first group is ours, the second comes from the sender."""
+
+    DISCONNECTED = auto()
+    DONE = auto()
+
+    HELLO = auto()
+    DATA = auto()
+    END = auto()
+
+
+_S, _E = ReceiverState, ReceiverEvent
+
+CONNECTION_TABLE: dict[tuple[ReceiverState, ReceiverEvent], ReceiverState] = {
+    (_S.IDLE, _E.HELLO): _S.STREAMING,
+    (_S.IDLE, _E.DISCONNECTED): _S.IDLE,
+    (_S.IDLE, _E.DONE): _S.DONE,
+    (_S.STREAMING, _E.HELLO): _S.STREAMING,  # a newer connection takes over
+    (_S.STREAMING, _E.DATA): _S.STREAMING,
+    (_S.STREAMING, _E.END): _S.ENDED,
+    (_S.STREAMING, _E.DISCONNECTED): _S.IDLE,
+    (_S.STREAMING, _E.DONE): _S.DONE,
+    (_S.ENDED, _E.HELLO): _S.STREAMING,
+    (_S.ENDED, _E.DISCONNECTED): _S.IDLE,
+    (_S.ENDED, _E.DONE): _S.DONE,
+    (_S.DONE, _E.HELLO): _S.DONE,
+    (_S.DONE, _E.DATA): _S.DONE,
+    (_S.DONE, _E.END): _S.DONE,
+    (_S.DONE, _E.DISCONNECTED): _S.DONE,
+    (_S.DONE, _E.DONE): _S.DONE,
+}
+
+_LOCAL = frozenset({_E.DISCONNECTED, _E.DONE})
+
+
+class Receiver:
+    """Give the HELLO of every new connection to `hello`, all later frames of the one that was accepted to `receive`.
+
+    Send what `take` returns, at the latest at `deadline`. Call `release` for what will never be needed again, even if
+    this job is restarted, and `done` when the job has ended: until then the sender keeps its END, and the upstream job
+    with it. After `done` go on reading until the sender closes.
+
+    `start` is the position of the first block that is wanted: after a restart the one after the checkpoint. What lies
+    before it counts as released. `incarnation` is the oldest incarnation of the sender that is accepted. `retain` is the
+    sender's window in bytes; releases are told before an eighth of it has gathered.
+    """
+
+    def __init__(
+        self,
+        pipe: int,
+        *,
+        run: str,
+        delivery: str = "exact",
+        start: Position = (1, 1),
+        retain: int = 16 << 20,
+        incarnation: int = 0,
+    ) -> None:
+        self.counters = PipeCounters()
+        self.incarnation = incarnation
+        self.refusal = ""
+        self._pipe = pipe
+        self._run = run
+        self._live = delivery == "live"
+        self._retain = retain
+        self._window = ReceiveWindow(self.counters, start=start)
+        self._machine: Machine[ReceiverState, ReceiverEvent] = Machine(
+            f"receiver of pipe {pipe}", _S.IDLE, CONNECTION_TABLE, _LOCAL
+        )
+        self._connected = False
+        self._welcome = False
+        self._say_done = False
+        self._released: Position = (start[0], start[1] - 1)
+        self._told: Position = (0, 0)
+        self._told_at_most = 0.0
+        self._weights: deque[tuple[Position, int]] = deque()
+        self._unreleased_bytes = 0
+        self._untold_bytes = 0
+
+    # -- the connection's side ---------------------------------------------------------------------------
+
+    def hello(self, frame: Hello) -> bool:
+        """A new connection says HELLO. True: it takes over, close any older one, then send what `take` returns.
+
+        False: send Refuse(`refusal`) on the new connection and close it; an older one goes on.
+        """
+        self.refusal = self._objection(frame)
+        if self.refusal:
+            return False
+        self._machine.fire(_E.HELLO)
+        self.incarnation = frame.incarnation
+        self._connected = self._welcome = True
+        self._told = (0, 0)
+        self._say_done = self._machine.state is _S.DONE
+        return True
+
+    def disconnected(self) -> None:
+        """The connection is gone. The next HELLO will be told what is wanted."""
+        self._machine.fire(_E.DISCONNECTED)
+        self._connected = self._welcome = False
+
+    def receive(self, frame: Frame) -> list[Batch]:
+        """Take in a frame of the accepted connection; return what it delivers: in order, nothing twice.
+
+        After an END `ended` is set. Call `take` afterwards. On RemoteProtocolError close the connection.
+        """
+        if isinstance(frame, Batch):
+            if self._machine.fire(_E.DATA) is _S.DONE:
+                return []
+            return self._data(frame)
+        if not isinstance(frame, End):
+            self._machine.broken("unexpected frame", expected="DATA or END", found=repr(frame))
+        if self._machine.fire(_E.END) is not _S.DONE:
+            self._check_end((frame.epoch, frame.next))
+        return []
+
+    def take(self, now: float) -> list[Buffer]:
+        """Return what to write to the connection now; [] when there is nothing yet."""
+        if not self._connected:
+            return []
+        out: list[Buffer] = []
+        if self._welcome:
+            self._welcome = False
+            out.append(encode_control(Welcome(*self._window.wanted)))
+        if self._say_done:
+            self._say_done = False
+            out.append(encode_control(Done()))
+        elif self._released > self._told and self._machine.state is not _S.DONE and self._due(now):
+            self._told = self._released
+            self._told_at_most = 0.0
+            self._untold_bytes = 0
+            out.append(encode_control(Ack(*self._told)))
+        return out
+
+    def deadline(self) -> float | None:
+        """When `take` must be called at the latest; None when nothing is due."""
+        if not self._connected:
+            return None
+        if self._welcome or self._say_done:
+            return 0.0
+        if self._machine.state is _S.DONE or self._quiet():
+            return None
+        return self._told_at_most
+
+    # -- the job's side ----------------------------------------------------------------------------------
+
+    def release(self, epoch: int, sqn: int) -> None:
+        """Everything up to here will never be needed again: not by this job, nor by its successor after a restart.
+
+        The number of `end` releases the END as well.
+        """
+        position = (epoch, sqn)
+        if position <= self._released:
+            return
+        limit = self.wanted if self.ended else (self.wanted[0], self.wanted[1] - 1)
+        if position > limit and not self._live:
+            self._machine.misused(
+                "released what never came", expected=f"at most {limit}", found=str(position)
+            )
+        self._released = position
+        weights = self._weights
+        while weights and weights[0][0] <= position:
+            size = weights.popleft()[1]
+            self._unreleased_bytes -= size
+            self._untold_bytes += size
+
+    def done(self) -> None:
+        """Our job has ended, it wants nothing more and never will: everything counts as released."""
+        if self._machine.state is not _S.DONE:
+            self._machine.fire(_E.DONE)
+            self._say_done = True
+            self._weights.clear()
+            self._unreleased_bytes = 0
+
+    @property
+    def state(self) -> ReceiverState:
+        """Where the conversation with the sender stands."""
+        return self._machine.state
+
+    @property
+    def wanted(self) -> Position:
+        """The position that is wanted next."""
+        return self._window.wanted
+
+    @property
+    def released(self) -> Position:
+        """Up to where everything is released."""
+        return self._released
+
+    @property
+    def end(self) -> Position | None:
+        """Position of the END, once it has come: the number after the last block."""
+        return self._window.end
+
+    @property
+    def ended(self) -> bool:
+        """Whether everything up to the end of the stream has been delivered."""
+        return self._window.end is not None
+
+    @property
+    def pressing(self) -> bool:
+        """Whether half of the sender's window is delivered but not released: time for a checkpoint."""
+        return 2 * self._unreleased_bytes >= self._retain
+
+    # -- inside ------------------------------------------------------------------------------------------
+
+    def _objection(self, frame: Hello) -> str:
+        if frame.version != VERSION:
+            return f"protocol version {frame.version}, expected {VERSION}"
+        if frame.run != self._run:
+            return "another run"
+        if frame.pipe != self._pipe:
+            return f"pipe {frame.pipe}, expected {self._pipe}"
+        if frame.incarnation < self.incarnation:
+            return f"superseded: incarnation {frame.incarnation}, now {self.incarnation}"
+        return ""
+
+    def _data(self, batch: Batch) -> list[Batch]:
+        window = self._window
+        if not self._live and window.gap(batch.epoch, batch.first):
+            self._machine.broken(
+                "blocks are missing", expected=str(window.wanted), found=str((batch.epoch, batch.first))
+            )
+        if batch.first == 1 and not batch.head & WIRE_RESET:
+            self._machine.broken("the first block of an epoch without its reset bit")
+        if window.end is not None and (batch.epoch, batch.last) >= window.end:
+            self._machine.broken(
+                "blocks after the end", expected=str(window.end), found=str((batch.epoch, batch.last))
+            )
+        new = window.accept(batch)
+        if new is None:
+            return []
+        size = new.nbytes
+        self.counters.bytes += size
+        if not self._live:
+            self._unreleased_bytes += size
+            self._weights.append(((new.epoch, new.last), size))
+        return [new]
+
+    def _check_end(self, end: Position) -> None:
+        window = self._window
+        if not self._live and end != window.wanted:
+            self._machine.broken(
+                "the end is not where the blocks end", expected=str(window.wanted), found=str(end)
+            )
+        window.end = max(end, window.wanted)
+        window.wanted = window.end
+
+    def _quiet(self) -> bool:
+        """Whether the sender need not be told anything: on a live pipe it asks for the END alone."""
+        if self._live and (self._window.end is None or self._released < self._window.end):
+            return True
+        return self._released <= self._told
+
+    def _due(self, now: float) -> bool:
+        if self._quiet():
+            return False
+        if self.ended or self._untold_bytes * 8 >= self._retain or self._told[0] != self._released[0]:
+            return True
+        if self._released[1] - self._told[1] >= ACK_BLOCKS:
+            return True
+        if not self._told_at_most:
+            self._told_at_most = now + ACK_SECONDS
+        return now >= self._told_at_most

@@ -1,0 +1,256 @@
+"""The sending end of one pipe: numbers blocks, keeps them until released, replays what a receiver lacks."""
+
+from enum import Enum, auto
+
+from fission.channel.counters import PipeCounters
+from fission.channel.frames import (
+    VERSION,
+    Ack,
+    Buffer,
+    Done,
+    End,
+    Frame,
+    Hello,
+    Payload,
+    Refuse,
+    Welcome,
+    encode_control,
+)
+from fission.channel.machine import Machine
+from fission.channel.ranges import Position
+from fission.channel.windows import LIVE_BLOCKS, SendWindow
+
+
+class SenderState(Enum):
+    """Where the conversation with the receiver stands."""
+
+    IDLE = auto()  # no connection
+    GREETING = auto()  # said HELLO, waiting for WELCOME
+    STREAMING = auto()
+    DONE = auto()  # the receiver wants nothing more, ever
+    REFUSED = auto()  # a newer incarnation speaks for this pipe; for ever
+
+
+class SenderEvent(Enum):
+    """What can happen to a sender; the first group is ours, the second comes from the receiver."""
+
+    CONNECTED = auto()
+    DISCONNECTED = auto()
+    WRITE = auto()
+    RESET = auto()
+    FINISH = auto()
+
+    WELCOME = auto()
+    ACK = auto()
+    DONE = auto()
+    REFUSE = auto()
+
+
+class StreamState(Enum):
+    """Whether more may be written."""
+
+    OPEN = auto()
+    ENDED = auto()
+
+
+_S, _E, _T = SenderState, SenderEvent, StreamState
+
+CONNECTION_TABLE: dict[tuple[SenderState, SenderEvent], SenderState] = {
+    (_S.IDLE, _E.CONNECTED): _S.GREETING,
+    (_S.GREETING, _E.WELCOME): _S.STREAMING,
+    (_S.GREETING, _E.REFUSE): _S.REFUSED,
+    (_S.GREETING, _E.DISCONNECTED): _S.IDLE,
+    (_S.STREAMING, _E.ACK): _S.STREAMING,
+    (_S.STREAMING, _E.DONE): _S.DONE,
+    (_S.STREAMING, _E.REFUSE): _S.REFUSED,
+    (_S.STREAMING, _E.DISCONNECTED): _S.IDLE,
+    (_S.DONE, _E.CONNECTED): _S.DONE,  # an attempt that was under way; nothing is said on it
+    (_S.DONE, _E.ACK): _S.DONE,
+    (_S.DONE, _E.DISCONNECTED): _S.DONE,
+    (_S.REFUSED, _E.DISCONNECTED): _S.REFUSED,
+}
+
+STREAM_TABLE: dict[tuple[StreamState, SenderEvent], StreamState] = {
+    (_T.OPEN, _E.WRITE): _T.OPEN,
+    (_T.OPEN, _E.RESET): _T.OPEN,
+    (_T.OPEN, _E.FINISH): _T.ENDED,
+    (_T.ENDED, _E.FINISH): _T.ENDED,
+}
+
+_LOCAL = frozenset({_E.CONNECTED, _E.DISCONNECTED, _E.WRITE, _E.RESET, _E.FINISH})
+_EVENT_OF: dict[type, SenderEvent] = {
+    Welcome: _E.WELCOME,
+    Ack: _E.ACK,
+    Done: _E.DONE,
+    Refuse: _E.REFUSE,
+}
+
+
+class Sender:
+    """Write blocks at any time, connected or not, as long as `writable`; then send what `take` returns.
+
+    After `connected` call `take` (it has the HELLO). Give every frame that arrives to `receive`, then call `take` again.
+    When `refused` is set, close the connection and do not connect again: this job has been replaced. When `done` is True,
+    close the connection; writing goes on for free. A job may end when its senders are `finished`.
+
+    `start` is the position (epoch, number) of the first block that will be written: after a restart the one after the
+    checkpoint. `least` blocks are kept whatever their size before the window counts as full; it must be at least as much
+    as the receiving side needs before it can release anything, see `needed_blocks`.
+    """
+
+    def __init__(
+        self,
+        pipe: int,
+        *,
+        run: str,
+        incarnation: int = 1,
+        delivery: str = "exact",
+        retain: int = 16 << 20,
+        max_queue: int = 0,
+        least: int = 4,
+        start: Position = (1, 1),
+    ) -> None:
+        self.counters = PipeCounters()
+        self.refused = ""
+        self._live = delivery == "live"
+        self._hello = Hello(VERSION, run, pipe, incarnation)
+        self._window = SendWindow(
+            self.counters,
+            retain=retain,
+            least=least,
+            limit=(max_queue or LIVE_BLOCKS) if self._live else 0,
+            start=start,
+        )
+        where = f"sender of pipe {pipe}"
+        self._connection: Machine[SenderState, SenderEvent] = Machine(
+            where, _S.IDLE, CONNECTION_TABLE, _LOCAL
+        )
+        self._stream: Machine[StreamState, SenderEvent] = Machine(where, _T.OPEN, STREAM_TABLE, _LOCAL)
+        self._greet = False
+        self._end_sent = False
+
+    # -- the job's side ----------------------------------------------------------------------------------
+
+    def write(self, blocks: list[Payload], head: int, mono: float, wall: float) -> int:
+        """Number the blocks, keep them and queue them; return the number of the last one.
+
+        `head` is the wire head of all of them, without the reset bit, which the window sets itself. `mono` and `wall`
+        are the send time of the first one in seconds. The list must not be changed afterwards.
+        """
+        self._stream.fire(_E.WRITE)
+        last = self._window.write(blocks, head, mono, wall)
+        if self.done:
+            self._window.clear()
+        self.counters.queued = self._window.waiting
+        return last
+
+    def finish(self) -> None:
+        """Let an END follow everything that was written. Go on calling `take` and `receive` until `finished`."""
+        self._stream.fire(_E.FINISH)
+
+    def reset(self, epoch: int) -> None:
+        """Number from 1 again in a newer epoch. What was written before is still delivered first."""
+        self._stream.fire(_E.RESET)
+        if epoch <= self._window.epoch:
+            self._stream.misused(
+                "reset to an old epoch", expected=f"> {self._window.epoch}", found=str(epoch)
+            )
+        self._window.reset(epoch)
+
+    @property
+    def writable(self) -> bool:
+        """Whether the job should write more now (it may always, but memory grows)."""
+        return self._stream.state is _T.OPEN and (not self._window.full or self.done)
+
+    @property
+    def done(self) -> bool:
+        """Whether the receiver has said that it wants nothing more."""
+        return self._connection.state is _S.DONE
+
+    @property
+    def finished(self) -> bool:
+        """Whether nothing of this pipe is needed any more: END acknowledged, or DONE received."""
+        if self._stream.state is _T.OPEN:
+            return self.done
+        return self.done or self._window.acknowledged >= self._end
+
+    @property
+    def written(self) -> Position:
+        """Position of the last block that was written; number 0 when there is none in this epoch."""
+        return self._window.epoch, self._window.last
+
+    @property
+    def released(self) -> Position:
+        """Up to where nothing will ever be asked for again. Live pipes never ask again."""
+        if self._live or self.done:
+            return self.written
+        return self._window.released
+
+    @property
+    def unreleased(self) -> tuple[int, int]:
+        """Blocks that are kept, and the bytes that they take."""
+        return self._window.count, self._window.size
+
+    # -- the connection's side ---------------------------------------------------------------------------
+
+    @property
+    def state(self) -> SenderState:
+        """Where the conversation with the receiver stands."""
+        return self._connection.state
+
+    def connected(self) -> None:
+        """A connection to the receiver stands; send what `take` returns now."""
+        self._connection.fire(_E.CONNECTED)
+        self._greet = not self.done
+
+    def disconnected(self) -> None:
+        """The connection is gone, with everything that was on its way."""
+        self._connection.fire(_E.DISCONNECTED)
+        self._greet = self._end_sent = False
+
+    def receive(self, frame: Frame) -> None:
+        """Take in a frame from the receiver. Call `take` afterwards. On RemoteProtocolError close the connection."""
+        event = _EVENT_OF.get(type(frame))
+        if event is None:
+            self._connection.broken(
+                "unexpected frame", expected="WELCOME, ACK, DONE or REFUSE", found=repr(frame)
+            )
+        self._connection.fire(event)
+        if isinstance(frame, Ack):
+            self._window.release((frame.epoch, frame.sqn))
+        elif isinstance(frame, Welcome):
+            self._welcome((frame.epoch, frame.next))
+        elif isinstance(frame, Refuse):
+            self.refused = frame.reason or "refused"
+        else:
+            self._window.clear()
+            self.counters.queued = 0
+
+    def take(self, limit: int = 1 << 20) -> list[Buffer]:
+        """Return what to write to the connection now, about `limit` bytes of it; [] when there is nothing."""
+        if self._connection.state is not _S.STREAMING:
+            if self._greet:
+                self._greet = False
+                return [encode_control(self._hello)]
+            return []
+        window = self._window
+        out = window.take(limit) if window.waiting else []
+        if self._stream.state is _T.ENDED and not self._end_sent and not window.waiting:
+            self._end_sent = True
+            out.append(encode_control(End(*self._end)))
+        self.counters.queued = window.waiting
+        return out
+
+    @property
+    def _end(self) -> Position:
+        """The END takes the number after the last block."""
+        return self._window.epoch, self._window.last + 1
+
+    def _welcome(self, wanted: Position) -> None:
+        if not self._window.replay_from(wanted) and not self._live:
+            self._connection.broken(
+                "the receiver asks for a block that it has released",
+                expected=f"a position after {self._window.released}",
+                found=str(wanted),
+            )
+        self.counters.queued = self._window.waiting
