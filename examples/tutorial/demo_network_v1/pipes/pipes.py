@@ -1,0 +1,4 @@
+from fission.core.pipes import PicklePipe
+
+class ReducePipe(PicklePipe):
+    BLOCK_COUNT = 5
