@@ -1,0 +1,123 @@
+"""The command line of the harness: choose, run, show, store."""
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from benchmarks.harness.machine import bare_memory, describe
+from benchmarks.harness.measure import Measure, measure
+from benchmarks.harness.processes import become_reaper
+from benchmarks.harness.schedule import Wish, runs
+from benchmarks.report.page import publish
+from benchmarks.report.result import Result
+from benchmarks.report.show import show
+from benchmarks.report.tables import all_tables
+from benchmarks.subjects import SUBJECTS
+from benchmarks.workloads import KINDS, WORKLOADS
+
+HERE = Path(__file__).resolve().parent
+RESULTS = HERE / "results"
+PAGE = HERE / "RESULTS.md"
+
+EPILOG = """examples:
+  python -m benchmarks                          everything, 5 runs each (about half an hour)
+  python -m benchmarks --quick                  everything once, one second each
+  python -m benchmarks --only int --kind latency --subject fission --subject bare
+  python -m benchmarks --publish                the same as the first, and RESULTS.md is written anew
+  python -m benchmarks --from benchmarks/results/latest.json    show a stored result again
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run what the arguments ask for; exit code 1 when FISSION failed or a block was not right."""
+    options = _parser().parse_args(arguments)
+    if options.stored:
+        result = Result.from_dict(json.loads(Path(options.stored).read_text(encoding="utf-8")))
+    else:
+        result = _run(options)
+        path = _store(result)
+        print(f"stored in {path}", file=sys.stderr)
+    show(all_tables(result))
+    if options.publish:
+        publish(result, PAGE)
+        print(f"written: {PAGE}", file=sys.stderr)
+    return 0 if result.sound("fission") and not result.interrupted else 1
+
+
+def _run(options: argparse.Namespace) -> Result:
+    quick = options.quick
+    wish = Wish(
+        kinds=options.kind or KINDS,
+        workloads=options.only or tuple(WORKLOADS),
+        subjects=options.subject or tuple(SUBJECTS),
+        runs=options.runs or (1 if quick else 5),
+        seconds=options.seconds or (1.0 if quick else 3.0),
+        growth_seconds=options.growth_seconds or (5.0 if quick else 60.0),
+    )
+    become_reaper()
+    result = Result(describe(), bare_memory(), {"runs": wish.runs, "seconds": wish.seconds})
+    schedule = list(runs(wish))
+    try:
+        for done, (number, subject, plan) in enumerate(schedule, 1):
+            one = measure(subject, plan, number)
+            result.measures.append(one)
+            print(f"[{done}/{len(schedule)}] {_line(one)}", file=sys.stderr)
+    except KeyboardInterrupt:
+        result.interrupted = True
+        print("interrupted; every process that was started has ended", file=sys.stderr)
+    return result
+
+
+def _line(one: Measure) -> str:
+    """Say in one line how a run went, for the person who waits."""
+    name = f"{one.kind} {one.workload} {one.subject}"
+    if one.problem:
+        return f"{name}: {one.problem}: {one.output}"
+    shown = {"throughput": "rate", "latency": "p50", "start": "first_block", "growth": "growth"}[one.kind]
+    unit = {"throughput": "blocks/s", "latency": "us", "start": "s", "growth": "B/s"}[one.kind]
+    return f"{name}: {one.figures.get(shown, float('nan')):,.4g} {unit}"
+
+
+def _store(result: Result) -> Path:
+    RESULTS.mkdir(exist_ok=True)
+    text = json.dumps(result.as_dict(), indent=1)
+    path = RESULTS / time.strftime("%Y%m%d-%H%M%S.json", time.gmtime())
+    for target in (path, RESULTS / "latest.json"):
+        target.write_text(text, encoding="utf-8")
+    return path
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        "python -m benchmarks",
+        description="Measure FISSION and its peers: the chain source -> forward -> sink in three processes.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add = parser.add_argument
+    add("--quick", action="store_true", help="one short run of each: is all alive? (no figures to quote)")
+    for option, names in (("--only", WORKLOADS), ("--kind", KINDS), ("--subject", SUBJECTS)):
+        add(option, action="append", choices=names, metavar="NAME", help=f"{', '.join(names)}; repeatable")
+    add("--runs", type=_positive_int, metavar="N", help="rounds, each with every run once (default 5)")
+    add("--seconds", type=_positive, metavar="S", help="seconds that count of each run (default 3)")
+    add("--growth-seconds", type=_positive, metavar="S", help="the same for growth (default 60)")
+    add("--publish", action="store_true", help="write the figures into RESULTS.md")
+    add("--from", dest="stored", metavar="FILE", help="show (or publish) a stored result; measure nothing")
+    return parser
+
+
+def _positive(text: str) -> float:
+    value = float(text)
+    if not 0 < value < 3600:
+        raise argparse.ArgumentTypeError(f"{text} is not a number of seconds between 0 and 3600")
+    return value
+
+
+def _positive_int(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not 1 or more")
+    return value

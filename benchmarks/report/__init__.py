@@ -1,0 +1,1 @@
+"""From measures to tables: medians, spread, ratios within one round, targets."""
