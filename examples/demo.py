@@ -1,0 +1,112 @@
+"""`make demo`: show both examples, and say what there is to see.
+
+    python3 examples/demo.py
+
+needs an installed fission, and takes about ten seconds. A picture of each network is drawn where Graphviz is
+installed; elsewhere it is printed as a Mermaid chart, which GitHub and many editors draw.
+"""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+EXAMPLES = Path(__file__).resolve().parent
+
+TUTORIAL = """\
+Three jobs count, one multiplies, one adds up. Each is a process of its own; the lines
+between them are pipes.
+
+    SourceJob 1 ---101---.
+    SourceJob 2 ---102---+---> JoinJob 4 ---105---> ReduceJob 5
+    SourceJob 3 ---103---'     a x b x c            sum of five
+
+Watch for: one product per second, always of three equal numbers, and after five of them
+the first sum, 1 + 8 + 27 + 64 + 125 = 225. Every line begins with the job that printed it."""
+
+SEPARATION = """\
+Two people talk at the same time, two microphones hear both. Five jobs find out which
+sound belongs to whom, knowing nothing about voices or room (FOBI, Cardoso 1989).
+
+    WavSource ---> Whitening ---> Norm ---> SecondCovariance ---> Output ---> WavSink
+    a recording,   equal power    how       which direction is    turn the    one file
+    in blocks                     loud      more peaked           sound       per voice
+
+Watch for: the last job compares the voices with what was really said. SI-SDR is how much
+stronger the right voice is than everything else; 20 dB are a factor of 100 in power."""
+
+
+def main() -> int:
+    signal.signal(signal.SIGINT, stop)  # Ctrl+C reaches the simulation as well, which then ends by itself
+
+    heading("1. The tutorial: numbers")
+    print(TUTORIAL)
+    draw("tutorial", "demo_network_v1")
+    run("tutorial", "manage.py", "demo_network_v1", "simulate", "--for", "8s")
+
+    heading("2. Real sound: who said what?")
+    print(SEPARATION)
+    draw("separation", "separation")
+    run("separation", "manage.py", "separation", "simulate", "--until-finished")
+    print("\nThe same in one process, without fission, to compare:")
+    run("separation", "reference.py")
+
+    network = EXAMPLES / "separation" / "separation"
+    print("\nListen to")
+    print(f"    {short(network / 'source' / 'mixture.wav')}   the microphones: both talkers")
+    print(f"    {short(network / 'simulation' / '6' / 'voice_1.wav')}   the first voice")
+    print(f"    {short(network / 'simulation' / '7' / 'voice_2.wav')}   the second voice")
+    print(f"\nHow it is done: {short(EXAMPLES / 'separation' / 'README.md')} and, in 100 lines of Python,")
+    print(f"{short(network / 'jobs' / 'jobs.py')}. Your own first network: README.md, five minutes.")
+    return 0
+
+
+def heading(text: str) -> None:
+    print(f"\n{text}\n{'=' * len(text)}\n")
+
+
+def draw(example: str, network: str) -> None:
+    """Draw a network into a file, or print it where there is no Graphviz."""
+    if shutil.which("dot"):
+        run(example, "manage.py", network, "graphviz", quiet=True)
+        print(f"\nThe whole graph: {short(EXAMPLES / example / network / 'network.pdf')}")
+    else:
+        print("\nThe whole graph (Mermaid; Graphviz is not installed):\n")
+        run(example, "manage.py", network, "graphviz", "--format", "mermaid")
+
+
+def run(example: str, *command: str, quiet: bool = False) -> None:
+    """Run a Python program in the folder of an example; leave with its exit code when it fails."""
+    if not quiet:
+        print(f"\n$ cd {short(EXAMPLES / example)} && python3 {' '.join(command)}\n", flush=True)
+    ended = subprocess.run(
+        [sys.executable, *command],
+        cwd=EXAMPLES / example,
+        stdout=subprocess.DEVNULL if quiet else None,
+        check=False,
+    )
+    if stopped:
+        print("\nThe demo was stopped.")
+        sys.exit(130)
+    if ended.returncode:
+        print(f"\nThis failed with exit code {ended.returncode}.", file=sys.stderr)
+        sys.exit(ended.returncode)
+
+
+def short(path: Path) -> str:
+    """A path as one would type it here."""
+    relative = os.path.relpath(path)
+    return str(path) if relative.startswith("..") else relative
+
+
+stopped: list[int] = []
+
+
+def stop(number: int, _frame: object) -> None:
+    stopped.append(number)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
