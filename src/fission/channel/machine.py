@@ -2,13 +2,14 @@
 
 from collections import deque
 from collections.abc import Mapping
-from enum import Enum
+from enum import IntEnum
 from typing import Generic, NoReturn, TypeVar
 
 from fission.errors import LocalProtocolError, RemoteProtocolError
 
-S = TypeVar("S", bound=Enum)
-E = TypeVar("E", bound=Enum)
+# IntEnum: the members of a plain Enum are hashed in Python, which costs more than the rest of a transition.
+S = TypeVar("S", bound=IntEnum)
+E = TypeVar("E", bound=IntEnum)
 
 _REMEMBERED = 12
 

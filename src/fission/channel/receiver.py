@@ -1,7 +1,7 @@
 """The receiving end of one pipe: one connection at a time, duplicates dropped, releases told to the sender."""
 
 from collections import deque
-from enum import Enum, auto
+from enum import IntEnum, auto
 
 from fission.channel.counters import PipeCounters
 from fission.channel.frames import (
@@ -25,7 +25,7 @@ ACK_BLOCKS = 256
 ACK_SECONDS = 0.02
 
 
-class ReceiverState(Enum):
+class ReceiverState(IntEnum):
     """Where the conversation with the sender stands."""
 
     IDLE = auto()  # no connection
@@ -34,7 +34,7 @@ class ReceiverState(Enum):
     DONE = auto()  # we want nothing more
 
 
-class ReceiverEvent(Enum):
+class ReceiverEvent(IntEnum):
     """What can happen to a receiver; the first group is ours, the second comes from the sender."""
 
     DISCONNECTED = auto()
@@ -108,7 +108,7 @@ class Receiver:
         self._released: Position = (start[0], start[1] - 1)
         self._told: Position = (0, 0)
         self._told_at_most = 0.0
-        self._weights: deque[tuple[Position, int]] = deque()
+        self._weights: deque[tuple[int, int, int]] = deque()
         self._unreleased_bytes = 0
         self._untold_bytes = 0
 
@@ -194,8 +194,8 @@ class Receiver:
             )
         self._released = position
         weights = self._weights
-        while weights and weights[0][0] <= position:
-            size = weights.popleft()[1]
+        while weights and weights[0][:2] <= position:
+            size = weights.popleft()[2]
             self._unreleased_bytes -= size
             self._untold_bytes += size
 
@@ -252,16 +252,14 @@ class Receiver:
 
     def _data(self, batch: Batch) -> list[Batch]:
         window = self._window
-        if not self._live and window.gap(batch.epoch, batch.first):
-            self._machine.broken(
-                "blocks are missing", expected=str(window.wanted), found=str((batch.epoch, batch.first))
-            )
         if batch.first == 1 and not batch.head & WIRE_RESET:
-            self._machine.broken("the first block of an epoch without its reset bit")
+            self._machine.broken("the first block of an epoch has no reset bit")
+        if window.gap(batch.epoch, batch.first) and not self._live:
+            found = str((batch.epoch, batch.first))
+            self._machine.broken("blocks are missing", expected=str(window.wanted), found=found)
         if window.end is not None and (batch.epoch, batch.last) >= window.end:
-            self._machine.broken(
-                "blocks after the end", expected=str(window.end), found=str((batch.epoch, batch.last))
-            )
+            found = str((batch.epoch, batch.last))
+            self._machine.broken("blocks after the end", expected=f"before {window.end}", found=found)
         new = window.accept(batch)
         if new is None:
             return []
@@ -269,17 +267,15 @@ class Receiver:
         self.counters.bytes += size
         if not self._live:
             self._unreleased_bytes += size
-            self._weights.append(((new.epoch, new.last), size))
+            self._weights.append((new.epoch, new.last, size))
         return [new]
 
     def _check_end(self, end: Position) -> None:
         window = self._window
-        if not self._live and end != window.wanted:
-            self._machine.broken(
-                "the end is not where the blocks end", expected=str(window.wanted), found=str(end)
-            )
-        window.end = max(end, window.wanted)
-        window.wanted = window.end
+        if end != window.wanted and not self._live:
+            what = "the stream does not end where its blocks end"
+            self._machine.broken(what, expected=str(window.wanted), found=str(end))
+        window.finish(end)
 
     def _quiet(self) -> bool:
         """Whether the sender need not be told anything: on a live pipe it asks for the END alone."""

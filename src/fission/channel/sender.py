@@ -1,6 +1,6 @@
 """The sending end of one pipe: numbers blocks, keeps them until released, replays what a receiver lacks."""
 
-from enum import Enum, auto
+from enum import IntEnum, auto
 
 from fission.channel.counters import PipeCounters
 from fission.channel.frames import (
@@ -18,10 +18,10 @@ from fission.channel.frames import (
 )
 from fission.channel.machine import Machine
 from fission.channel.ranges import Position
-from fission.channel.windows import LIVE_BLOCKS, SendWindow
+from fission.channel.windows import LIVE_BLOCKS, LiveWindow, SendWindow
 
 
-class SenderState(Enum):
+class SenderState(IntEnum):
     """Where the conversation with the receiver stands."""
 
     IDLE = auto()  # no connection
@@ -31,7 +31,7 @@ class SenderState(Enum):
     REFUSED = auto()  # a newer incarnation speaks for this pipe; for ever
 
 
-class SenderEvent(Enum):
+class SenderEvent(IntEnum):
     """What can happen to a sender; the first group is ours, the second comes from the receiver."""
 
     CONNECTED = auto()
@@ -46,7 +46,7 @@ class SenderEvent(Enum):
     REFUSE = auto()
 
 
-class StreamState(Enum):
+class StreamState(IntEnum):
     """Whether more may be written."""
 
     OPEN = auto()
@@ -94,8 +94,8 @@ class Sender:
     close the connection; writing goes on for free. A job may end when its senders are `finished`.
 
     `start` is the position (epoch, number) of the first block that will be written: after a restart the one after the
-    checkpoint. `least` blocks are kept whatever their size before the window counts as full; it must be at least as much
-    as the receiving side needs before it can release anything, see `needed_blocks`.
+    checkpoint. `needed` is the number of blocks that the receiving side needs before it can release any (see
+    `needed_blocks`): whatever their size, so many are let through.
     """
 
     def __init__(
@@ -107,19 +107,17 @@ class Sender:
         delivery: str = "exact",
         retain: int = 16 << 20,
         max_queue: int = 0,
-        least: int = 4,
+        needed: int = 1,
         start: Position = (1, 1),
     ) -> None:
         self.counters = PipeCounters()
         self.refused = ""
         self._live = delivery == "live"
         self._hello = Hello(VERSION, run, pipe, incarnation)
-        self._window = SendWindow(
-            self.counters,
-            retain=retain,
-            least=least,
-            limit=(max_queue or LIVE_BLOCKS) if self._live else 0,
-            start=start,
+        self._window = (
+            LiveWindow(self.counters, limit=max_queue or LIVE_BLOCKS, start=start)
+            if self._live
+            else SendWindow(self.counters, retain=retain, needed=needed, start=start)
         )
         where = f"sender of pipe {pipe}"
         self._connection: Machine[SenderState, SenderEvent] = Machine(

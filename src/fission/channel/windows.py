@@ -21,64 +21,92 @@ FRAME_BYTES = 64 << 10
 FRAME_BLOCKS = 4096
 LIVE_BLOCKS = 1024
 
-_BLOCK_COST = 8
-_FRAME_COST = 256
+BLOCK_COST = 8
+FRAME_COST = 256
 """Bytes that a block and a frame cost beside their payload, so that many tiny blocks cannot outgrow `retain`."""
+
+
+def needed_blocks(block_count: int, downstream: Iterable[int] = ()) -> int:
+    """Return how many blocks of a pipe its receiving job may hold before it can release the first one.
+
+    A job releases a round only when its outputs are released, so that the block counts down the paths to the sinks multiply.
+    `downstream` has the results for the receiving job's own outputs: those that are synchronous and exact.
+    """
+    return block_count * max(downstream, default=1)
 
 
 class Kept:
     """One frame of the window: its blocks while it can still grow, then its encoded form."""
 
-    __slots__ = (
-        "blocks",
-        "count",
-        "data",
-        "epoch",
-        "first",
-        "gone",
-        "head",
-        "last",
-        "mono",
-        "sent",
-        "size",
-        "wall",
-    )
+    __slots__ = ("blocks", "count", "data", "epoch", "first", "gone", "head", "last", "mono", "owned", "sent", "size", "wall")
 
     def __init__(
-        self, epoch: int, first: int, head: int, mono: float, wall: float, blocks: list[Payload], size: int
+        self, epoch: int, first: int, head: int, times: tuple[float, float], blocks: list[Payload], size: int
     ) -> None:
+        count = len(blocks)
         self.epoch = epoch
         self.first = first
+        self.last = first + count - 1
+        self.count = count
         self.head = head
-        self.mono = mono
-        self.wall = wall
+        self.mono, self.wall = times
         self.blocks = blocks
-        self.count = len(blocks)
-        self.last = first + self.count - 1
         self.size = size
         self.gone = 0
         self.sent = False
+        self.owned = False
         self.data: list[Buffer] | None = None
 
     def encode(self) -> list[Buffer]:
-        """Return the frame as buffers; from the first call on it can no longer grow."""
-        data = self.data
-        if data is None:
-            batch = Batch(self.epoch, self.first, self.head, self.mono, self.wall, self.blocks)
-            data = self.data = encode_batch(batch)
-            self.blocks = []
+        """Make the buffers of the frame, which can no longer grow; return them."""
+        data = encode_batch(Batch(self.epoch, self.first, self.head, self.mono, self.wall, self.blocks))
+        self.data = data
+        self.blocks = []
         return data
+
+    def close(self) -> None:
+        """Encode the frame now: single blocks take several times more memory."""
+        if self.data is None:
+            self.encode()
+
+    def behead(self, count: int) -> None:
+        """Drop the first blocks of a frame that was not encoded yet."""
+        self.blocks = self.blocks[count:]
+        self.first += count
+        self.count -= count
+
+    def absorb(self, other: "Kept") -> bool:
+        """Take the blocks of the next entry into this frame, if they fit and it was not encoded yet."""
+        if (
+            self.data is not None
+            or self.head != other.head
+            or self.epoch != other.epoch
+            or self.last + 1 != other.first
+            or self.size + other.size > FRAME_BYTES
+            or self.count + other.count > FRAME_BLOCKS
+        ):
+            return False
+        if self.owned:
+            self.blocks += other.blocks
+        else:  # the caller may have given the same list to another window
+            self.blocks = self.blocks + other.blocks
+            self.owned = True
+        self.count += other.count
+        self.last = other.last
+        self.size += other.size
+        return True
 
 
 class SendWindow:
     """Numbers blocks, keeps them until they are released, and knows what is to be sent next.
 
-    `retain` bytes and `least` blocks have to be kept before the window is full. `limit` > 0 makes it a live window: nothing
-    that was sent is kept, and at most `limit` blocks wait; the oldest give way.
+    `retain` bytes, and twice the `needed` blocks (at least 4), have to be kept before the window is full.
     """
 
+    keeps = True
+
     def __init__(
-        self, counters: PipeCounters, *, retain: int, least: int = 4, limit: int = 0, start: Position = (1, 1)
+        self, counters: PipeCounters, *, retain: int, needed: int = 1, start: Position = (1, 1)
     ) -> None:
         self.epoch, following = start
         self.last = following - 1
@@ -90,43 +118,37 @@ class SendWindow:
         self.waiting = 0
         self._counters = counters
         self._retain = retain
-        self._least = least
-        self._limit = limit
+        self._least = max(4, 2 * needed)
         self._sent: deque[Kept] = deque()
         self._queue: deque[Kept] = deque()
 
     @property
     def full(self) -> bool:
         """Whether so much is kept that the job should wait."""
-        return self.size >= self._retain and self.count >= self._least and not self._limit
-
-    @property
-    def empty(self) -> bool:
-        """Whether everything has been handed out for sending."""
-        return not self._queue
+        return self.size >= self._retain and self.count >= self._least
 
     def write(self, blocks: list[Payload], head: int, mono: float, wall: float) -> int:
         """Number the blocks and queue them; return the number of the last one."""
+        if not blocks:
+            return self.last
         head &= ~WIRE_RESET
-        if not self.last and blocks:
-            self._append(blocks[:1], head | WIRE_RESET, mono, wall)
+        times = (mono, wall)
+        if not self.last:
+            self._append(blocks[:1], head | WIRE_RESET, times)
             blocks = blocks[1:]
         if blocks:
-            self._append(blocks, head, mono, wall)
-        if self._limit:
-            self._shed()
+            self._append(blocks, head, times)
         return self.last
 
     def reset(self, epoch: int) -> None:
-        """Number from 1 again. What is kept of older epochs stays until it is released."""
+        """Begin with number 1 again. What is kept of older epochs stays until it is released."""
         self.epoch = epoch
         self.last = 0
 
     def release(self, position: Position) -> None:
         """Drop everything up to and including this position, sent or not."""
-        if position <= self.acknowledged:
-            return
-        self.acknowledged = position
+        if position > self.acknowledged:
+            self.acknowledged = position
         if position <= self.released:
             return
         self.released = position
@@ -151,73 +173,68 @@ class SendWindow:
     def take(self, limit: int) -> list[Buffer]:
         """Return the next frames to send, about `limit` bytes and at least one frame when there is one."""
         out: list[Buffer] = []
-        queue, wanted, counters = self._queue, self.wanted, self._counters
+        queue, counters = self._queue, self._counters
+        epoch, wanted = self.wanted
         while queue and limit > 0:
             entry = queue.popleft()
-            self.waiting -= entry.count
-            if not self._limit:
-                self._sent.append(entry)
-            if (entry.epoch, entry.last) < wanted:
-                continue
-            out += entry.encode()
+            count = entry.count
+            self.waiting -= count
+            self._hand_out(entry)
+            if entry.epoch < epoch or (entry.epoch == epoch and entry.last < wanted):
+                continue  # the receiver has it; it is only kept
+            out += entry.data or entry.encode()
             limit -= entry.size
-            counters.bytes += entry.size
+            counters.bytes += entry.size - FRAME_COST - BLOCK_COST * count
             if entry.sent:
-                counters.replayed += entry.count
+                counters.replayed += count
             else:
                 entry.sent = True
-                counters.sent += entry.count
+                counters.sent += count
         return out
 
     def clear(self) -> None:
-        """Nothing that was written is needed any more."""
+        """Forget everything that was written."""
         self._sent.clear()
         self._queue.clear()
         self.count = self.size = self.waiting = 0
 
-    def _append(self, blocks: list[Payload], head: int, mono: float, wall: float) -> None:
+    def _hand_out(self, entry: Kept) -> None:
+        self._sent.append(entry)
+
+    def _append(self, blocks: list[Payload], head: int, times: tuple[float, float]) -> None:
         first = self.last + 1
-        self.last += len(blocks)
+        count = len(blocks)
+        self.last += count
         if (self.epoch, first) <= self.released:
             known = self.last if self.released[0] > self.epoch else min(self.last, self.released[1])
             blocks = blocks[known - first + 1 :]
-            first = known + 1
             if not blocks:
                 return
-        size = size_of(blocks) + _BLOCK_COST * len(blocks)
-        if len(blocks) <= FRAME_BLOCKS and size <= FRAME_BYTES:
-            self._keep(first, head, mono, wall, blocks, size)
+            first = known + 1
+            count = len(blocks)
+        size = size_of(blocks) + BLOCK_COST * count
+        if count <= FRAME_BLOCKS and size <= FRAME_BYTES:
+            self._keep(Kept(self.epoch, first, head, times, blocks, size))
             return
         for part in _pieces(blocks, size):
-            self._keep(first, head, mono, wall, part, size_of(part) + _BLOCK_COST * len(part))
+            part_size = size_of(part) + BLOCK_COST * len(part)
+            self._keep(Kept(self.epoch, first, head, times, part, part_size))
             first += len(part)
 
-    def _keep(
-        self, first: int, head: int, mono: float, wall: float, blocks: list[Payload], size: int
-    ) -> None:
-        self.count += len(blocks)
-        self.waiting += len(blocks)
+    def _keep(self, entry: Kept) -> None:
+        self.count += entry.count
+        self.waiting += entry.count
         queue = self._queue
         if queue:
             tail = queue[-1]
-            if (
-                tail.data is None
-                and tail.head == head
-                and tail.epoch == self.epoch
-                and tail.size + size <= FRAME_BYTES
-                and tail.count + len(blocks) <= FRAME_BLOCKS
-            ):
-                tail.blocks += blocks
-                tail.count += len(blocks)
-                tail.last += len(blocks)
-                tail.size += size
-                self.size += size
+            if tail.absorb(entry):
+                self.size += entry.size
                 return
-            if not self._limit:
-                tail.encode()
-        size += _FRAME_COST
-        self.size += size
-        queue.append(Kept(self.epoch, first, head, mono, wall, blocks, size))
+            if self.keeps:
+                tail.close()
+        entry.size += FRAME_COST
+        self.size += entry.size
+        queue.append(entry)
 
     def _release_from(self, entry: Kept, position: Position) -> bool:
         """Account for what is released of this entry; True when it can go."""
@@ -232,34 +249,57 @@ class SendWindow:
         self.size -= entry.size
         return True
 
-    def _shed(self) -> None:
-        """Live: let the oldest waiting blocks go until the rest fits."""
-        queue = self._queue
+
+class LiveWindow(SendWindow):
+    """The window of a live pipe: what was sent is forgotten, at most `limit` blocks wait, the oldest give way."""
+
+    keeps = False
+
+    def __init__(self, counters: PipeCounters, *, limit: int, start: Position = (1, 1)) -> None:
+        super().__init__(counters, retain=0, start=start)
+        self._limit = limit
+
+    @property
+    def full(self) -> bool:
+        """Never: the job is not made to wait."""
+        return False
+
+    def write(self, blocks: list[Payload], head: int, mono: float, wall: float) -> int:
+        """Number the blocks and queue them; drop the oldest that wait when there are too many."""
+        last = super().write(blocks, head, mono, wall)
         excess = self.waiting - self._limit
         while excess > 0:
-            entry = queue[0]
-            part = min(excess, entry.count)
-            excess -= part
-            self.waiting -= part
-            self._counters.dropped += part
-            if part == entry.count:
-                queue.popleft()
-            else:
-                del entry.blocks[:part]
-                entry.first += part
-                entry.count -= part
-                entry.size = size_of(entry.blocks) + _BLOCK_COST * entry.count + _FRAME_COST
+            excess -= self._shed(excess)
+        return last
+
+    def _hand_out(self, entry: Kept) -> None:
+        self.count -= entry.count
+        self.size -= entry.size
+
+    def _shed(self, count: int) -> int:
+        """Drop up to `count` of the oldest blocks; return how many."""
+        entry = self._queue[0]
+        if count < entry.count:
+            entry.behead(count)
+        else:
+            count = entry.count
+            self.size -= entry.size
+            self._queue.popleft()
+        self.count -= count
+        self.waiting -= count
+        self._counters.dropped += count
+        return count
 
 
 def _pieces(blocks: list[Payload], size: int) -> Iterable[list[Payload]]:
-    """Cut a list of this size into frames of about FRAME_BYTES and at most FRAME_BLOCKS."""
+    """Cut blocks of this size together into frames of about FRAME_BYTES and at most FRAME_BLOCKS."""
     count = len(blocks)
     frames = max(-(-size // FRAME_BYTES), -(-count // FRAME_BLOCKS))
     step = -(-count // frames)
     for start in range(0, count, step):
         part = blocks[start : start + step]
-        actual = size_of(part) + _BLOCK_COST * len(part)
-        if len(part) > 1 and actual > 2 * FRAME_BYTES:  # sizes differ much; terminates: at least 3 frames
+        actual = size_of(part) + BLOCK_COST * len(part)
+        if len(part) > 1 and actual > 2 * FRAME_BYTES:  # sizes differ much; ends, because this makes 3 or more
             yield from _pieces(part, actual)
         else:
             yield part
@@ -272,31 +312,41 @@ class ReceiveWindow:
     """
 
     def __init__(self, counters: PipeCounters, *, start: Position = (1, 1)) -> None:
-        self.wanted = start
+        self.epoch, self.next = start
         self.end: Position | None = None
         self._counters = counters
 
-    def accept(self, batch: Batch) -> Batch | None:
-        """Return what is new of this batch, or None. A gap is let through: ask `gap` before."""
-        epoch, wanted = self.wanted
-        first, last = batch.first, batch.last
-        if batch.epoch == epoch:
-            if last < wanted:
-                self._counters.duplicates += batch.count
-                return None
-            if first < wanted:
-                self._counters.duplicates += wanted - first
-                batch = cut(batch, wanted)
-        elif batch.epoch < epoch:
-            self._counters.late += batch.count
-            return None
-        self.wanted = (batch.epoch, last + 1)
-        self._counters.delivered += batch.count
-        return batch
+    @property
+    def wanted(self) -> Position:
+        """The position that is wanted next."""
+        return self.epoch, self.next
 
     def gap(self, epoch: int, first: int) -> bool:
-        """Whether blocks are missing before a block, or an end, at this position."""
-        wanted_epoch, wanted = self.wanted
-        if epoch == wanted_epoch:
-            return first > wanted
-        return epoch > wanted_epoch and first > 1
+        """Whether blocks are missing before a block at this position."""
+        if epoch == self.epoch:
+            return first > self.next
+        return epoch > self.epoch and first > 1
+
+    def accept(self, batch: Batch) -> Batch | None:
+        """Return what is new of this batch, or None. A gap is let through: ask `gap` before."""
+        first = batch.first
+        following = first + len(batch.blocks)
+        if batch.epoch == self.epoch:
+            known = min(self.next, following) - first
+            if known > 0:
+                self._counters.duplicates += known
+                if following <= self.next:
+                    return None
+                batch = cut(batch, self.next)
+        elif batch.epoch < self.epoch:
+            self._counters.late += batch.count
+            return None
+        self.epoch = batch.epoch
+        self.next = following
+        self._counters.delivered += len(batch.blocks)
+        return batch
+
+    def finish(self, end: Position) -> None:
+        """The stream ends here: nothing more is wanted."""
+        self.end = max(end, self.wanted)
+        self.epoch, self.next = self.end

@@ -1,0 +1,264 @@
+"""The sending end: what it says when, and what it does when the other end misbehaves."""
+
+import pytest
+
+from fission.channel.frames import VERSION, WIRE_RESET, Ack, Batch, Done, End, Hello, Refuse, Welcome
+from fission.channel.sender import CONNECTION_TABLE, Sender, SenderEvent, SenderState
+from fission.errors import LocalProtocolError, RemoteProtocolError
+
+
+@pytest.fixture(autouse=True)
+def readable(monkeypatch):
+    """Frames instead of bytes."""
+    monkeypatch.setattr("fission.channel.windows.encode_batch", lambda batch: [batch])
+    monkeypatch.setattr("fission.channel.sender.encode_control", lambda frame: frame)
+
+
+def sender(**more):
+    return Sender(7, run="run", **more)
+
+
+def streaming(wanted=(1, 1), **more):
+    s = sender(**more)
+    s.connected()
+    s.take()
+    s.receive(Welcome(*wanted))
+    return s
+
+
+def write(s, count, size=1):
+    return s.write([bytes(size)] * count, 0, 0.0, 0.0)
+
+
+def spans(out):
+    return [(b.epoch, b.first, b.last) if isinstance(b, Batch) else b for b in out]
+
+
+def test_it_introduces_itself_once_and_waits_for_welcome():
+    s = sender(incarnation=3)
+    assert s.take() == []
+    write(s, 2)
+    s.connected()
+    assert s.take() == [Hello(VERSION, "run", 7, 3)]
+    assert s.take() == []
+    s.receive(Welcome(1, 1))
+    assert spans(s.take()) == [(1, 1, 1), (1, 2, 2)]
+    assert s.take() == []
+    assert s.state is SenderState.STREAMING
+
+
+def test_it_goes_on_numbering_while_disconnected():
+    s = streaming()
+    assert write(s, 2) == 2
+    s.take()
+    s.disconnected()
+    assert write(s, 3) == 5
+    assert s.take() == []
+    assert s.counters.queued == 3
+    s.connected()
+    s.take()
+    s.receive(Welcome(1, 2))
+    assert spans(s.take()) == [(1, 2, 2), (1, 3, 5)]
+    assert (s.counters.sent, s.counters.replayed) == (5, 1)
+
+
+def test_a_connection_that_never_answered_is_greeted_again():
+    s = sender()
+    s.connected()
+    s.disconnected()
+    s.connected()
+    assert isinstance(s.take()[0], Hello)
+
+
+def test_it_waits_when_full_and_goes_on_when_released():
+    s = streaming(retain=1000)
+    write(s, 3, 400)
+    assert s.writable
+    write(s, 1, 400)
+    assert not s.writable
+    s.receive(Ack(1, 2))
+    assert s.writable
+    assert s.released == (1, 2)
+    assert s.unreleased[0] == 2
+
+
+def test_end_comes_after_everything_and_is_acknowledged_by_its_own_number():
+    s = streaming()
+    write(s, 5)
+    s.finish()
+    assert not s.writable
+    assert spans(s.take(1)) == [(1, 1, 1)]
+    assert spans(s.take(1)) == [(1, 2, 5), End(1, 6)]
+    assert s.take() == []
+    s.receive(Ack(1, 5))
+    assert not s.finished
+    s.receive(Ack(1, 6))
+    assert s.finished
+    assert s.unreleased == (0, 0)
+
+
+def test_end_is_said_again_after_a_reconnection():
+    s = streaming()
+    s.finish()
+    s.finish()
+    assert s.take() == [End(1, 1)]
+    s.disconnected()
+    s.connected()
+    s.take()
+    s.receive(Welcome(1, 1))
+    assert s.take() == [End(1, 1)]
+    s.receive(Done())
+    assert s.finished
+
+
+def test_an_end_that_an_earlier_incarnation_had_acknowledged_counts():
+    s = streaming(wanted=(1, 58), start=(1, 51))
+    s.receive(Ack(1, 58))
+    assert not s.finished
+    write(s, 7)
+    assert not s.finished
+    s.finish()
+    assert s.finished
+
+
+def test_done_makes_everything_released_and_writing_free():
+    s = streaming(retain=10)
+    write(s, 9)
+    s.receive(Done())
+    assert s.done
+    assert s.finished
+    assert write(s, 100) == 109
+    assert s.released == (1, 109)
+    assert s.unreleased == (0, 0)
+    assert s.writable
+    assert s.take() == []
+    s.receive(Ack(1, 3))
+    s.disconnected()
+    s.connected()  # an attempt that was under way
+    assert s.take() == []
+
+
+def test_a_restarted_job_does_not_send_what_its_receiver_has():
+    s = streaming(wanted=(1, 58), start=(1, 51))
+    s.receive(Ack(1, 53))
+    assert s.released == (1, 53)
+    write(s, 6)
+    assert s.take() == []
+    assert s.unreleased[0] == 3
+    write(s, 2)
+    assert spans(s.take()) == [(1, 57, 58)]
+    assert s.written == (1, 58)
+
+
+def test_refused_is_for_ever():
+    s = sender()
+    s.connected()
+    s.take()
+    s.receive(Refuse("superseded"))
+    assert s.refused == "superseded"
+    assert s.take() == []
+    s.disconnected()
+    with pytest.raises(LocalProtocolError):
+        s.connected()
+    s = streaming()
+    s.receive(Refuse(""))
+    assert s.refused == "refused"
+    assert not s.finished
+
+
+def test_a_receiver_that_wants_what_it_has_released_is_told_off():
+    s = streaming()
+    write(s, 5)
+    s.take()
+    s.receive(Ack(1, 3))
+    s.disconnected()
+    s.connected()
+    s.take()
+    with pytest.raises(RemoteProtocolError, match="released") as caught:
+        s.receive(Welcome(1, 3))
+    assert caught.value.events[-1] == "GREETING < WELCOME"
+
+
+def test_a_restarted_job_cannot_give_what_lies_before_its_checkpoint():
+    with pytest.raises(RemoteProtocolError):
+        streaming(wanted=(1, 50), start=(1, 51))
+
+
+def test_a_restarted_source_in_a_new_epoch_begins_at_1_whatever_is_wanted():
+    s = streaming(wanted=(1, 91), start=(2, 1), incarnation=2)
+    write(s, 2)
+    out = s.take()
+    assert spans(out) == [(2, 1, 1), (2, 2, 2)]
+    assert out[0].head == WIRE_RESET
+    assert s.released == (2, 0)
+
+
+def test_reset_begins_a_new_epoch_and_nothing_old_is_lost():
+    s = streaming()
+    write(s, 2)
+    s.reset(2)
+    write(s, 2)
+    assert spans(s.take()) == [(1, 1, 1), (1, 2, 2), (2, 1, 1), (2, 2, 2)]
+    with pytest.raises(LocalProtocolError, match="old epoch"):
+        s.reset(2)
+    s.finish()
+    assert s.take() == [End(2, 3)]
+
+
+def test_nothing_can_be_written_after_finish():
+    s = sender()
+    s.finish()
+    with pytest.raises(LocalProtocolError, match="WRITE in state ENDED"):
+        write(s, 1)
+    with pytest.raises(LocalProtocolError):
+        s.reset(2)
+
+
+@pytest.mark.parametrize("frame", [Hello(1, "run", 7, 1), End(1, 1), Batch(1, 1, 0, 0.0, 0.0, [b""])])
+def test_frames_that_only_senders_send(frame):
+    s = streaming()
+    with pytest.raises(RemoteProtocolError, match="unexpected frame"):
+        s.receive(frame)
+
+
+@pytest.mark.parametrize("frame", [Welcome(1, 1), Ack(1, 1), Done(), Refuse("no")])
+def test_frames_without_a_connection(frame):
+    with pytest.raises(RemoteProtocolError, match="in state IDLE"):
+        sender().receive(frame)
+
+
+def test_connecting_twice_is_our_bug_and_the_error_tells_the_story():
+    s = streaming()
+    with pytest.raises(LocalProtocolError) as caught:
+        s.connected()
+    assert caught.value.events == ("IDLE < CONNECTED", "GREETING < WELCOME", "STREAMING < CONNECTED")
+
+
+def test_live_is_bounded_and_never_full():
+    s = sender(delivery="live", max_queue=3, retain=1)
+    for _ in range(10):
+        write(s, 1)
+        assert s.writable
+    assert s.counters.dropped == 7
+    assert s.counters.queued == 3
+    assert s.released == s.written == (1, 10)
+    s.connected()
+    s.take()
+    s.receive(Welcome(1, 1))
+    assert spans(s.take()) == [(1, 8, 10)]
+    s.finish()
+    assert not s.writable
+    assert s.take() == [End(1, 11)]
+    s.receive(Ack(1, 11))
+    assert s.finished
+
+
+def test_live_is_bounded_by_1024_blocks_without_max_queue():
+    s = sender(delivery="live")
+    write(s, 2000)
+    assert s.counters.queued == 1024
+
+
+def test_every_state_knows_what_a_lost_connection_means_but_idle():
+    states = {state for state, event in CONNECTION_TABLE if event is SenderEvent.DISCONNECTED}
+    assert states == set(SenderState) - {SenderState.IDLE}
