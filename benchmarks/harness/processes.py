@@ -15,6 +15,7 @@ from pathlib import Path
 import psutil
 
 POLL_SECONDS = 0.05
+GRACE_SECONDS = 1.0
 END_SECONDS = 5.0
 """How long processes get to end after SIGTERM, then to be gone after SIGKILL."""
 
@@ -62,6 +63,8 @@ class Run:
             self.process.terminate()
             with suppress(subprocess.TimeoutExpired):
                 self.process.wait(END_SECONDS)
+        # What is about to end by itself (multiprocessing's tracker, say) is not left behind.
+        psutil.wait_procs(psutil.Process().children(recursive=True), GRACE_SECONDS)
         self.left = end_descendants()
         if self.process.poll() is None:
             self.process.wait(END_SECONDS)

@@ -1,6 +1,7 @@
 """The bare loop: pickle or raw array, a length, a Unix socket; one block per send, and nothing else.
 
-What any framework is measured against. It numbers nothing, keeps nothing, repeats nothing: a block under way when a process dies is gone.
+What any framework is measured against. It numbers nothing, keeps nothing, repeats nothing: a block under way
+when a process dies is gone.
 """
 
 import pickle

@@ -20,7 +20,7 @@ class QueuePeer:
         self.elements = plan.workload.elements
 
     def send(self, pipe: int, blocks: Iterable[Any]) -> None:
-        """Put every block and None. The queue pickles later, in a thread: what the source will change is copied."""
+        """Put every block and None. The queue pickles later, in a thread: copy what the source changes."""
         queue = self.queues[pipe - 1]
         if self.elements and pipe == 1:
             for block in blocks:

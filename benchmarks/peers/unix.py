@@ -56,7 +56,7 @@ def receive_body(connection: socket.socket, view: memoryview) -> None:
 
 
 def send_two(connection: socket.socket, head: bytes, body: memoryview) -> None:
-    """Send a header and a large buffer in one call, without joining them; then what the kernel did not take."""
+    """Send a header and a large buffer in one call, without joining them; then what the kernel left."""
     sent = connection.sendmsg([head, body])
     if sent < len(head):
         connection.sendall(head[sent:])

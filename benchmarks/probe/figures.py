@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 
 def rate_figures(marks: Sequence[tuple[int, float]], begin: float, end: float) -> dict[str, float]:
-    """Blocks per second between the first and last mark (count, time) in begin..end; 0 if there are not two."""
+    """Blocks per second between the first and last mark (count, time) in begin..end; 0 without two."""
     inside = [mark for mark in marks if begin <= mark[1] <= end]
     if len(inside) < 2 or inside[-1][1] <= inside[0][1]:
         return {"rate": 0.0, "measured_seconds": 0.0}
@@ -14,7 +14,7 @@ def rate_figures(marks: Sequence[tuple[int, float]], begin: float, end: float) -
 
 
 def latency_figures(latencies: Sequence[tuple[float, float]], begin: float) -> dict[str, float]:
-    """Percentiles (microseconds) of the latencies (time of arrival, seconds) that came at `begin` or later."""
+    """Percentiles (microseconds) of the latencies (arrival, seconds) that came at `begin` or later."""
     values = sorted(latency * 1e6 for arrival, latency in latencies if arrival >= begin)
     if not values:
         return {"samples": 0}

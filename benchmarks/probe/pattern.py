@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     Array = NDArray[np.float64]
 
 FULL_CHECK = 256
-"""The first block and every so many after it are summed; of every block, first and last element are checked."""
+"""The first block and every so many after it are summed; of each, first and last element are checked."""
 
 
 def make_array(elements: int) -> "Array":

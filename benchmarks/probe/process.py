@@ -18,7 +18,7 @@ class Report:
         self.age = process_age()
 
     def write(self, figures: Mapping[str, float]) -> None:
-        """Write the figures and those of the process to report.json, which the harness reads after the run."""
+        """Write the figures and those of the process to report.json, for the harness to read."""
         import json
 
         own = {"pid": os.getpid(), "age": self.age, "cpu": time.process_time()}

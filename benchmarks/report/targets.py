@@ -36,6 +36,8 @@ class Target(NamedTuple):
             return result.ratio(self.kind, self.workload, "fission", self.figure, self.base)
         runs = result.of(self.kind, self.workload, "fission")
         values = [one.figures[self.figure] for one in runs if self.figure in one.figures]
+        if not values:
+            return Spread.of([])
         less = result.bare_memory[self.over] if self.over else 0.0
         return Spread.of([(value - less) / self.unit for value in values])
 

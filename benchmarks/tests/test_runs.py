@@ -1,0 +1,79 @@
+"""A run ends every process that it started, in good and in bad days; every peer carries the whole stream."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+from benchmarks.harness.measure import measure
+from benchmarks.harness.processes import Run, become_reaper
+from benchmarks.subjects import ROOT, SUBJECTS
+from benchmarks.workloads import WORKLOADS, Plan
+
+STUBBORN = """
+import os, signal, sys, time
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+if os.fork():
+    sys.exit(0)
+os.setsid()
+time.sleep(60)
+"""
+
+
+@pytest.mark.parametrize("name", ["bare", "bare-batched", "pyzmq", "mp-queue", "mp-pipe"])
+@pytest.mark.parametrize("workload", ["int", "4k"])
+def test_peer_carries_every_block(name: str, workload: str) -> None:
+    if name == "pyzmq":
+        pytest.importorskip("zmq")
+    one = measure(SUBJECTS[name], Plan("throughput", WORKLOADS[workload], 0.1, 0.3), 0)
+    assert not one.problem, one.output
+    assert one.figures["rate"] > 0
+    assert (one.figures["duplicates"], one.figures["corrupt"], one.figures["left"]) == (0, 0, 0)
+    if name != "pyzmq":  # which may lose the end of a stream; that is what its column shows
+        assert one.figures["lost"] == 0
+
+
+def test_command_that_is_not_there() -> None:
+    with pytest.raises(FileNotFoundError), Run(("/no/such/command",), ROOT, os.environ, Path(os.devnull)):
+        pass
+
+
+def test_stubborn_orphan_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("benchmarks.harness.processes.END_SECONDS", 0.5)
+    monkeypatch.setattr("benchmarks.harness.processes.GRACE_SECONDS", 0.1)
+    become_reaper()
+    with Run((sys.executable, "-c", STUBBORN), tmp_path, os.environ, tmp_path / "output.txt") as run:
+        assert run.wait(10) == 0
+    assert run.left == 1
+    assert not psutil.Process().children(recursive=True)
+
+
+def test_interrupt_ends_everything() -> None:
+    command = [
+        sys.executable,
+        "-m",
+        "benchmarks",
+        "--only",
+        "int",
+        "--kind",
+        "throughput",
+        "--subject",
+        "bare",
+    ]
+    harness = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        family = psutil.Process(harness.pid)
+        deadline = time.monotonic() + 20
+        while len(started := family.children(recursive=True)) < 4 and time.monotonic() < deadline:
+            time.sleep(0.05)
+        assert len(started) == 4
+        harness.send_signal(signal.SIGINT)
+        assert harness.wait(20) == 1
+        assert not psutil.wait_procs(started, 5)[1]
+    finally:
+        harness.kill()
+        harness.wait()
