@@ -1,0 +1,106 @@
+"""Jobs that are needed again and again: a counting source, a clock, forwarding and distributing."""
+
+from collections.abc import Iterable, Iterator
+from time import monotonic, sleep
+from typing import Any
+
+from fission.core.jobs.python import PythonJob
+from fission.core.pipes.base import BasePipe
+from fission.errors import JobDefinitionError
+
+__all__ = ["ClockJob", "DistributingJob", "ForwardingJob", "SourceJob"]
+
+
+class SourceJob(PythonJob):
+    """Counts: `start`, `start + step`, ... with `delay` seconds between two values."""
+
+    def __init__(
+        self,
+        start: Any = 1,
+        step: Any = 1,
+        delay: float = 1,
+        *,
+        inputs: Iterable[BasePipe] | None = None,
+        outputs: Iterable[BasePipe] | None = None,
+        name: str | None = None,
+    ) -> None:
+        super().__init__(inputs, outputs, name=name)
+        _check_seconds(self, "delay", delay)
+        self.start = start
+        self.step = step
+        self.delay = delay
+        self.next_value = start
+
+    def run(self) -> Iterator[Any]:
+        """Yield one value after the other; a fresh generator goes on where the last one stopped."""
+        while True:
+            value = self.next_value
+            self.next_value = value + self.step
+            yield value
+            if self.delay:
+                sleep(self.delay)
+
+
+class ForwardingJob(PythonJob):
+    """Hands every input to the output at the same place."""
+
+    def run(self, *values: Any) -> Any:
+        """Return what came in."""
+        return values
+
+
+class DistributingJob(PythonJob):
+    """Hands its one input to all outputs."""
+
+    def run(self, value: Any) -> Any:
+        """Return the value once per output (it may be a tuple itself)."""
+        return (value,) * len(self.outputs)
+
+
+class ClockJob(PythonJob):
+    """Computes one round per `clock_interval` seconds, without drift.
+
+    Without inputs it numbers its ticks 1, 2, 3, ...; with inputs it is a `ForwardingJob` that sets the pace. A
+    tick that comes late is not made up for: the next one is a whole interval after it.
+    """
+
+    def __init__(
+        self,
+        clock_interval: float = 0.04,
+        *,
+        inputs: Iterable[BasePipe] | None = None,
+        outputs: Iterable[BasePipe] | None = None,
+        name: str | None = None,
+    ) -> None:
+        super().__init__(inputs, outputs, name=name)
+        _check_seconds(self, "clock_interval", clock_interval)
+        self.clock_interval = clock_interval
+        self.ticks = 0
+        self._due = 0.0
+
+    def setup(self, *args: Any, **kwargs: Any) -> None:
+        """Start the clock: the first tick comes at once."""
+        super().setup(*args, **kwargs)
+        self._due = monotonic()
+
+    def run(self, *values: Any) -> Any:
+        """Wait for the next tick and return its number, or what came in."""
+        now = monotonic()
+        # never longer than an interval: `_due` may have been restored from another machine's clock
+        wait = min(self._due - now, self.clock_interval)
+        if wait > 0:
+            sleep(wait)
+            now += wait
+        self._due = now + self.clock_interval
+        self.ticks += 1
+        return values or self.ticks
+
+
+def _check_seconds(job: PythonJob, setting: str, value: object) -> None:
+    if not isinstance(value, int | float) or value < 0:
+        raise JobDefinitionError(
+            f"wrong {setting}",
+            where=f"job {job.name}",
+            expected="seconds, 0 or more",
+            found=repr(value),
+        )

@@ -1,0 +1,134 @@
+"""Jobs that tell how they are doing, and the sink that writes it down."""
+
+from collections.abc import Iterable
+from time import time
+from types import GeneratorType
+from typing import TYPE_CHECKING, Any
+
+from fission.core.jobs.base import LocalJob
+from fission.core.jobs.python import PythonJob
+from fission.core.jobs.sinks import CSVFile
+from fission.core.pipes.base import BasePipe
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from psutil import Process
+
+__all__ = ["LoggingJob", "LoggingSinkJob"]
+
+COLUMNS = ("name", "pid", "counter", "cpu_percent", "memory_percent", "time_in", "time_out")
+
+
+class LoggingJob(PythonJob):
+    """A job that adds one row per round to a further output, its last: `logging_output`.
+
+    A row is a list: name, process id, number of the round, CPU and memory of the process in percent, and the
+    times (seconds since 1970) at which the round began and ended. Without `logging_output` nothing is added.
+
+    Override `run_job` where another job has `run`, `setup_job` for `setup` and `init_job` for `__init__`; they get the
+    same arguments. `self.outputs` ends with the pipe of the rows; `run_job` returns values for the others.
+    """
+
+    def __init__(
+        self,
+        *args: Any,
+        inputs: Iterable[BasePipe] | None = None,
+        outputs: Iterable[BasePipe] | None = None,
+        logging_output: BasePipe | None = None,
+        name: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        extra = [] if logging_output is None else [logging_output]
+        super().__init__(inputs, [*(outputs or ()), *extra], name=name)
+        self.logging_output = logging_output
+        self.counter = 0
+        self._process: Process | None = None
+        self._values: GeneratorType[Any, None, Any] | None = None
+        self.init_job(*args, **kwargs)
+
+    def init_job(self, *args: Any, **kwargs: Any) -> None:
+        """Take the arguments that were not for `LoggingJob`; for overriding."""
+
+    def setup_job(self, *args: Any, **kwargs: Any) -> None:
+        """Prepare for the first round, on the node; for overriding."""
+
+    def run_job(self, *args: Any, **kwargs: Any) -> Any:
+        """Compute one round, as `PythonJob.run`; for overriding."""
+        return super().run(*args, **kwargs)
+
+    def setup(self, *args: Any, **kwargs: Any) -> None:
+        """Start to measure, then call `setup_job`."""
+        from psutil import Process  # noqa: PLC0415 - only in the process of a job that needs it
+
+        super().setup(*args, **kwargs)
+        self._process = Process()
+        self._process.cpu_percent()
+        self.setup_job(*args, **kwargs)
+
+    def run(self, *args: Any) -> Any:
+        """Call `run_job` and add the row."""
+        time_in = time()
+        value = self.run_job(*args) if self._values is None else None
+        if isinstance(value, GeneratorType):
+            self._values = value
+        if self._values is not None:
+            try:
+                value = next(self._values)
+            except StopIteration:
+                self.finish()
+                return None
+        self.counter += 1
+        if self.logging_output is None or self._process is None:
+            return value
+        row = [
+            self.name,
+            self._process.pid,
+            self.counter,
+            self._process.cpu_percent(),
+            self._process.memory_percent(),
+            time_in,
+            time(),
+        ]
+        others = len(self.outputs) - 1
+        if not others:
+            return (row,)
+        if value is None:
+            return None
+        values = value if isinstance(value, tuple) else (value,) * others
+        return (*values, row)
+
+
+class LoggingSinkJob(LocalJob, PythonJob):
+    """Writes the rows of `LoggingJob`s, one input each, to a CSV file. Runs on the client."""
+
+    def __init__(
+        self,
+        path: "str | Path",
+        inputs: Iterable[BasePipe] | None = None,
+        *,
+        outputs: Iterable[BasePipe] | None = None,
+        name: str | None = None,
+    ) -> None:
+        super().__init__(inputs, outputs, name=name)
+        self.path = str(path)
+        self._csv: CSVFile | None = None
+
+    def setup(self, *args: Any, **kwargs: Any) -> None:
+        """Write the header."""
+        super().setup(*args, **kwargs)
+        self._csv = CSVFile(self.path, COLUMNS, where=f"job {self.name}")
+
+    def run(self, *values: Any) -> None:
+        """Write one row per block; nothing for an optional input that has nothing."""
+        for pipe, value in zip(self.inputs, values, strict=True):
+            for row in value if pipe.BLOCK_COUNT > 1 else (value,):
+                if row is not None and self._csv is not None:
+                    self._csv.write(row)
+
+    def teardown(self) -> None:
+        """Close the file."""
+        if self._csv is not None:
+            self._csv.close()
+            self._csv = None
+        super().teardown()

@@ -1,0 +1,78 @@
+"""Jobs that are written in Python: the user writes `run`."""
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from fission.core.head import Head
+from fission.core.jobs.base import BaseJob
+from fission.core.pipes.base import BasePipe
+from fission.errors import JobDefinitionError
+
+if TYPE_CHECKING:
+    from fission.core.nodes import NodeInfo
+
+__all__ = ["PythonJob"]
+
+
+class PythonJob(BaseJob):
+    """A job whose rounds are computed by its method `run`.
+
+    With `HEAD = True`, `run` finds `in_heads` (one `Head` per input; a list of them where `BLOCK_COUNT` > 1),
+    `head` (what `head_reduce` made of them) and `out_heads` (one entry per output, None; one that is set goes
+    out on that output in place of `head`).
+    """
+
+    head_size: int = 1
+    """Bytes of a head; the network's `HEAD_SIZE`, known from `setup` on."""
+
+    _finishing = False
+
+    def __init__(
+        self,
+        inputs: Iterable[BasePipe] | None = None,
+        outputs: Iterable[BasePipe] | None = None,
+        *,
+        name: str | None = None,
+    ) -> None:
+        super().__init__(inputs, outputs, name=name)
+        self.in_heads: list[Head | list[Head]] = []
+        self.out_heads: list[Head | int | None] = []
+        self._head: Head | None = None
+
+    def run(self, *args: Any, **kwargs: Any) -> Any:
+        """Compute one round; every job class has its own.
+
+        It gets one positional argument per input, a list where the pipe's `BLOCK_COUNT` is more than 1. A
+        tuple that it returns has one item per output; any other value goes to every output. None ends a job that
+        has outputs. In a source it may be a generator, whose values are the rounds.
+        """
+        raise JobDefinitionError(
+            "there is no run", where=f"job {self.name}", hint=f"Write a method run in {type(self).__name__}"
+        )
+
+    def finish(self) -> None:
+        """Make this round the last one; the jobs downstream end after they have worked off what came before."""
+        self._finishing = True
+
+    @property
+    def head(self) -> Head:
+        """The head that this round's blocks go out with; an int that is assigned becomes a Head of the same size."""
+        if self._head is None:
+            self._head = Head(0, self.head_size)
+        return self._head
+
+    @head.setter
+    def head(self, head: Head | int) -> None:
+        self._head = head if isinstance(head, Head) else Head(head, self.head.head_size)
+
+    def head_reduce(self) -> Head:
+        """Make one head of all in `in_heads`; the default is the bitwise or. Override it for another rule."""
+        result = Head(0, self.head_size)
+        for entry in self.in_heads:
+            for head in entry if isinstance(entry, list) else (entry,):
+                result |= head
+        return result
+
+    def preference(self, nodes: "Sequence[NodeInfo]") -> "NodeInfo | None":  # noqa: ARG002 - for overriding
+        """Choose one of the nodes that could run the job now, or None to leave it to the system."""
+        return None

@@ -1,0 +1,144 @@
+"""A loaded network as a value: jobs, the edges that join them, nodes, settings."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from fission.core import base
+from fission.core.jobs.base import BaseJob
+from fission.core.nodes import BaseNode
+from fission.core.structure import Edge, Problem, join, sound_jobs, sound_nodes
+from fission.errors import NetworkError
+
+__all__ = ["Edge", "Network", "Problem", "Settings"]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What config.py says beside jobs and nodes (the names there are these in capitals)."""
+
+    user: str = ""
+    remote_root: str = ""
+    log_level: str = "INFO"
+    log_file: str = "FISSION.log"
+    client_ip: str | None = None
+    debug_window: bool = False
+    pre_copy: bool = False
+    xml_file: str | None = None
+    xml_args: Mapping[str, str] = field(default_factory=dict)
+    pulse_interval: float = 0.1
+    """Seconds between two heartbeats."""
+    head_size: int = 1
+    """Bytes."""
+
+
+@dataclass(frozen=True)
+class Network:
+    """One dataflow. Make it with `build`; look at the problems that come with it before you start it."""
+
+    name: str
+    jobs: tuple[BaseJob, ...]
+    """Job n has id n + 1."""
+    edges: tuple[Edge, ...]
+    """By pipe id; only pipes with exactly one source and one destination."""
+    nodes: tuple[BaseNode, ...]
+    settings: Settings
+    folder: str
+    """Absolute path of the network's folder, or "" for one that has none."""
+
+    @classmethod
+    def build(
+        cls,
+        name: str,
+        jobs: Iterable[object],
+        nodes: Iterable[object] = (),
+        settings: Settings | None = None,
+        folder: str = "",
+    ) -> "tuple[Network, tuple[Problem, ...]]":
+        """Number the jobs 1, 2, ... in order and join them by their pipes.
+
+        Returns the network, made of what is sound, and all problems of its structure at once. The registry
+        `fission.core.base.JOBS` holds these jobs afterwards.
+        """
+        good_jobs, job_problems = sound_jobs(jobs)
+        good_nodes, node_problems = sound_nodes(nodes)
+        base.renumber(good_jobs)
+        edges, pipe_problems = join(good_jobs)
+        network = cls(name, good_jobs, edges, good_nodes, settings or Settings(), folder)
+        return network, (*job_problems, *pipe_problems, *node_problems)
+
+    def job(self, id: int) -> BaseJob:
+        """Return the job with this id. Raises NetworkError when there is none."""
+        if not 1 <= id <= len(self.jobs):
+            raise NetworkError(
+                "no such job",
+                where=f"network {self.name}",
+                expected=f"1 to {len(self.jobs)}",
+                found=str(id),
+            )
+        return self.jobs[id - 1]
+
+    def edge(self, pipe_id: int) -> Edge:
+        """Return the edge of this pipe. Raises NetworkError when there is none."""
+        for edge in self.edges:
+            if edge.pipe.id == pipe_id:
+                return edge
+        known = ", ".join(str(edge.pipe.id) for edge in self.edges) or "none"
+        raise NetworkError(
+            "no such pipe", where=f"network {self.name}", expected=f"one of {known}", found=str(pipe_id)
+        )
+
+    def inputs_of(self, id: int) -> tuple[Edge, ...]:
+        """Return the edges that end at this job, in the order of its inputs."""
+        coming = {edge.pipe.id: edge for edge in self.edges if edge.destination == id}
+        return tuple(coming[pipe.id] for pipe in self.job(id).inputs if pipe.id in coming)
+
+    def outputs_of(self, id: int) -> tuple[Edge, ...]:
+        """Return the edges that begin at this job, in the order of its outputs."""
+        going = {edge.pipe.id: edge for edge in self.edges if edge.source == id}
+        return tuple(going[pipe.id] for pipe in self.job(id).outputs if pipe.id in going)
+
+    def sources(self) -> tuple[BaseJob, ...]:
+        """Return the jobs without inputs."""
+        return tuple(job for job in self.jobs if job.is_source())
+
+    def sinks(self) -> tuple[BaseJob, ...]:
+        """Return the jobs without outputs."""
+        return tuple(job for job in self.jobs if job.is_sink())
+
+    def cycles(self) -> tuple[tuple[int, ...], ...]:
+        """Return circles of jobs that would wait for each other for ever: those without an ASYNC pipe.
+
+        Each is a tuple of job ids in the direction of the blocks. The circles have no job in common; a job
+        that is in several is in one of them here, so look again after one was broken up.
+        """
+        following: dict[int, set[int]] = {job.id: set() for job in self.jobs}
+        for edge in self.edges:
+            if not edge.pipe.ASYNC:
+                following[edge.source].add(edge.destination)
+        found = []
+        while circle := _circle(following):
+            found.append(circle)
+            for id in circle:
+                del following[id]
+        return tuple(found)
+
+
+def _circle(following: dict[int, set[int]]) -> tuple[int, ...]:
+    """Find one circle in the graph, () when there is none; takes jobs that are in no circle out of the graph."""
+    while True:
+        dead = [id for id, jobs in following.items() if not jobs & following.keys()]
+        if not dead:
+            break
+        for id in dead:
+            del following[id]
+    if not following:
+        return ()
+    path: dict[int, None] = {}
+    here = min(following)
+    while here not in path:  # everybody has a follower, so the walk meets itself
+        path[here] = None
+        here = min(following[here] & following.keys())
+    steps = list(path)
+    circle = steps[steps.index(here) :]
+    first = circle.index(min(circle))
+    return tuple(circle[first:] + circle[:first])

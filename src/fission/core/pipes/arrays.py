@@ -1,0 +1,164 @@
+"""Pipes for numpy arrays, without pickle. numpy is imported when the first array passes, not before.
+
+A block on the wire: length of the dtype text (u16), number of dimensions (u16), both little-endian; the dtype as
+text (`numpy.dtype.str`, or the literal of its fields); the shape (u64 each); the elements, in C order.
+"""
+
+import struct
+from math import prod
+from typing import IO, TYPE_CHECKING, Any
+
+from fission.core.pipes.base import BasePipe, _brief, read_exactly
+from fission.core.pipes.optional import OptionalMixIn
+from fission.errors import PipeError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import DTypeLike
+
+__all__ = ["ArrayPipe", "OptionalArrayPipe"]
+
+_LENGTHS = struct.Struct("<HH")
+
+
+class ArrayPipe(BasePipe):
+    """Carries numpy arrays of any shape and dtype but objects; received arrays are writable.
+
+    With `dtype` (as for `numpy.dtype`) or `shape` (a tuple of ints; None for a dimension of any length), arrays that
+    differ are refused at both ends. Subclasses may set `DTYPE`, `SHAPE` and `BLOCK_COUNT` instead of passing them.
+    """
+
+    BLOCK_SIZE: int | str = "array"
+    DTYPE: "DTypeLike | None" = None
+    SHAPE: tuple[int | None, ...] | None = None
+
+    def __init__(
+        self,
+        id: int,
+        dtype: "DTypeLike | None" = None,
+        shape: "int | tuple[int | None, ...] | list[int | None] | None" = None,
+        block_count: int | None = None,
+    ) -> None:
+        super().__init__(id)
+        if dtype is not None:
+            self.DTYPE = _dtype(dtype, str(self))
+        if shape is not None:
+            self.SHAPE = (shape,) if isinstance(shape, int) else tuple(shape)
+        if block_count is not None:
+            self.BLOCK_COUNT = block_count
+
+    def check(self, obj: object) -> None:
+        """Raise PipeError unless the object is an array that this pipe carries."""
+        import numpy as np  # noqa: PLC0415 - see the top
+
+        if not isinstance(obj, np.ndarray):
+            raise PipeError(
+                "wrong type of block",
+                where=str(self),
+                expected="a numpy array",
+                found=_brief(obj),
+                hint="numpy.asarray makes one of a number or a list",
+            )
+        if obj.dtype.hasobject:
+            raise PipeError(
+                "arrays of objects are not carried",
+                where=str(self),
+                expected="numbers, strings or fields of them",
+                found=str(obj.dtype),
+                hint="PicklePipe carries any object",
+            )
+        if self.DTYPE is not None and obj.dtype != self.DTYPE:
+            raise PipeError(
+                "wrong dtype", where=str(self), expected=str(np.dtype(self.DTYPE)), found=str(obj.dtype)
+            )
+        if self.SHAPE is not None and obj.shape != self.SHAPE and not _fits(obj.shape, self.SHAPE):
+            raise PipeError("wrong shape", where=str(self), expected=str(self.SHAPE), found=str(obj.shape))
+
+    def pack(self, obj: Any) -> Any:
+        """Return the array as bytes. Raises PipeError when it is none, or not of this pipe's dtype and shape."""
+        self.check(obj)
+        return _header(obj) + obj.tobytes()
+
+    def unpack(self, data: Any) -> Any:
+        """Return the array, writable. Raises PipeError as `pack`, and when the bytes are no array.
+
+        No bytes at all stand for a block that was lost before any came: zeros. What is not made of bytes (the
+        default of an optional pipe) is returned as it is.
+        """
+        if not isinstance(data, bytes | bytearray | memoryview):
+            return data
+        array = _parse(data, str(self)) if len(data) else self._zeros()
+        self.check(array)
+        return array
+
+    def read(self, file: IO[bytes]) -> Any:
+        """Read one block. Raises EOFError when the file has ended, PipeError when it ends within the block."""
+        where = str(self)
+        start = read_exactly(file, _LENGTHS.size, where=where)
+        text_length, dimensions = _LENGTHS.unpack(start)
+        description = read_exactly(file, text_length + 8 * dimensions, where=where)
+        dtype, shape = _describe(description, text_length, where)
+        count = prod(shape) * dtype.itemsize
+        elements = read_exactly(file, count, where=where) if count else b""
+        return start + description + elements
+
+    def _zeros(self) -> "np.ndarray[Any, Any]":
+        import numpy as np  # noqa: PLC0415 - see the top
+
+        shape = (0,) if self.SHAPE is None else tuple(length or 0 for length in self.SHAPE)
+        return np.zeros(shape, self.DTYPE)
+
+
+class OptionalArrayPipe(OptionalMixIn, ArrayPipe):
+    """An `ArrayPipe` that is never waited for."""
+
+
+def _dtype(given: "DTypeLike", where: str) -> "np.dtype[Any]":
+    import numpy as np  # noqa: PLC0415 - see the top
+
+    try:
+        return np.dtype(given)
+    except TypeError as error:
+        raise PipeError("no dtype", where=where, expected="as for numpy.dtype", found=repr(given)) from error
+
+
+def _fits(shape: tuple[int, ...], wanted: tuple[int | None, ...]) -> bool:
+    return len(shape) == len(wanted) and all(w is None or s == w for s, w in zip(shape, wanted, strict=True))
+
+
+def _header(array: "np.ndarray[Any, Any]") -> bytes:
+    dtype = array.dtype
+    text = (dtype.str if dtype.names is None else repr(dtype.descr)).encode()
+    return _LENGTHS.pack(len(text), array.ndim) + text + struct.pack(f"<{array.ndim}Q", *array.shape)
+
+
+def _describe(description: bytes, text_length: int, where: str) -> "tuple[np.dtype[Any], tuple[int, ...]]":
+    """Dtype and shape from what stands between the lengths and the elements."""
+    import numpy as np  # noqa: PLC0415 - see the top
+
+    try:
+        text = description[:text_length].decode()
+        if text.startswith("["):
+            from ast import literal_eval  # noqa: PLC0415 - dtypes with fields are rare
+
+            dtype: np.dtype[Any] = np.dtype(literal_eval(text))
+        else:
+            dtype = np.dtype(text)
+        dimensions = (len(description) - text_length) // 8
+        return dtype, struct.unpack_from(f"<{dimensions}Q", description, text_length)
+    except (ValueError, TypeError, SyntaxError) as error:
+        raise PipeError("no array", where=where, expected="a dtype", found=_brief(description)) from error
+
+
+def _parse(data: bytes | bytearray | memoryview, where: str) -> "np.ndarray[Any, Any]":
+    import numpy as np  # noqa: PLC0415 - see the top
+
+    try:
+        text_length, dimensions = _LENGTHS.unpack_from(data)
+        start = _LENGTHS.size + text_length + 8 * dimensions
+        dtype, shape = _describe(bytes(data[_LENGTHS.size : start]), text_length, where)
+        return np.ndarray(shape, dtype, data, start).copy()
+    except (ValueError, TypeError, struct.error) as error:
+        raise PipeError(
+            "no array", where=where, expected="header and elements", found=_brief(bytes(data))
+        ) from error

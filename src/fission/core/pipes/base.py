@@ -1,0 +1,208 @@
+"""What all pipes have in common: an id, the cache by id, settings as class attributes, and four stages.
+
+A value passes through `pack` -> `write` on its way out and `read` -> `unpack` on its way in. `pack` gives what
+`write` takes and `read` gives what `unpack` takes: bytes in a pipe whose `BLOCK_SIZE` is a number, any object in
+one whose protocol (pickle, JSON) is in `write` and `read`. So a subclass of any pipe may override `pack` and
+`unpack` to convert its values, and no more than that.
+"""
+
+from io import BytesIO
+from typing import IO, TYPE_CHECKING, Any
+
+from fission.core import base
+from fission.errors import PipeError
+
+if TYPE_CHECKING:
+    from fission.core.jobs.base import BaseJob
+
+__all__ = ["BasePipe", "PipeType", "read_exactly"]
+
+_MAX_ID = 0xFFFFFFFF
+
+
+class PipeType(type):
+    """Makes `SomePipe(id)` give the pipe with that id, which both of its ends hold."""
+
+    def __call__(cls, *args: Any, **kwargs: Any) -> Any:
+        """Return the pipe with this id: the one that exists, else a new one.
+
+        Raises PipeError when the pipe that exists is of another class, or was made with other arguments.
+        """
+        number = args[0] if args else kwargs.get("id")
+        if not isinstance(number, int) or isinstance(number, bool) or not 0 <= number <= _MAX_ID:
+            raise PipeError(
+                "wrong id", where=cls.__name__, expected="an integer, 0 or more", found=repr(number)
+            )
+        existing = base.PIPES.get(number)
+        if existing is None:
+            pipe = cls._make(number, args, kwargs)
+            base.PIPES[number] = pipe
+            return pipe
+        if type(existing) is not cls:
+            raise PipeError(
+                "the id is taken",
+                where=f"pipe {number}",
+                expected=f"{type(existing).__name__}, as it was made first",
+                found=cls.__name__,
+                hint="Both ends of a pipe have the same class; another pipe needs another id",
+            )
+        if len(args) + len(kwargs) > 1:
+            cls._compare(existing, cls._make(number, args, kwargs))
+        return existing
+
+    def _make(cls, number: int, args: tuple[Any, ...], kwargs: dict[str, Any]) -> "BasePipe":
+        pipe: BasePipe = super().__call__(*args, **kwargs)
+        pipe.id = number  # also where a user's __init__ forgets super().__init__
+        return pipe
+
+    def _compare(cls, existing: "BasePipe", other: "BasePipe") -> None:
+        """Refuse arguments that differ from those that the pipe was made with."""
+        for setting, value in vars(other).items():
+            before = vars(existing).get(setting)
+            if before is not value and before != value:
+                raise PipeError(
+                    f"made again with another {setting}",
+                    where=f"pipe {existing.id} ({cls.__name__})",
+                    expected=repr(before),
+                    found=repr(value),
+                )
+
+
+class BasePipe(metaclass=PipeType):
+    """A directed, typed, ordered channel from one job to another.
+
+    Calling a pipe class with the same id again returns the same object. A subclass sets `BLOCK_SIZE` and
+    overrides `pack` and `unpack`:
+
+    ```python
+    class IntPipe(BasePipe):
+        BLOCK_SIZE = 4
+
+        def pack(self, obj):
+            return obj.to_bytes(4, "little", signed=True)
+
+        def unpack(self, data):
+            return int.from_bytes(data, "little", signed=True)
+    ```
+
+    One whose blocks vary in length gives `BLOCK_SIZE` the name of its protocol and overrides `read`, and
+    `write` if blocks need a frame.
+    A method `get_dummy(self)`, if there is one, returns the value that stands for a lost block.
+    """
+
+    BLOCK_SIZE: int | str = 1
+    """Bytes of a block, or the name of a protocol of variable length."""
+
+    BLOCK_COUNT: int = 1
+    """Blocks that the receiving job gets at once, as a list where it is more than 1."""
+
+    ASYNC: bool = False
+    """Whether the receiving job never waits for this pipe."""
+
+    SOURCE_JOBS: "tuple[type[BaseJob], ...] | list[type[BaseJob]]" = ()
+    """Job classes allowed at the sending end; empty: all."""
+
+    DESTINATION_JOBS: "tuple[type[BaseJob], ...] | list[type[BaseJob]]" = ()
+    """Job classes allowed at the receiving end; empty: all."""
+
+    DELIVERY: str = "exact"
+    """"exact": nothing is lost, the sender waits for a slow receiver. "live": old blocks are dropped, and replaced by dummies."""
+
+    DEADLINE: float | None = None
+    """On a live pipe: seconds that a round which has its other blocks waits for this one."""
+
+    RETAIN: int = 16 << 20
+    """Bytes that the sender keeps until they are acknowledged; when they are full, its job waits."""
+
+    id: int
+
+    def __init__(self, id: int) -> None:
+        self.id = id
+
+    def pack(self, obj: Any) -> Any:
+        """Turn a value into what `write` takes."""
+        return obj
+
+    def unpack(self, data: Any) -> Any:
+        """Turn what `read` returned into the value."""
+        return data
+
+    def write(self, file: IO[bytes], data: Any) -> None:
+        """Write one block to a binary file. Raises PipeError when it is not made of `BLOCK_SIZE` bytes."""
+        try:
+            view = memoryview(data)
+        except TypeError:
+            raise PipeError(
+                "wrong type of block",
+                where=str(self),
+                expected="bytes",
+                found=_brief(data),
+                hint="pack turns a value into bytes",
+            ) from None
+        if not isinstance(self.BLOCK_SIZE, str) and view.nbytes != self.BLOCK_SIZE:
+            raise PipeError(
+                "wrong length of block",
+                where=str(self),
+                expected=f"{self.BLOCK_SIZE} bytes",
+                found=f"{view.nbytes} bytes",
+            )
+        file.write(view if view.c_contiguous else view.tobytes())
+
+    def read(self, file: IO[bytes]) -> Any:
+        """Read one block from a binary file; wait for all of it.
+
+        Raises EOFError when the file has ended, PipeError when it ends within the block.
+        """
+        if isinstance(self.BLOCK_SIZE, str):
+            raise PipeError(
+                "blocks of variable length cannot be read",
+                where=str(self),
+                expected=f"a method read in {type(self).__name__}, or a number as BLOCK_SIZE",
+                found=f"BLOCK_SIZE = {self.BLOCK_SIZE!r}",
+            )
+        return read_exactly(file, self.BLOCK_SIZE, where=str(self))
+
+    def read_wrapper(self, file: IO[bytes]) -> bytes:
+        """Read one block from a binary file and return it as the bytes that `write` makes of it.
+
+        For what programs write, where nobody is interested in the value.
+        """
+        data = self.read(file)
+        if isinstance(data, bytes) and not isinstance(self.BLOCK_SIZE, str):
+            return data
+        copy = BytesIO()
+        self.write(copy, data)
+        return copy.getvalue()
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.id})"
+
+    def __str__(self) -> str:
+        return f"pipe {self.id} ({type(self).__name__})"
+
+
+def read_exactly(file: IO[bytes], count: int, *, where: str) -> bytes:
+    """Read `count` bytes, however few a read returns at once.
+
+    Raises EOFError when there is none, PipeError (`where` says who reads) when there are fewer.
+    """
+    data = file.read(count)
+    while len(data) < count:
+        more = file.read(count - len(data))
+        if not more:
+            if not data:
+                raise EOFError(f"{where}: no more blocks")
+            raise PipeError(
+                "the file ends within a block",
+                where=where,
+                expected=f"{count} bytes",
+                found=f"{len(data)} bytes",
+            )
+        data += more
+    return data
+
+
+def _brief(value: object) -> str:
+    """What an error says about a value: its type and the beginning of its text."""
+    text = repr(value)
+    return f"{type(value).__name__} {text if len(text) <= 60 else text[:57] + '...'}"

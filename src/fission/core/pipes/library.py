@@ -1,0 +1,157 @@
+"""Pipes for Python objects, JSON and plain bytes, and the mix-ins that they are made of."""
+
+import pickle
+from typing import IO, Any
+
+from fission.core.pipes.base import BasePipe, _brief
+from fission.core.pipes.optional import OptionalMixIn
+from fission.errors import PipeError
+
+__all__ = [
+    "BytesPipe",
+    "JSONMixIn",
+    "JSONPipe",
+    "OptionalBytesPipe",
+    "OptionalJSONPipe",
+    "OptionalPicklePipe",
+    "PickleMixIn",
+    "PicklePipe",
+    "ReadJSONMixIn",
+    "ReadPickleMixIn",
+    "WriteJSONMixIn",
+    "WritePickleMixIn",
+]
+
+PICKLE_PROTOCOL = 5
+
+
+class ReadPickleMixIn:
+    """Blocks are read as pickles."""
+
+    BLOCK_SIZE: int | str = "pickle"
+
+    def read(self, file: IO[bytes]) -> Any:
+        """Read exactly one pickle and return the object. Raises EOFError when the file has ended."""
+        return pickle.load(file)
+
+
+class WritePickleMixIn:
+    """Blocks are written as pickles."""
+
+    BLOCK_SIZE: int | str = "pickle"
+
+    def write(self, file: IO[bytes], data: Any) -> None:
+        """Write the object as one pickle (protocol 5)."""
+        file.write(pickle.dumps(data, PICKLE_PROTOCOL))
+
+
+class PickleMixIn(ReadPickleMixIn, WritePickleMixIn):
+    """Blocks are pickles."""
+
+
+class PicklePipe(PickleMixIn, BasePipe):
+    """Carries nearly any Python object."""
+
+
+class ReadJSONMixIn:
+    """Blocks are read as lines of JSON."""
+
+    BLOCK_SIZE: int | str = "json"
+
+    def read(self, file: IO[bytes]) -> Any:
+        """Read one line and return its value. Raises EOFError when the file has ended."""
+        from json import loads  # noqa: PLC0415 - only where a pipe carries JSON
+
+        line = file.readline()
+        if not line:
+            raise EOFError(f"{self}: no more blocks")
+        try:
+            return loads(line)
+        except ValueError as error:
+            raise PipeError(
+                "no JSON", where=str(self), expected="one value per line, in UTF-8", found=_brief(line)
+            ) from error
+
+
+class WriteJSONMixIn:
+    """Blocks are written as lines of JSON."""
+
+    BLOCK_SIZE: int | str = "json"
+
+    def write(self, file: IO[bytes], data: Any) -> None:
+        """Write the value as one line. Raises PipeError when JSON cannot say it."""
+        from json import dumps  # noqa: PLC0415 - only where a pipe carries JSON
+
+        try:
+            line = dumps(data)
+        except (TypeError, ValueError) as error:
+            raise PipeError(
+                "a value that JSON cannot say",
+                where=str(self),
+                expected="dict, list, str, int, float, bool or None",
+                found=_brief(data),
+                hint=str(error),
+            ) from error
+        file.write(line.encode() + b"\n")
+
+
+class JSONMixIn(ReadJSONMixIn, WriteJSONMixIn):
+    """Blocks are lines of JSON."""
+
+
+class JSONPipe(JSONMixIn, BasePipe):
+    """Carries what JSON can say, one UTF-8 line per block."""
+
+
+class BytesPipe(BasePipe):
+    """Carries blocks of exactly `block_size` bytes: bytes, bytearray, or anything else that is made of bytes.
+
+    A subclass may set `BLOCK_SIZE` and `BLOCK_COUNT` instead of passing them.
+    """
+
+    BLOCK_SIZE: int | str = 0
+
+    def __init__(self, id: int, block_size: int | None = None, block_count: int | None = None) -> None:
+        super().__init__(id)
+        if block_size is not None:
+            self.BLOCK_SIZE = block_size
+        if block_count is not None:
+            self.BLOCK_COUNT = block_count
+        for setting, value in (("block_size", self.BLOCK_SIZE), ("block_count", self.BLOCK_COUNT)):
+            if not isinstance(value, int) or value < 1:
+                raise PipeError(
+                    f"wrong {setting}",
+                    where=f"pipe {id} ({type(self).__name__})",
+                    expected="1 or more",
+                    found=repr(value),
+                    hint=f"{type(self).__name__}({id}, 16) has blocks of 16 bytes",
+                )
+
+    def pack(self, obj: Any) -> Any:
+        """Return the value as bytes of its own. Raises PipeError when it is not `BLOCK_SIZE` bytes."""
+        try:
+            view = memoryview(obj)
+        except TypeError:
+            raise PipeError(
+                "wrong type of block", where=str(self), expected="bytes", found=_brief(obj)
+            ) from None
+        if view.nbytes != self.BLOCK_SIZE:
+            raise PipeError(
+                "wrong length of block",
+                where=str(self),
+                expected=f"{self.BLOCK_SIZE} bytes",
+                found=f"{view.nbytes} bytes",
+            )
+        return view.tobytes()
+
+
+class OptionalPicklePipe(OptionalMixIn, PicklePipe):
+    """A `PicklePipe` that is never waited for."""
+
+
+class OptionalJSONPipe(OptionalMixIn, JSONPipe):
+    """A `JSONPipe` that is never waited for."""
+
+
+class OptionalBytesPipe(OptionalMixIn, BytesPipe):
+    """A `BytesPipe` that is never waited for."""

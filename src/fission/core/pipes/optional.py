@@ -1,0 +1,29 @@
+"""Pipes that are never waited for."""
+
+from typing import Any
+
+__all__ = ["OptionalMixIn"]
+
+
+class OptionalMixIn:
+    """Put it before a pipe class: `run` gets the latest value at once, or a default, and never waits for one.
+
+    ```python
+    class OperatorPipe(OptionalMixIn, PicklePipe):
+        OPTIONAL_DEFAULT = "*"
+    ```
+    """
+
+    ASYNC: bool = True
+
+    OPTIONAL_DEFAULT: Any = None
+    """What `run` gets when there is no value; it passes through the pipe's `unpack`."""
+
+    OPTIONAL_STORE: bool = True
+    """Whether the last value stays until the next one comes; else it is given out once."""
+
+    OPTIONAL_BUFFER_SIZE: int = 0
+    """Values that may wait to be given out; 0: any number."""
+
+    OPTIONAL_DELETE_MODE: str = "oldest"
+    """Which one goes when there are too many: "oldest" or "newest"."""
