@@ -23,7 +23,7 @@ RESULTS = HERE / "results"
 PAGE = HERE / "RESULTS.md"
 
 EPILOG = """examples:
-  python -m benchmarks                          everything, 5 runs each (about half an hour)
+  python -m benchmarks                          everything, 5 rounds (about 25 minutes)
   python -m benchmarks --quick                  everything once, one second each
   python -m benchmarks --only int --kind latency --subject fission --subject bare
   python -m benchmarks --publish                the same as the first, and RESULTS.md is written anew

@@ -1,7 +1,7 @@
 """Bare pyzmq: PUSH and PULL over ipc, one block per message, high-water marks of what fits 16 MiB.
 
 An empty message ends the stream, and the sender's LINGER waits until everything has left. Even so the last
-blocks and that message are lost now and then (it seems that a receiver which was full drops what it had already
+blocks and that message are lost now and then (it seems that a receiver which was full drops what it had
 read when the sender closes). So SILENCE_MS ends the stream too, and what is missing is counted as lost.
 """
 
