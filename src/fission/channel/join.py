@@ -6,8 +6,8 @@ Rules
 2. An input that is already in a newer epoch has nothing to give to the current one: dummies stand in for it as long as another
    input has full rounds left. When all inputs are in a newer epoch, that one begins, with round 1; partial rounds are left over.
 3. On a live input a gap in the numbers is filled with dummies at once. A block that is missing longer than the deadline after
-   the other blocks of its round have come is replaced by a dummy, and dropped when it comes late. The deadline does not
-   count before the input has begun in this epoch: inputs align on their first blocks.
+   the other blocks of its round have come is replaced by a dummy, and dropped when it comes late. Inputs align on their
+   first blocks of an epoch: these are waited for, and an input that began later than another may stay as far behind.
 4. A dummy carries the corrupted bit, and the reset bit where it stands for the first block of an epoch.
 5. A block with the finished bit, or an END, ends its input. When an input that has ended cannot give a full round, the join
    is finished; what still waits is left over.
@@ -19,11 +19,8 @@ from dataclasses import dataclass
 from itertools import repeat
 
 from fission.channel.frames import WIRE_CORRUPTED, WIRE_FINISHED, WIRE_RESET, Batch, Payload
-from fission.channel.ranges import Position, RunQueue, cut
+from fission.channel.ranges import LONG_AGO, Position, RunQueue, cut
 from fission.errors import LocalProtocolError
-
-NOW = float("-inf")
-"""A deadline that has passed at any time."""
 
 
 @dataclass(frozen=True)
@@ -70,19 +67,35 @@ class _Input:
         "live",
         "queue",
         "rule",
-        "started",
     )
 
     def __init__(self, rule: InputRule, epoch: int, last: int, *, merge: bool) -> None:
         self.rule = rule
         self.live = rule.delivery == "live"
-        self.queue = RunQueue(rule.initial, merge=merge)
+        self.queue = RunQueue(rule.initial, merge=merge, begun=LONG_AGO if last else None)
         self.later: deque[tuple[int, RunQueue]] = deque()
         self.epoch = epoch  # of the newest block that was offered
         self.last = last  # its number
-        self.started = last > 0  # whether a block of that epoch has come
         self.ended = False
         self.dummies = self.late = self.leftover = 0
+
+    @property
+    def waits_for_deadline(self) -> bool:
+        """Whether a block that does not come is replaced by a dummy some day."""
+        if self.ended or not self.live or self.rule.deadline is None:
+            return False
+        return self.queue.begun is not None
+
+    def due(self, other: "_Input") -> float:
+        """When a dummy replaces our part of the next round, seen from an input that has its part.
+
+        Inputs that began at different times keep that distance: else the later one would be late for ever.
+        """
+        when = other.queue.arrival(other.rule.block_count) + (self.rule.deadline or 0.0)
+        ours, theirs = self.queue.begun, other.queue.begun
+        if ours is None or theirs is None or theirs == LONG_AGO:
+            return when
+        return when + max(0.0, ours - theirs)
 
 
 class Join:
@@ -118,7 +131,6 @@ class Join:
             if len(blocks) > 1:
                 one.leftover += len(blocks) - 1
                 blocks, size = blocks[:1], size // len(blocks)
-        one.started = True
         queue = one.later[-1][1] if one.later else one.queue
         queue.append(batch.head, blocks, size, now)
 
@@ -180,7 +192,7 @@ class Join:
         if batch.epoch > one.epoch:
             newest = one.later[-1][1].newest if one.later else one.queue.newest
             one.later.append((batch.epoch, RunQueue(newest, merge=not self._timed)))
-            one.epoch, one.last, one.started = batch.epoch, 0, False
+            one.epoch, one.last = batch.epoch, 0
         missing = batch.first - one.last - 1
         if missing < 0:
             one.late -= missing
@@ -237,23 +249,20 @@ class Join:
 
     def _due(self) -> float | None:
         """When the inputs that are short of a full round get dummies; None while there is something to wait for."""
-        arrival = wait = NOW
-        complete = False
+        complete: list[_Input] = []
+        missing: list[_Input] = []
         for one in self._inputs:
-            size = one.rule.block_count
-            if one.queue.count >= size:
-                complete = True
-                if self._timed:
-                    arrival = max(arrival, one.queue.arrival(size))
-            elif one.later:
-                continue
-            elif one.live and one.started and not one.ended and one.rule.deadline is not None:
-                wait = max(wait, one.rule.deadline)
-            else:
-                return None
+            if one.queue.count >= one.rule.block_count:
+                complete.append(one)
+            elif not one.later:
+                if not one.waits_for_deadline:
+                    return None
+                missing.append(one)
         if not complete:
             return None
-        return NOW if wait == NOW else arrival + wait
+        if not missing:
+            return LONG_AGO
+        return max(one.due(other) for one in missing for other in complete)
 
     def _give_dummies(self, now: float) -> bool:
         """Complete the next rounds with dummies if it is time to; False when not."""

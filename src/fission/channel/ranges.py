@@ -13,6 +13,9 @@ from fission.channel.frames import Batch, Payload
 Position = tuple[int, int]
 """(epoch, sequence number or round)."""
 
+LONG_AGO = float("-inf")
+"""A time before every other."""
+
 MERGE_LIMIT = 4096
 """A run stops growing at this many blocks, so that what has been consumed of it is freed in time."""
 
@@ -81,13 +84,14 @@ class RunQueue:
     """The blocks of one epoch that wait at one input, as runs of equal heads.
 
     `count` blocks and `size` bytes wait. `ahead` is the length of the run in front. `newest` is the payload that was
-    appended last (before the first one: that of the queue before, or an initial one). Runs only grow when `merge` is set:
-    a run that grows forgets when its later blocks arrived.
+    appended last (before the first one: that of the queue before, or an initial one), `begun` the time when the
+    first one came, or LONG_AGO. Runs only grow when `merge` is set: a run that grows forgets when its later blocks arrived.
     """
 
-    __slots__ = ("_merge", "count", "newest", "runs", "size")
+    __slots__ = ("_merge", "begun", "count", "newest", "runs", "size")
 
-    def __init__(self, newest: Payload, *, merge: bool) -> None:
+    def __init__(self, newest: Payload, *, merge: bool, begun: float | None = None) -> None:
+        self.begun = begun
         self.runs: deque[Run] = deque()
         self.count = 0
         self.size = 0
@@ -100,6 +104,8 @@ class RunQueue:
         self.count += count
         self.size += size
         self.newest = blocks[-1]
+        if self.begun is None:
+            self.begun = now
         if self._merge and self.runs:
             last = self.runs[-1]
             if last.head == head and last.blocks is not None and len(last.blocks) < MERGE_LIMIT:
