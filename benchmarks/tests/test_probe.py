@@ -14,9 +14,7 @@ PLANS = [
 ]
 
 
-@pytest.fixture(params=PLANS, ids=lambda plan: f"{plan.kind}-{plan.workload.name}")
-def plan(request: pytest.FixtureRequest) -> Plan:
-    return request.param
+each_plan = pytest.mark.parametrize("plan", PLANS, ids=lambda plan: f"{plan.kind}-{plan.workload.name}")
 
 
 def blocks(plan: Plan) -> Iterator[Any]:
@@ -32,6 +30,7 @@ def taken(plan: Plan, chosen: list[Any]) -> dict[str, float]:
     return sink.result()
 
 
+@each_plan
 def test_whole_stream(plan: Plan) -> None:
     source, sink = Source(plan), Sink(plan)
     for block in source.blocks():
@@ -42,6 +41,7 @@ def test_whole_stream(plan: Plan) -> None:
     assert figures["first"] > 0
 
 
+@each_plan
 def test_lost_block(plan: Plan) -> None:
     sent = list(blocks(plan))
     figures = taken(plan, sent[:3] + sent[5:])
@@ -49,6 +49,7 @@ def test_lost_block(plan: Plan) -> None:
     assert figures["received"] == len(sent) - 2
 
 
+@each_plan
 def test_block_that_comes_twice(plan: Plan) -> None:
     sent = list(blocks(plan))
     figures = taken(plan, [*sent[:4], sent[2], *sent[4:]])

@@ -13,13 +13,10 @@ from chain.jobs import Forward, MeasuredSink, MeasuredSource
 
 PLAN = Plan.from_text(os.environ.get(PLAN_VARIABLE, "throughput int 0.5 3.0"))
 
-if PLAN.workload.elements:
-    FIRST, SECOND = ArrayPipe(101), ArrayPipe(102)
-else:
-    FIRST, SECOND = PicklePipe(101), PicklePipe(102)
+make_pipe = ArrayPipe if PLAN.workload.elements else PicklePipe
 
 JOBS = [
-    MeasuredSource(PLAN, outputs=[FIRST]),
-    Forward(inputs=[FIRST], outputs=[SECOND]),
-    MeasuredSink(PLAN, inputs=[SECOND]),
+    MeasuredSource(PLAN, outputs=[make_pipe(101)]),
+    Forward(inputs=[make_pipe(101)], outputs=[make_pipe(102)]),
+    MeasuredSink(PLAN, inputs=[make_pipe(102)]),
 ]
