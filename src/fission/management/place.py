@@ -1,0 +1,143 @@
+"""`place`: what would go where, from NODES alone, without asking any node."""
+
+import sys
+from collections.abc import Iterable
+from typing import TextIO
+
+from rich.console import Console, Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from fission.core.groups import ALL
+from fission.core.network import Network
+from fission.core.nodes import BaseNode, LocalNode, MultiNode, NodeInfo
+from fission.placement import (
+    LOCAL,
+    Decision,
+    Links,
+    NodeState,
+    Placement,
+    Reason,
+    Rule,
+    Verdict,
+    allocation_error,
+    node_state,
+    propose,
+    refusals,
+)
+
+ASSUMED_SLOTS = 4
+"""Slots of a node whose entry in NODES has no `max_jobs`: the CPUs of a common small device."""
+
+_IDLE = NodeInfo(cpu=100.0, memory=0, disk=0, swap=0.0)
+
+
+def place_network(network: Network, *, explain: bool = False) -> int:
+    """Print where every job would go if all NODES were up and idle; exit code 2 if a job finds no node.
+
+    A MultiNode counts as one node, and so does every DEFAULT_NODE that it matches, because nobody knows how
+    many will answer. With `explain` every job gets a table of all nodes with their scores or refusals.
+    """
+    nodes = assumed_nodes(network)
+    placement = propose(network, nodes, Links())
+    console = _console(sys.stdout)
+    console.print(_render_nodes(network, nodes, placement))
+    console.print(Text("Nodes are assumed to be up and idle, all links perfect; * = assumed\n", style="dim"))
+    console.print(render_placement(placement, explain=explain))
+    if not placement.unplaced:
+        return 0
+    error = allocation_error(network, placement, nodes)
+    _console(sys.stderr).print(Text(str(error), style="red"), soft_wrap=True)
+    return error.exit_code
+
+
+def render_placement(placement: Placement, *, explain: bool = False) -> RenderableType:
+    """Draw a placement: a line per job with its node and why; with `explain` also every node it saw."""
+    table = _table("job", "node", "why")
+    for one in placement:
+        style = "red" if one.node is None else ""
+        node = {None: "-", LOCAL: "client"}.get(one.node, one.node)
+        table.add_row(Text(one.name), Text(str(node)), Text(_why(one)), style=style)
+    if not explain:
+        return table
+    return Group(table, *(part for one in placement if one.reasons for part in _explained(one)))
+
+
+def assumed_nodes(network: Network) -> tuple[NodeState, ...]:
+    """Make up the nodes that NODES stands for, up and idle."""
+    states: dict[str, NodeState] = {}
+    entries = [one for one in network.nodes if not isinstance(one, LocalNode)]
+    for address in _addresses(entries, network):
+        state = node_state(entries, address, _IDLE, slots=ASSUMED_SLOTS)
+        if state is not None:
+            states[address] = state
+    for one in entries:
+        if isinstance(one, MultiNode):
+            slots = ASSUMED_SLOTS if one.max_jobs is None else one.max_jobs
+            states[one.ip] = NodeState(one.ip, _IDLE, groups=frozenset(one.groups) - {ALL}, slots=slots)
+    return tuple(states.values())
+
+
+def _addresses(entries: Iterable[BaseNode], network: Network) -> list[str]:
+    own = [one.ip for one in entries if not isinstance(one, MultiNode)]
+    return own + [job.DEFAULT_NODE for job in network.jobs if job.DEFAULT_NODE]
+
+
+def _render_nodes(network: Network, nodes: Iterable[NodeState], placement: Placement) -> Table:
+    taken = list(placement.nodes.values())
+    table = _table("node", "name", "groups", "slots", "jobs")
+    for node in nodes:
+        known = any(one.max_jobs is not None and one.matches(node.address) for one in network.nodes)
+        pattern = any(isinstance(one, MultiNode) and one.ip == node.address for one in network.nodes)
+        table.add_row(
+            Text(node.address + (" (one node *)" if pattern else "")),
+            Text("" if node.name == node.address else node.name),
+            Text(", ".join(sorted(node.groups))),
+            f"{node.slots}" if known else f"{node.slots} *",
+            f"{taken.count(node.address)}",
+        )
+    table.add_row("client", "", LOCAL, "-", f"{taken.count(LOCAL)}")
+    return table
+
+
+def _why(one: Decision) -> str:
+    if one.rule is Rule.NONE:
+        return f"no node: {refusals(one.reasons)}"
+    group = f" in {one.group}" if one.group not in ("", LOCAL) else ""
+    score = f", score {chosen.value:.1f}" if (chosen := one.chosen) else ""
+    return f"{one.rule}{group}{score}"
+
+
+def _explained(one: Decision) -> tuple[RenderableType, RenderableType]:
+    table = _table("node", "result", "group", "link", "cpu", "swap", "free slots", "score")
+    for reason in sorted(one.reasons, key=lambda reason: -reason.value):
+        table.add_row(*map(Text, _cells(reason)), style=_style(reason))
+    return Text(f"\n{one.name}", style="bold"), table
+
+
+def _cells(reason: Reason) -> list[str]:
+    free = f"{reason.free} of {reason.slots}"
+    head = [reason.node, str(reason.verdict), reason.group]
+    if (score := reason.score) is None:
+        return [*head, "", "", "", free, ""]
+    parts = [f"{score.tq / 255 * 100:.0f}", f"{score.cpu:.0f}", f"{100 - score.swap:.0f}"]
+    return [*head, *parts, free, f"{score.value:.1f}"]
+
+
+def _style(reason: Reason) -> str:
+    if reason.verdict.refused:
+        return "dim"
+    return "green" if reason.verdict is Verdict.CHOSEN else ""
+
+
+def _table(*titles: str) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for title in titles:
+        right = title in ("slots", "jobs", "link", "cpu", "swap", "free slots", "score")
+        table.add_column(title, justify="right" if right else "left", overflow="fold")
+    return table
+
+
+def _console(stream: TextIO) -> Console:
+    """Make a console that keeps the lines of a table whole for a program that reads them."""
+    return Console(file=stream, highlight=False, width=None if stream.isatty() else 200)
