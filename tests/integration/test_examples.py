@@ -58,7 +58,7 @@ def test_the_separation_equals_fobi_in_one_process(tmp_path: Path) -> None:
         "import numpy, reference as r; numpy.save('expected', r.fobi(r.read_wav(r.SOURCE / 'mixture.wav')))"
     )
     assert run(project, "-c", code).returncode == 0
-    expected = np.load(project / "expected.npy")
+    expected = np.load(project / "e.npy")
     simulation = project / "separation" / "simulation"
     np.testing.assert_allclose(np.load(simulation / "8" / "separated.npy"), expected, rtol=0, atol=1e-9)
     for voice, path in zip(expected, ("6/voice_1.wav", "7/voice_2.wav"), strict=True):
