@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from fission.core import base
+
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
 
@@ -18,5 +20,6 @@ def separation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path
     monkeypatch.syspath_prepend(str(project))
     monkeypatch.chdir(project / "separation" / "source")
     yield project
+    base.reset()
     for name in [name for name in sys.modules if name.split(".")[0] in ("separation", "reference")]:
         del sys.modules[name]
