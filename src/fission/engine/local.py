@@ -12,7 +12,7 @@ from pathlib import Path
 from fission.core.jobs import BaseJob
 from fission.core.network import Network
 from fission.engine.base import JobEvent
-from fission.engine.spec import minimum_blocks, pickle_job
+from fission.engine.spec import needed_blocks, pickle_job
 from fission.runtime.messages import Finished, JobSpec, Listening
 from fission.runtime.supervisor import Event, JobSupervisor
 
@@ -37,7 +37,7 @@ class LocalEngine:
         """Start the process of every job. Raises OSError when that cannot be done; then call `stop`."""
         self._sockets = Path(tempfile.mkdtemp(prefix="fission-"))
         run = uuid.uuid4().hex
-        blocks = minimum_blocks(self._network)
+        blocks = needed_blocks(self._network)
         for job in self._network.jobs:
             spec = JobSpec(
                 run=run,
@@ -49,7 +49,7 @@ class LocalEngine:
                 listen=f"unix:{self._sockets / str(job.id)}",
                 head_size=self._network.settings.head_size,
                 log_level=self._network.settings.log_level,
-                minimum_blocks=blocks,
+                needed_blocks=blocks,
                 job=pickle_job(job),
             )
             self._supervisors[job.id] = JobSupervisor(spec, self._handler(job))

@@ -2,8 +2,9 @@
 
 import pickle
 
+from fission.channel.windows import needed_blocks as channel_need
 from fission.core.jobs import BaseJob
-from fission.core.network import Network
+from fission.core.network import Edge, Network
 from fission.errors import NetworkError
 
 
@@ -29,22 +30,23 @@ def _picklable(value: object) -> bool:
     return True
 
 
-def minimum_blocks(network: Network) -> dict[int, int]:
-    """For every pipe, how many blocks its sender must be able to keep so that the network cannot stall.
+def needed_blocks(network: Network) -> dict[int, int]:
+    """For every pipe, how many of its blocks the network takes before it can release any.
 
-    A block is released when every round downstream that needs it has been released. Where jobs collect blocks
-    (`BLOCK_COUNT`), one round at the end of a path takes the product of the counts along it; twice that many
-    lets one round be filled while another is computed. Loops go through asynchronous pipes, which end a path.
+    The product of the `BLOCK_COUNT`s along a path that begins with the pipe, of the path where it is largest.
+    Loops go through asynchronous pipes, which end a path.
     """
-    spans: dict[int, int] = {}
+    needed: dict[int, int] = {}
 
-    def span(pipe_id: int) -> int:
-        if pipe_id not in spans:
-            edge = network.edge(pipe_id)
-            spans[pipe_id] = 1  # a loop without an asynchronous pipe is an error that the checks report
-            if not edge.pipe.ASYNC:
-                behind = max((span(out.pipe.id) for out in network.outputs_of(edge.destination)), default=1)
-                spans[pipe_id] = edge.pipe.BLOCK_COUNT * behind
-        return spans[pipe_id]
+    def need(edge: Edge) -> int:
+        pipe = edge.pipe
+        if pipe.id not in needed:
+            needed[pipe.id] = 1  # also what ends a loop without an asynchronous pipe, which the checks refuse
+            if not pipe.ASYNC:
+                behind = [need(following) for following in network.outputs_of(edge.destination)]
+                needed[pipe.id] = channel_need(pipe.BLOCK_COUNT, behind)
+        return needed[pipe.id]
 
-    return {edge.pipe.id: max(4, 2 * span(edge.pipe.id)) for edge in network.edges}
+    for edge in network.edges:
+        need(edge)
+    return needed

@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from time import monotonic, time
 
-from fission.channel.frames import Frame, Hello, Payload, Refuse, encode_control
+from fission.channel.frames import Buffer, Frame, Hello, Refuse, encode_control
 from fission.channel.join import Join, Stretch
 from fission.channel.ledger import Ledger
 from fission.errors import ChannelError
@@ -42,7 +42,7 @@ class Exchange:
         inputs: Sequence[InPort],
         outputs: Sequence[OutPort],
         *,
-        join: Join,
+        join: Join | None,
         ledger: Ledger,
         listener: socket.socket,
         log: Callable[[int, str], None],
@@ -76,18 +76,20 @@ class Exchange:
 
     def next_stretch(self) -> Stretch | None:
         """Wait for rounds that can be computed; None when the inputs have ended."""
+        join = self._join
+        if join is None:
+            return None
         with self.lock:
             self._hand_over()
             while True:
-                now = monotonic()
-                stretch = self._join.take(now)
+                stretch = join.take(monotonic())
                 if stretch is not None:
-                    self._resume()
+                    self._resume(join)
                     self._leave()
                     return stretch
-                if self._join.finished or self.unwanted:
+                if join.finished or self.unwanted:
                     return None
-                self._wait(self._join.deadline())
+                self._wait(join.deadline())
 
     def wait_for_news(self, seen: int) -> bool:
         """Wait until a mailbox has got a block since `news` was `seen`; False when all inputs have ended."""
@@ -208,9 +210,11 @@ class Exchange:
             report[in_port.pipe.id] = in_port.receiver.counters.as_dict() | {"lag": in_port.lag}
         for port in self.outputs:
             report[port.pipe.id] = port.sender.counters.as_dict()
-        for index, in_port in enumerate(self._joined):
-            report[in_port.pipe.id]["queued"] = self._join.queued(index)[0]
-            report[in_port.pipe.id]["dummies"] = self._join.dummies(index)
+        if self._join is not None:
+            for index, in_port in enumerate(self._joined):
+                report[in_port.pipe.id]["queued"] = self._join.queued(index)[0]
+                report[in_port.pipe.id]["dummies"] = self._join.dummies(index)
+                report[in_port.pipe.id]["late"] += self._join.late(index)
         return report
 
     def _wait(self, deadline: float | None) -> None:
@@ -261,7 +265,7 @@ class Exchange:
             if not port.sender.done:
                 port.sender.write(blocks, port.head, monotonic(), time())
 
-    def _feed(self, connection: Connection, take: Callable[[], list[bytes | bytearray | memoryview]]) -> None:
+    def _feed(self, connection: Connection, take: Callable[[], list[Buffer]]) -> None:
         while not connection.backlog:
             buffers = take()
             if not buffers:
@@ -291,9 +295,10 @@ class Exchange:
         return [p.retry_at for p in self.outputs if p.connection is None and p.address is not None]
 
     def _connect(self, port: OutPort) -> None:
-        assert_address = port.address or ""
+        if port.address is None:
+            return
         try:
-            sock = transport.connect(assert_address)
+            sock = transport.connect(port.address)
         except OSError:
             self._retry_later(port)
             return
@@ -353,7 +358,7 @@ class Exchange:
         if not isinstance(hello, Hello) or port is None:
             self._refuse(connection, "no such pipe here")
         elif not port.receiver.hello(hello):
-            self._refuse(connection, "superseded, or of another run")
+            self._refuse(connection, f"pipe {hello.pipe}: {port.receiver.refusal}")
         else:
             if port.connection is not None:
                 self._drop(port.connection)
@@ -386,40 +391,33 @@ class Exchange:
 
     def _take_in(self, port: InPort, frames: Sequence[Frame]) -> None:
         now = monotonic()
+        receiver, join, mailbox = port.receiver, self._join, port.mailbox
         for frame in frames:
-            for batch in port.receiver.receive(frame):
-                port.note_lag(batch, now)
-                if self._finishing:
-                    continue
-                if port.mailbox is None:
-                    self._join.offer(port.index, batch, now)
-                else:
-                    self._post(port, batch.epoch, batch.last, batch.blocks)
-        if port.receiver.ended and not port.ended:
+            for batch in receiver.receive(frame):
+                port.lag = max(0.0, now - batch.mono)  # one clock: one machine
+                if mailbox is not None:
+                    for block in batch.blocks:
+                        mailbox.put(block)
+                    self.news += batch.count
+                    receiver.release(batch.epoch, batch.last)
+                elif join is not None and not self._finishing:
+                    join.offer(port.index, batch, now)
+        if receiver.ended and not port.ended:
             port.ended = True
-            if port.mailbox is None:
-                self._join.end(port.index)
-        if port.mailbox is None and not port.paused:
-            blocks, size = self._join.queued(port.index)
-            if port.crowded(blocks, size):
-                self._pause(port, paused=True)
-
-    def _post(self, port: InPort, epoch: int, sqn: int, blocks: Sequence[Payload]) -> None:
-        if port.mailbox is not None:
-            for block in blocks:
-                port.mailbox.put(block)
-        self.news += len(blocks)
-        port.receiver.release(epoch, sqn)
+            if mailbox is None and join is not None:
+                join.end(port.index)
+        if mailbox is None and join is not None and not port.paused and port.crowded(*join.queued(port.index)):
+            self._pause(port, paused=True)
 
     def _pause(self, port: InPort, *, paused: bool) -> None:
         port.paused = paused
         if port.connection is not None:
             self._rewatch(port.connection, paused=paused)
 
-    def _resume(self) -> None:
+    def _resume(self, join: Join) -> None:
         """Read again from inputs that were paused and have room now."""
         for port in self._joined:
-            if port.paused and not port.crowded(*self._join.queued(port.index)):
+            if port.paused and not port.crowded(*join.queued(port.index)):
                 self._pause(port, paused=False)
 
     def _drop(self, connection: Connection) -> None:

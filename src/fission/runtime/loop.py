@@ -182,7 +182,7 @@ def _latest(port: InPort) -> Iterator[Any]:
         yield default if payload is None else decode(payload)
 
 
-def _values_of(generator: GeneratorType[Any, None, Any]) -> Call:
+def _values_of(generator: Iterator[Any]) -> Call:
     """A function that returns the generator's next value, and ends the job's stream after the last."""
 
     def call() -> Any:

@@ -18,8 +18,8 @@ _ENOUGH = 1 << 30
 class JobSpec:
     """All that a job process needs to know before it can start.
 
-    `job` is the pickled job with its pipes. `minimum_blocks` says for each output pipe how many blocks the
-    sender must be able to keep, so that jobs downstream that collect many blocks for one round can be served.
+    `job` is the pickled job with its pipes. `needed_blocks` says for each pipe how many blocks
+    its sender must be able to keep, so that jobs downstream that collect many for one round can be served.
     """
 
     run: str
@@ -31,7 +31,7 @@ class JobSpec:
     listen: str
     head_size: int
     log_level: str
-    minimum_blocks: dict[int, int]
+    needed_blocks: dict[int, int]
     job: bytes = field(repr=False)
 
 

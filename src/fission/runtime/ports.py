@@ -4,7 +4,7 @@ from collections import deque
 from collections.abc import Callable
 
 from fission.channel.codec import codec_for
-from fission.channel.frames import Batch, Payload
+from fission.channel.frames import Payload
 from fission.channel.join import InputRule
 from fission.channel.mailbox import Mailbox
 from fission.channel.receiver import Receiver
@@ -60,10 +60,6 @@ class InPort:
         if blocks < self.pipe.BLOCK_COUNT:
             return False
         return blocks >= self.queue_blocks or size >= QUEUE_BYTES
-
-    def note_lag(self, batch: Batch, now: float) -> None:
-        """Remember how long the batch was on its way, in seconds (one clock: one machine)."""
-        self.lag = max(0.0, now - batch.mono)
 
 
 def input_rule(pipe: BasePipe) -> InputRule:

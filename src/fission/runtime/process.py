@@ -21,6 +21,7 @@ from fission.channel.mailbox import Mailbox
 from fission.channel.receiver import Receiver
 from fission.channel.sender import Sender
 from fission.core.jobs import PythonJob
+from fission.core.pipes import BasePipe
 from fission.errors import FissionError
 from fission.runtime import messages, transport
 from fission.runtime.exchange import Exchange
@@ -45,6 +46,7 @@ class Control:
         self._sock = socket.socket(fileno=fd)
         self._reader = MessageReader()
         self._lock = threading.Lock()
+        self._early: list[messages.ToJob] = []
         self.fd = fd
 
     def send(self, message: messages.FromJob) -> None:
@@ -57,20 +59,21 @@ class Control:
 
     def read(self, *, wait: bool) -> list[messages.ToJob]:
         """Return the messages that have come. Raises EOFError when the supervisor has gone."""
+        waiting, self._early = self._early, []
         try:
             data = self._sock.recv(1 << 20, 0 if wait else socket.MSG_DONTWAIT)
         except BlockingIOError:
-            return []
+            return waiting
         if not data:
             raise EOFError
-        return list(self._reader.feed(data))
+        return [*waiting, *self._reader.feed(data)]
 
     def read_spec(self) -> JobSpec:
-        """Wait for the first message."""
+        """Wait for the first message; what came with it is kept for `read`."""
         while True:
-            for message in self.read(wait=True):
-                if isinstance(message, messages.Start):
-                    return message.spec
+            first, *self._early = self.read(wait=True) or [None]
+            if isinstance(first, messages.Start):
+                return first.spec
 
 
 class JobProcess:
@@ -94,6 +97,7 @@ class JobProcess:
             try:
                 self._work()
             finally:
+                self._stopping = True  # what is left to do takes no time and must not be cut short
                 self._teardown()
         except JobStopped:
             return 0
@@ -142,7 +146,9 @@ class JobProcess:
         inputs: list[InPort] = []
         joined = 0
         for pipe in job.inputs:
-            receiver = Receiver(pipe.id, run=spec.run, delivery=pipe.DELIVERY)
+            receiver = Receiver(
+                pipe.id, run=spec.run, delivery=_delivery(pipe), retain=pipe.RETAIN, incarnation=0
+            )
             mailbox = Mailbox.of(pipe) if pipe.ASYNC else None
             inputs.append(InPort(pipe, receiver, index=joined, mailbox=mailbox, max_queue=job.MAX_QUEUE))
             joined += not pipe.ASYNC
@@ -153,9 +159,10 @@ class JobProcess:
                     pipe.id,
                     run=spec.run,
                     incarnation=spec.incarnation,
-                    delivery="live" if pipe.ASYNC else pipe.DELIVERY,
+                    delivery=_delivery(pipe),
                     retain=pipe.RETAIN,
-                    minimum=spec.minimum_blocks.get(pipe.id, 4),
+                    max_queue=0,
+                    needed=spec.needed_blocks.get(pipe.id, 1),
                 ),
             )
             for pipe in job.outputs
@@ -165,14 +172,15 @@ class JobProcess:
         exchange = Exchange(
             inputs,
             outputs,
-            join=Join([input_rule(pipe) for pipe in synchronous]),
+            join=Join([input_rule(pipe) for pipe in synchronous]) if synchronous else None,
             ledger=Ledger(backing, {pipe.id: pipe.BLOCK_COUNT for pipe in synchronous}, stateful=False),
             listener=self._listener,
             log=self._log,
             report=self._report,
         )
-        exchange.watch(self._control.fd, lambda _event: self._on_control())
         self._exchange = exchange
+        exchange.watch(self._control.fd, lambda _event: self._on_control())
+        self._on_control()  # what came early does not make the socket readable
         return exchange
 
     # -- what others want --------------------------------------------------------------------------------
@@ -233,6 +241,11 @@ class JobProcess:
             self._control.send(
                 messages.Status(exchange.progress[1], times.user + times.system, dict(exchange.counters()))
             )
+
+
+def _delivery(pipe: BasePipe) -> str:
+    """Asynchronous pipes are never waited for, so their blocks are not kept either."""
+    return "live" if pipe.ASYNC else pipe.DELIVERY
 
 
 def main() -> NoReturn:
