@@ -328,6 +328,16 @@ def test_a_gap_costs_no_memory():
     assert (stretch.count, stretch.heads) == (4096, ((C,),))
 
 
+def test_a_dummy_repeats_what_came_not_what_a_user_made_of_it():
+    join = Join([LIVE])
+    join.offer(0, Batch(1, 1, R, 0.0, 0.0, [bytearray(b"1")]), 0.0)
+    stretch = join.take(0.0)
+    assert stretch is not None
+    memoryview(stretch.columns[0][0])[:] = b"x"  # type: ignore[arg-type]
+    offer(join, 0, 3, 3)
+    assert payloads(rounds(join)) == [[["1"]], [["3"]]]
+
+
 def test_block_count_with_a_gap_inside_a_round():
     join = Join([InputRule(delivery="live", block_count=3)])
     offer(join, 0, 1, 2)

@@ -18,7 +18,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import repeat
 
-from fission.channel.frames import WIRE_CORRUPTED, WIRE_FINISHED, WIRE_RESET, Batch, Payload
+from fission.channel.frames import WIRE_CORRUPTED, WIRE_FINISHED, WIRE_RESET, Batch, Payload, frozen
 from fission.channel.ranges import LONG_AGO, Position, RunQueue, cut
 from fission.errors import LocalProtocolError
 
@@ -133,6 +133,8 @@ class Join:
                 blocks, size = blocks[:1], size // len(blocks)
         queue = one.later[-1][1] if one.later else one.queue
         queue.append(batch.head, blocks, size, now)
+        if one.live:  # a user may change what he gets; a dummy repeats what came
+            queue.newest = frozen(queue.newest)
 
     def end(self, index: int) -> None:
         """No more blocks will be offered to this input."""
@@ -211,7 +213,7 @@ class Join:
 
     def _stand_in(self, one: _Input, queue: RunQueue, first: int, count: int, now: float) -> None:
         """Put dummies for the blocks from number `first` on into a queue."""
-        payload = queue.newest if one.rule.dummy is None else one.rule.dummy
+        payload = frozen(queue.newest if one.rule.dummy is None else one.rule.dummy)
         one.dummies += count
         if first == 1:
             queue.append_stand_ins(WIRE_CORRUPTED | WIRE_RESET, payload, 1, now)
