@@ -1,0 +1,34 @@
+"""Certificates, and connections that only the members of one cluster can make.
+
+What running processes need is here, and `import fission.security` does not load `cryptography`. Making
+certificates is in `fission.security.store`, those of an embedded cluster in `fission.security.ephemeral`.
+"""
+
+from fission.security.channel import TlsChannel
+from fission.security.contexts import client_context, server_context
+from fission.security.errors import CertificateError, PeerError
+from fission.security.handshake import HANDSHAKE_SECONDS, Step, TlsHandshake, accept_tls, dial_tls
+from fission.security.identity import Identity, IdentityFiles, find_identity, load_identity
+from fission.security.roles import Peer, Role, peer_role, require_address, require_role
+
+__all__ = [
+    "HANDSHAKE_SECONDS",
+    "CertificateError",
+    "Identity",
+    "IdentityFiles",
+    "Peer",
+    "PeerError",
+    "Role",
+    "Step",
+    "TlsChannel",
+    "TlsHandshake",
+    "accept_tls",
+    "client_context",
+    "dial_tls",
+    "find_identity",
+    "load_identity",
+    "peer_role",
+    "require_address",
+    "require_role",
+    "server_context",
+]

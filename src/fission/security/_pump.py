@@ -1,0 +1,68 @@
+"""Between TLS and a non-blocking socket: two memory buffers.
+
+Not `ssl.SSLSocket`: it makes a system call for each record of 16 KiB when it writes and two when it reads, it
+cannot begin on a socket that is still connecting, and its errors are not those of a plain socket.
+"""
+
+import socket
+import ssl
+
+__all__ = ["RECORD", "Pump"]
+
+RECORD = 16384
+"""The most that TLS puts into one record, in bytes."""
+_READ = 4 * (RECORD + 256)
+
+
+class Pump:
+    """Carries encrypted bytes between `tls` and the socket; who owns it calls `tls` itself.
+
+    `host` is what was dialled, None on the side that was.
+    """
+
+    def __init__(self, sock: socket.socket, context: ssl.SSLContext, *, host: str | None) -> None:
+        self.sock = sock
+        self._incoming = ssl.MemoryBIO()
+        self._outgoing = ssl.MemoryBIO()
+        self._rest = memoryview(b"")
+        self._space = memoryview(b"")
+        self.tls = context.wrap_bio(
+            self._incoming, self._outgoing, server_side=host is None, server_hostname=host
+        )
+
+    @property
+    def arrived(self) -> int:
+        """Encrypted bytes that were received and not looked at yet."""
+        return self._incoming.pending
+
+    @property
+    def waiting(self) -> bool:
+        """True while encrypted bytes wait for the socket to become writable."""
+        return bool(self._rest) or self._outgoing.pending > 0
+
+    def flush(self) -> bool:
+        """Send what waits; True when all has left. Raises OSError."""
+        rest = self._rest
+        while True:
+            if not rest:
+                if not self._outgoing.pending:
+                    self._rest = rest
+                    return True
+                rest = memoryview(self._outgoing.read())
+            try:
+                rest = rest[self.sock.send(rest) :]
+            except BlockingIOError:
+                self._rest = rest
+                return False
+
+    def fill(self) -> tuple[int, bool]:
+        """Receive once: how many bytes, 0 at the end, and whether the socket may have more.
+
+        Raises BlockingIOError when there is nothing, and OSError.
+        """
+        if not self._space:
+            self._space = memoryview(bytearray(_READ))
+        count = self.sock.recv_into(self._space)
+        if count:
+            self._incoming.write(self._space[:count])
+        return count, count == _READ

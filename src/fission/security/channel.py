@@ -1,0 +1,180 @@
+"""A TLS connection with the methods of a plain non-blocking socket, for the data plane."""
+
+import contextlib
+import errno
+import ssl
+from collections.abc import Callable, Sequence
+from typing import TypeAlias, cast
+
+from fission.errors import LocalProtocolError
+from fission.security._pump import RECORD, Pump
+from fission.security.errors import PeerError
+from fission.security.explain import explain
+from fission.security.roles import Peer
+
+__all__ = ["TlsChannel"]
+
+Buffer: TypeAlias = bytes | bytearray | memoryview
+
+_CHUNK = 8 * RECORD
+"""Encrypted at a time: enough for few system calls, little enough to stay in the processor's cache."""
+
+
+class TlsChannel:
+    """What `TlsHandshake.channel()` returns: bytes in and out, encrypted on the way.
+
+    It is used like a plain non-blocking socket, with three differences:
+
+    - when a read has filled its buffer, ask `pending()`: bytes that TLS holds do not make the socket readable
+      again, so read on instead of waiting while it is not 0;
+    - after BlockingIOError from a `send`, the next one must begin with the same bytes: they are encrypted;
+    - while `wants_write` is set, wait until the socket is writable and `flush`, also with nothing to send:
+      TLS itself has something to say (rare; who has bytes to send waits anyway, and `send` flushes too).
+
+    When the other side refuses our certificate, that shows with the first read (TLS 1.3): `error` has the
+    line for the log. Buffers are of bytes. Not for several threads at once.
+    """
+
+    def __init__(self, pump: Pump, peer: Peer, where: str) -> None:
+        self._pump = pump
+        self._tls = pump.tls
+        # typeshed knows only the form without a buffer
+        self._read = cast("Callable[[int, memoryview], int]", pump.tls.read)
+        self._where = where
+        self._owed = 0
+        self._ended = False
+        self.peer = peer
+        self.error: PeerError | None = None
+
+    def fileno(self) -> int:
+        """Return the socket's file descriptor, to poll."""
+        return self._pump.sock.fileno()
+
+    def pending(self) -> int:
+        """Return about how many bytes (1 for an end) can be read although the socket is not readable."""
+        return self._tls.pending() + self._pump.arrived or int(self._ended or self.error is not None)
+
+    @property
+    def wants_write(self) -> bool:
+        """True while TLS has bytes for the socket: wait until it is writable, then `flush` or `send`."""
+        return self._pump.waiting
+
+    def recv_into(self, buffer: bytearray | memoryview) -> int:
+        """Receive until the buffer is full or nothing is left; return the count of bytes, 0 at the end.
+
+        A count below the buffer's size means that nothing is left: wait until the socket is readable, as long
+        as `pending()` is 0. Raises BlockingIOError when nothing has arrived, OSError after a failure.
+        """
+        view = memoryview(buffer)
+        done = self._receive(view)
+        if done or not view:
+            return done
+        self._raise_failure()
+        if self._ended:
+            return 0
+        raise BlockingIOError(errno.EAGAIN, "nothing has arrived")
+
+    def send(self, buffer: Buffer) -> int:
+        """Send the beginning of the buffer, up to 128 KiB; return how much has left.
+
+        Raises BlockingIOError when the socket takes no more (see above), OSError when the connection failed.
+        """
+        view = memoryview(buffer)[:_CHUNK]
+        return self._write(view)
+
+    def sendmsg(self, buffers: Sequence[Buffer]) -> int:
+        """Like `send`, with the bytes of several buffers one after another."""
+        parts: list[Buffer] = []
+        room = _CHUNK
+        for buffer in buffers:
+            size = len(buffer)
+            if size >= room:
+                parts.append(memoryview(buffer)[:room])
+                room = 0
+                break
+            parts.append(buffer)
+            room -= size
+        # joined, because every write makes a record of its own
+        joined = parts[0] if len(parts) == 1 else b"".join(parts)
+        return self._write(memoryview(joined))
+
+    def flush(self) -> bool:
+        """Send what TLS has for the socket; True when all has left. Raises OSError."""
+        try:
+            return self._pump.flush()
+        except OSError as error:
+            self._fail(error)
+            raise
+
+    def close(self) -> None:
+        """Say goodbye if the socket takes it, and close. What was not sent is forgotten."""
+        if self.error is None:
+            with contextlib.suppress(OSError):
+                self._tls.unwrap()  # never completes: nobody waits for the other side's goodbye
+            with contextlib.suppress(OSError):
+                self._pump.flush()
+        self._pump.sock.close()
+
+    def _receive(self, view: memoryview) -> int:
+        done, size, more = 0, len(view), True
+        read, fill = self._read, self._pump.fill
+        while done < size and not self._ended and self.error is None:
+            try:
+                count = read(size - done, view[done:])
+                done += count
+                self._ended = count == 0
+            except ssl.SSLWantReadError:
+                if not more:
+                    break
+                try:
+                    count, more = fill()
+                    self._ended = count == 0
+                except BlockingIOError:
+                    break
+                except OSError as error:
+                    self._fail(error)
+            except OSError as error:
+                self._fail(error)
+        if self._pump.waiting:
+            self._answer()
+        return done
+
+    def _answer(self) -> None:
+        """Send what reading has caused: a new key's acknowledgement, or why we give up."""
+        with contextlib.suppress(OSError):  # the next read or write meets it again
+            self._pump.flush()
+
+    def _write(self, view: memoryview) -> int:
+        self._raise_failure()
+        try:
+            if not self._owed:
+                self._encrypt(view)
+            elif self._owed > len(view):
+                raise LocalProtocolError(
+                    "after a send that would have blocked the same bytes must follow",
+                    where=self._where,
+                    expected=f"{self._owed} bytes or more",
+                    found=str(len(view)),
+                )
+            if not self._pump.flush():
+                raise BlockingIOError(errno.EAGAIN, "the socket takes no more")
+        except BlockingIOError:
+            raise
+        except OSError as error:
+            self._fail(error)
+            raise
+        done, self._owed = self._owed, 0
+        return done
+
+    def _encrypt(self, view: memoryview) -> None:
+        write, size, done = self._tls.write, len(view), 0
+        while done < size:
+            done += write(view[done : done + RECORD])
+        self._owed = size
+
+    def _fail(self, error: OSError) -> None:
+        self.error = explain(error, self._where)
+
+    def _raise_failure(self) -> None:
+        if self.error is not None:
+            raise ConnectionAbortedError(errno.ECONNABORTED, str(self.error))

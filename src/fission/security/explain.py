@@ -1,0 +1,51 @@
+"""Say in one line why a TLS connection failed: what OpenSSL reports, as somebody has to read it."""
+
+import ssl
+
+from fission.security.errors import PeerError
+
+__all__ = ["explain"]
+
+_VERIFY = {
+    9: ("its certificate is not valid yet", "Are the clocks of both machines right?"),
+    10: ("its certificate has expired", "Run `fission_admin.py certs --renew`"),
+    18: ("its certificate was not signed by our authority", ""),
+    19: ("its certificate was not signed by our authority", ""),
+    20: ("its certificate was not signed by our authority", "Does it belong to another cluster?"),
+    62: ("its certificate does not name the host that was dialled", ""),
+    64: ("its certificate does not name the address that was dialled", ""),
+}
+"""Numbers of OpenSSL's x509_vfy.h."""
+
+_REASONS = (
+    ("PEER_DID_NOT_RETURN_A_CERTIFICATE", "it has shown no certificate"),
+    ("HTTP_REQUEST", "it speaks HTTP, not TLS"),
+    ("HTTPS_PROXY_REQUEST", "it speaks HTTP, not TLS"),
+    ("WRONG_VERSION_NUMBER", "it does not speak TLS"),
+    ("UNSUPPORTED_PROTOCOL", "it offers no TLS 1.3"),
+    ("ALERT_CERTIFICATE_REQUIRED", "it refused us: we have shown no certificate"),
+    ("ALERT_UNKNOWN_CA", "it refused us: our certificate was not signed by its authority"),
+    ("ALERT_CERTIFICATE_EXPIRED", "it refused us: our certificate is not valid at the time of its clock"),
+    ("ALERT_BAD_CERTIFICATE", "it refused us: it does not accept our certificate"),
+    ("ALERT_PROTOCOL_VERSION", "it refused us: it speaks no TLS 1.3"),
+    ("EOF", "it closed the connection before the handshake was complete"),
+)
+"""Parts of OpenSSL's names of reasons, the first that fits counts."""
+
+
+def explain(error: OSError, where: str) -> PeerError:
+    """Make one PeerError of what `ssl` or the socket raised. `where` says who is at the other end."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        what, hint = _VERIFY.get(
+            error.verify_code, (f"its certificate was refused: {error.verify_message}", "")
+        )
+        return PeerError(what, where=where, hint=hint)
+    if isinstance(error, ssl.SSLError):
+        name = error.reason or type(error).__name__
+        for part, what in _REASONS:
+            if part in name:
+                return PeerError(what, where=where)
+        return PeerError(
+            f"it does not speak TLS as it should ({name.lower().replace('_', ' ')})", where=where
+        )
+    return PeerError(f"the connection failed ({error.strerror or error})", where=where)

@@ -1,0 +1,86 @@
+"""Files that must never be seen by others, not even for a moment, and never be half there."""
+
+import contextlib
+import fcntl
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from fission.security.errors import CertificateError
+
+__all__ = ["locked", "make_folder", "place_folder", "replace_file", "write_file"]
+
+PRIVATE = 0o600
+PUBLIC = 0o644
+
+
+def make_folder(path: Path) -> None:
+    """Make one folder for the owner alone, unless it is there."""
+    with contextlib.suppress(FileExistsError):
+        os.mkdir(path, 0o700)
+
+
+def write_file(path: Path, data: bytes, mode: int, *, sync: bool = True) -> None:
+    """Write a new file that has its mode before it has its contents. Raises FileExistsError."""
+    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, mode)
+    with open(fd, "wb") as file:
+        file.write(data)
+        if sync:
+            file.flush()
+            os.fsync(fd)
+
+
+def replace_file(path: Path, data: bytes, mode: int) -> None:
+    """Write a file so that a reader sees the old contents or the new, whole. Needs `locked`."""
+    new = path.with_name(f".{path.name}.new")
+    new.unlink(missing_ok=True)
+    write_file(new, data, mode)
+    os.replace(new, path)
+    _sync_folder(path.parent)
+
+
+def place_folder(path: Path, files: Mapping[str, tuple[bytes, int]]) -> None:
+    """Put a folder with these files (name to contents and mode) in the place of whatever was there.
+
+    A certificate and its key are replaced together: a reader finds the old pair, the new one, or for an
+    instant none; never one of each. Needs `locked`.
+    """
+    new, old = path.with_name(f".{path.name}.new"), path.with_name(f".{path.name}.old")
+    for leftover in (new, old):
+        shutil.rmtree(leftover, ignore_errors=True)
+    make_folder(new)
+    for name, (data, mode) in files.items():
+        write_file(new / name, data, mode)
+    _sync_folder(new)
+    with contextlib.suppress(FileNotFoundError):
+        os.rename(path, old)
+    os.rename(new, path)
+    _sync_folder(path.parent)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Keep other commands out of the folder meanwhile. Raises CertificateError when one is in there."""
+    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise CertificateError(
+                "another command is making certificates here",
+                where=str(folder),
+                hint="Wait until it has ended",
+            ) from None
+        yield
+    finally:
+        os.close(fd)
+
+
+def _sync_folder(path: Path) -> None:
+    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)

@@ -1,0 +1,226 @@
+"""The certificate of this machine: found, checked, and told about in one line when it cannot be used."""
+
+import datetime as dt
+import os
+import stat
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from fission.security.errors import CertificateError, PeerError
+from fission.security.roles import Role, peer_role
+
+if TYPE_CHECKING:
+    from cryptography import x509
+    from cryptography.hazmat.primitives.asymmetric import ec
+
+__all__ = ["WARNING_DAYS", "Identity", "IdentityFiles", "find_identity", "load_identity", "read_identity"]
+
+WARNING_DAYS = 30
+_MAKE = "Run `fission_admin.py certs` in the project's folder to make the certificates"
+_RENEW = "Run `fission_admin.py certs --renew` and copy the new certificates to the nodes"
+
+
+@dataclass(frozen=True)
+class IdentityFiles:
+    """Where the certificates of one machine lie; enough for the contexts, and quick to get."""
+
+    folder: Path
+
+    @property
+    def ca(self) -> Path:
+        """The authority's certificate."""
+        return self.folder / "ca.pem"
+
+    @property
+    def cert(self) -> Path:
+        """The certificate of this machine."""
+        return self.folder / "cert.pem"
+
+    @property
+    def key(self) -> Path:
+        """The key of this machine's certificate."""
+        return self.folder / "key.pem"
+
+
+@dataclass(frozen=True)
+class Identity(IdentityFiles):
+    """A certificate that was read and checked: its role, its name, its addresses and its time (UTC)."""
+
+    role: Role
+    name: str
+    addresses: tuple[str, ...]
+    not_before: dt.datetime
+    not_after: dt.datetime
+
+    def days_left(self, now: dt.datetime | None = None) -> int:
+        """Return the whole days until the certificate expires; negative afterwards."""
+        return (self.not_after - (now or _now())).days
+
+    def warning(self, now: dt.datetime | None = None) -> str:
+        """Return a line to show at each start when the certificate expires within 30 days, else nothing."""
+        days = self.days_left(now)
+        if days >= WARNING_DAYS:
+            return ""
+        when = "today" if days <= 0 else f"in {days} day{'s' * (days != 1)}"
+        return f"{self.cert}: the certificate expires {when} ({self.not_after:%Y-%m-%d}). {_RENEW}"
+
+
+def find_identity(folder: Path) -> IdentityFiles:
+    """Check that the files are there, readable for us and closed to others; do not look into them.
+
+    For processes whose parent has called `load_identity` before: it does not import `cryptography`. Raises
+    CertificateError.
+    """
+    files = IdentityFiles(folder)
+    try:
+        mode = stat.S_IMODE(os.stat(folder).st_mode)
+    except OSError as error:
+        raise CertificateError(
+            _reason(error, "there are no certificates"), where=str(folder), hint=_MAKE
+        ) from None
+    if mode & 0o022:
+        raise CertificateError(
+            "others may write into the folder of a key",
+            where=str(folder),
+            expected="mode 0700",
+            found=f"{mode:04o}",
+            hint=f"Run `chmod 700 {folder}`",
+        )
+    for path in (files.ca, files.cert, files.key):
+        _check_file(path, private=path == files.key)
+    return files
+
+
+def read_identity(folder: Path) -> Identity:
+    """Like `load_identity`, but the time is not checked: for lists of certificates, and to renew them."""
+    from cryptography import x509  # noqa: PLC0415 - slow to import, and job processes do without
+    from cryptography.exceptions import InvalidSignature  # noqa: PLC0415
+
+    files = find_identity(folder)
+    ca, certificate = _certificate(files.ca), _certificate(files.cert)
+    if _key(files.key).public_key() != certificate.public_key():
+        raise CertificateError(
+            "the key does not belong to the certificate", where=str(files.key), hint=_RENEW
+        )
+    try:
+        certificate.verify_directly_issued_by(ca)
+    except (ValueError, TypeError, InvalidSignature):
+        raise CertificateError(
+            "the certificate was not signed by the authority beside it",
+            where=str(files.cert),
+            expected=ca.subject.rfc4514_string(),
+            found=certificate.issuer.rfc4514_string(),
+            hint="Copy the three files of one folder together",
+        ) from None
+    try:
+        names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    except x509.ExtensionNotFound:
+        names = x509.SubjectAlternativeName([])
+    try:
+        peer = peer_role(
+            {
+                "subject": tuple(((("commonName", part.value),)) for part in certificate.subject),
+                "subjectAltName": (
+                    *(("URI", value) for value in names.get_values_for_type(x509.UniformResourceIdentifier)),
+                    *(("IP Address", str(value)) for value in names.get_values_for_type(x509.IPAddress)),
+                    *(("DNS", value) for value in names.get_values_for_type(x509.DNSName)),
+                ),
+            }
+        )
+    except PeerError as error:
+        raise CertificateError(
+            error.what, where=str(files.cert), expected=error.expected, found=error.found, hint=error.hint
+        ) from None
+    return Identity(
+        folder,
+        role=peer.role,
+        name=peer.name,
+        addresses=peer.addresses,
+        not_before=max(certificate.not_valid_before_utc, ca.not_valid_before_utc),
+        not_after=min(certificate.not_valid_after_utc, ca.not_valid_after_utc),
+    )
+
+
+def load_identity(folder: Path, *, now: dt.datetime | None = None) -> Identity:
+    """Read the certificates of this machine and check all that can be checked without the other side.
+
+    The files are there, the key is closed to others and belongs to the certificate, the authority beside it
+    has signed it, it has a role, and it is valid now. Raises CertificateError, whose hint says which command
+    helps. Show `identity.warning()` next.
+    """
+    identity = read_identity(folder)
+    now = now or _now()
+    if now < identity.not_before:
+        raise CertificateError(
+            "the certificate is not valid yet",
+            where=str(identity.cert),
+            expected=f"a time after {identity.not_before:%Y-%m-%d %H:%M}",
+            found=f"{now:%Y-%m-%d %H:%M} UTC",
+            hint="Is the clock of this machine right?",
+        )
+    if now >= identity.not_after:
+        raise CertificateError(
+            "the certificate has expired",
+            where=str(identity.cert),
+            expected=f"a time before {identity.not_after:%Y-%m-%d %H:%M}",
+            found=f"{now:%Y-%m-%d %H:%M} UTC",
+            hint=_RENEW,
+        )
+    return identity
+
+
+def _check_file(path: Path, *, private: bool) -> None:
+    try:
+        with open(path, "rb") as file:
+            mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
+    except OSError as error:
+        raise CertificateError(_reason(error, "the file is missing"), where=str(path), hint=_MAKE) from None
+    if private and mode & 0o077:
+        raise CertificateError(
+            "others may read or change the key",
+            where=str(path),
+            expected="mode 0600",
+            found=f"{mode:04o}",
+            hint=f"Run `chmod 600 {path}`, or renew the certificate if somebody could have read it",
+        )
+
+
+def _certificate(path: Path) -> "x509.Certificate":
+    from cryptography import x509  # noqa: PLC0415
+
+    try:
+        return x509.load_pem_x509_certificate(path.read_bytes())
+    except ValueError:
+        raise CertificateError(
+            "this is no certificate", where=str(path), expected="PEM", hint=_RENEW
+        ) from None
+
+
+def _key(path: Path) -> "ec.EllipticCurvePrivateKey":
+    from cryptography.exceptions import UnsupportedAlgorithm  # noqa: PLC0415
+    from cryptography.hazmat.primitives.asymmetric import ec  # noqa: PLC0415
+    from cryptography.hazmat.primitives.serialization import load_pem_private_key  # noqa: PLC0415
+
+    try:
+        key = load_pem_private_key(path.read_bytes(), password=None)
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        key = None
+    if not isinstance(key, ec.EllipticCurvePrivateKey):
+        raise CertificateError(
+            "this is no key that we can use",
+            where=str(path),
+            expected="an EC key without password",
+            hint=_RENEW,
+        )
+    return key
+
+
+def _reason(error: OSError, missing: str) -> str:
+    if isinstance(error, FileNotFoundError | NotADirectoryError):
+        return missing
+    return f"cannot be read ({error.strerror})"
+
+
+def _now() -> dt.datetime:
+    return dt.datetime.now(dt.UTC)
