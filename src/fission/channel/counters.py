@@ -7,8 +7,8 @@ from dataclasses import dataclass, fields
 class PipeCounters:
     """Counts of one end of one pipe since it was made. Whoever does a thing counts it, by plain `+=`.
 
-    Counts are blocks, unless they say otherwise. Nothing is lost without a count: what a sender wrote is delivered, waits, or
-    is found in `dropped`, `late` or `duplicates`.
+    Counts are blocks, unless they say otherwise. Nothing is lost without a count: what a sender wrote is
+    delivered, waits, or is found in `dropped`, `late` or `duplicates`.
     """
 
     sent: int = 0

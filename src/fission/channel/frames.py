@@ -1,6 +1,6 @@
 """What travels over a connection: batches of blocks and control frames, and their bytes.
 
-All numbers are little-endian. Every frame begins with the same 8 bytes; `length` counts all bytes of the frame.
+All numbers are little-endian. Every frame begins with the same 8 bytes.
 
 | offset | size | field  |                                                        |
 |--------|------|--------|--------------------------------------------------------|
@@ -15,14 +15,14 @@ DATA (kind 1) goes on with
 |--------|------|--------|--------------------------------------------------------|
 | 8      | 4    | epoch  |                                                        |
 | 12     | 8    | first  | sequence number of the first block, from 1             |
-| 20     | 4    | count  | blocks, 1 to 65536                                     |
+| 20     | 4    | count  | blocks, 1 to 8192                                      |
 | 24     | 4    | head   | wire head, the same for all blocks                     |
 | 28     | 8    | mono   | monotonic time of sending the first block, seconds     |
 | 36     | 8    | wall   | wall time of the same moment, seconds since 1970       |
 | 44     |      | sizes  | flag FIXED: one u32, the size of every block;          |
 |        |      |        | no flag: u32[count], the size of each block;           |
 |        |      |        | flag PARTS: u32[count], the parts of each block (1 to  |
-|        |      |        | 65536 in all), then a u32 for the size of each part    |
+|        |      |        | 8192 in all), then a u32 for the size of each part     |
 |        |      | blocks | the payloads, without gaps, to the end of the frame    |
 
 The other kinds go on, from offset 8, with
@@ -36,8 +36,8 @@ The other kinds go on, from offset 8, with
 | 6 DONE    | receiver |                                                                               |
 | 7 REFUSE  | receiver | reason: UTF-8 text to the end                                                 |
 
-A HELLO comes first on a connection; it keeps its layout in all versions of this protocol. No control frame is longer
-than 4096 bytes, so a stranger cannot make anybody keep more than that.
+A HELLO comes first on a connection; it keeps its layout in all versions of this protocol. No control frame is
+longer than 4096 bytes, so a stranger cannot make anybody keep more than that.
 """
 
 import sys
@@ -61,6 +61,7 @@ __all__ = [
     "MAX_CONTROL",
     "PARTS",
     "POSITION",
+    "SIZE",
     "VERSION",
     "WIRE_CORRUPTED",
     "WIRE_FINISHED",
@@ -96,7 +97,7 @@ VERSION = 1
 MAGIC = 0xF155
 MAX_BLOCK = 1 << 30
 """Largest block in bytes (1 GiB), all its parts together."""
-MAX_BLOCKS = 1 << 16
+MAX_BLOCKS = 1 << 13
 """Most blocks, and most parts of blocks, in one frame."""
 MAX_CONTROL = 4096
 """Longest control frame in bytes."""
@@ -112,7 +113,7 @@ FRAME_HEADER = Struct("<IBBH")
 DATA_HEADER = Struct("<IBBHIQIIdd")
 POSITION = Struct("<IQ")
 HELLO = Struct("<HII")
-_SIZE = Struct("<I")
+SIZE = Struct("<I")
 
 
 class Kind:
@@ -131,9 +132,9 @@ class Kind:
 class Batch:
     """Consecutive blocks of one epoch that travel together.
 
-    `first` is the sequence number of the first block, `head` the wire head of all of them, `mono` and `wall` the time at which the
-    first was sent (seconds). Payloads of a batch that was received may be writable memory: whoever decodes a block owns
-    it. Use `frozen` to keep one that may be decoded more than once.
+    `first` is the sequence number of the first block, `head` the wire head of all of them, `mono` and `wall`
+    the time at which the first was sent (seconds). Payloads of a batch that was received may be writable
+    memory, which belongs to what they are decoded to: use `frozen` to keep one that may be decoded again.
     """
 
     epoch: int
@@ -234,12 +235,15 @@ def encode_control(frame: Control) -> bytes:
     """Return the bytes of a control frame. Raises LocalProtocolError when a field does not fit."""
     try:
         kind, body = _body(frame)
-    except StructError as error:
+    except (StructError, UnicodeError) as error:
         raise LocalProtocolError(f"a field does not fit its frame: {error}", where=repr(frame)) from None
     length = FRAME_HEADER.size + len(body)
     if length > MAX_CONTROL:
         raise LocalProtocolError(
-            "the frame is too long", where=type(frame).__name__, expected=f"at most {MAX_CONTROL} bytes", found=str(length)
+            "the frame is too long",
+            where=type(frame).__name__,
+            expected=f"at most {MAX_CONTROL} bytes",
+            found=str(length),
         )
     return FRAME_HEADER.pack(length, kind, 0, MAGIC) + body
 
@@ -257,14 +261,14 @@ def _body(frame: Control) -> tuple[int, bytes]:
         case Done():
             return Kind.DONE, b""
         case Refuse(reason):
-            return Kind.REFUSE, reason.encode(errors="replace")[:_MAX_REASON]
+            return Kind.REFUSE, reason[:_MAX_REASON].encode(errors="replace")
 
 
 def encode_batch(batch: Batch) -> list[Buffer]:
     """Return the bytes of a DATA frame as buffers to be written one after the other.
 
-    Payloads below 64 KiB are joined (copied once); larger ones are returned as they are, so they must not change until
-    the frame is released. Raises LocalProtocolError when the batch does not fit a frame.
+    Payloads below 64 KiB are joined (copied once). Larger ones are returned as they are, so they must not
+    change until the frame is released. Raises LocalProtocolError when the batch does not fit a frame.
     """
     blocks = batch.blocks
     table: list[int] = []
@@ -273,18 +277,18 @@ def encode_batch(batch: Batch) -> list[Buffer]:
         table, parts = _split(blocks)
     sizes = list(map(len, parts))
     total = sum(sizes)
-    if not 1 <= len(blocks) <= MAX_BLOCKS or len(sizes) > MAX_BLOCKS or total > MAX_BLOCK:
+    if not blocks or len(sizes) > MAX_BLOCKS or total > MAX_BLOCK or 0 in table:
         raise LocalProtocolError(
             "the batch does not fit a frame",
             where=f"epoch {batch.epoch}, block {batch.first}",
-            expected=f"1 to {MAX_BLOCKS} blocks or parts and at most {MAX_BLOCK} bytes",
-            found=f"{len(sizes)} with {total} bytes",
+            expected=f"1 to {MAX_BLOCKS} blocks, at most as many parts, and {MAX_BLOCK} bytes",
+            found=f"{len(blocks)} with {len(sizes)} parts and {total} bytes",
         )
     largest = max(sizes, default=0)
     if table:
         flags, numbers = PARTS, _numbers(table + sizes)
     elif largest * len(sizes) == total:
-        flags, numbers = FIXED, _SIZE.pack(largest)
+        flags, numbers = FIXED, SIZE.pack(largest)
     else:
         flags, numbers = 0, _numbers(sizes)
     header = _data_header(batch, flags, DATA_HEADER.size + len(numbers) + total) + numbers
@@ -319,10 +323,21 @@ def _data_header(batch: Batch, flags: int, length: int) -> bytes:
     count = len(batch.blocks)
     try:
         return DATA_HEADER.pack(
-            length, Kind.DATA, flags, MAGIC, batch.epoch, batch.first, count, batch.head, batch.mono, batch.wall
+            length,
+            Kind.DATA,
+            flags,
+            MAGIC,
+            batch.epoch,
+            batch.first,
+            count,
+            batch.head,
+            batch.mono,
+            batch.wall,
         )
     except StructError as error:
-        raise LocalProtocolError(f"a field does not fit its frame: {error}", where=repr(batch)[:200]) from None
+        raise LocalProtocolError(
+            f"a field does not fit its frame: {error}", where=repr(batch)[:200]
+        ) from None
 
 
 def _gather(header: bytes, parts: list[Buffer]) -> list[Buffer]:
