@@ -21,8 +21,13 @@ FissionError                    exit code 1
 ```
 """
 
-from collections.abc import Iterable
-from typing import ClassVar, TypeVar
+from __future__ import annotations
+
+TYPE_CHECKING = False  # as in typing, which takes longer to import than all of this package
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import ClassVar
 
 __all__ = [
     "AllocationError",
@@ -43,9 +48,6 @@ __all__ = [
     "RunError",
     "UserError",
 ]
-
-
-_E = TypeVar("_E", bound="FissionError")
 
 
 class FissionError(Exception):
@@ -82,7 +84,7 @@ class FissionError(Exception):
         return _rebuild, (type(self), self.args, self.__dict__)
 
 
-def _rebuild(kind: type[_E], args: tuple[object, ...], fields: dict[str, object]) -> _E:
+def _rebuild(kind: type[FissionError], args: tuple[object, ...], fields: dict[str, object]) -> FissionError:
     error = kind.__new__(kind, *args)
     error.__dict__.update(fields)
     return error
@@ -159,7 +161,7 @@ class JobFailed(RunError):  # noqa: N818 - reads as what happened
 
 
 class OutputError(RunError):
-    """What `run` returned cannot go out: a tuple of the wrong length, an object that its pipe cannot carry."""
+    """What `run` returned cannot go out: a tuple of the wrong length, an object that a pipe cannot carry."""
 
 
 class ChannelError(RunError):

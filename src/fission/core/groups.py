@@ -1,6 +1,11 @@
 """Groups: names that join jobs to the nodes that may run them."""
 
-from collections.abc import Iterable
+from __future__ import annotations
+
+TYPE_CHECKING = False  # as in typing, which takes longer to import than all of this package
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 __all__ = ["ALL", "LOCAL", "names"]
 

@@ -5,10 +5,15 @@ system (`CORRUPTED`, `RESET`, `FINISHED`), the others belong to the user. Becaus
 left, a head that grows or shrinks keeps its flags; on the wire every head is left-aligned in 32 bits.
 """
 
-from collections.abc import Iterator
-from typing import SupportsIndex, overload
+from __future__ import annotations
 
 from fission.errors import HeadError, HeadIndexError
+
+TYPE_CHECKING = False  # as in typing, which takes longer to import than all of this package
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import SupportsIndex, overload
 
 __all__ = [
     "CORRUPTED",
@@ -51,17 +56,15 @@ class Head:
     __slots__ = ("_size", "_value")
     __hash__ = None  # type: ignore[assignment]  # it can change
 
-    def __init__(self, value: "int | Head" = 0, length_in_bytes: int = 1) -> None:
-        if not isinstance(length_in_bytes, int) or not 1 <= length_in_bytes <= MAX_HEAD_SIZE:
+    def __init__(self, value: int | Head = 0, length_in_bytes: int = 1) -> None:
+        if not _is_size(length_in_bytes):
             raise HeadError(
                 "wrong size",
                 where="Head",
                 expected=f"1 to {MAX_HEAD_SIZE} bytes",
                 found=repr(length_in_bytes),
             )
-        if not isinstance(value, int | Head):
-            raise HeadError("wrong value", where="Head", expected="an int", found=repr(value))
-        number = int(value)
+        number = _number(value)
         if number < 0 or number >> (8 * length_in_bytes):
             raise HeadError(
                 "the value does not fit",
@@ -73,7 +76,7 @@ class Head:
         self._size = length_in_bytes
 
     @classmethod
-    def from_wire(cls, wire: int, size: int) -> "Head":
+    def from_wire(cls, wire: int, size: int) -> Head:
         """Return the head of `size` bytes that stands left-aligned in the 32 bits of `wire`."""
         return cls((wire & 0xFFFFFFFF) >> (_WIRE_BITS - 8 * size), size)
 
@@ -88,7 +91,7 @@ class Head:
 
     @property
     def head_size(self) -> int:
-        """Bytes. Assigning n adds n bytes of zeros at the end (up to 4 bytes), assigning -n takes n away (down to 1)."""
+        """Bytes. Assigning n adds n bytes of zeros at the end (up to 4), -n takes n away (down to 1)."""
         return self._size
 
     @head_size.setter
@@ -125,11 +128,14 @@ class Head:
     def __repr__(self) -> str:
         return f"Head(0b{self._value:0{8 * self._size}b}, {self._size})"
 
-    @overload
-    def __getitem__(self, index: SupportsIndex) -> bool: ...
-    @overload
-    def __getitem__(self, index: slice) -> "Head": ...
-    def __getitem__(self, index: SupportsIndex | slice) -> "bool | Head":
+    if TYPE_CHECKING:
+
+        @overload
+        def __getitem__(self, index: SupportsIndex) -> bool: ...
+        @overload
+        def __getitem__(self, index: slice) -> Head: ...
+
+    def __getitem__(self, index: SupportsIndex | slice) -> bool | Head:
         if isinstance(index, slice):
             chosen = range(8 * self._size)[index]
             number = 0
@@ -151,27 +157,27 @@ class Head:
         else:
             self._value |= mask
 
-    def __and__(self, other: "Head | int") -> "Head":
+    def __and__(self, other: Head | int) -> Head:
         left, right, size = self._aligned(other)
         return Head(left & right, size)
 
-    def __or__(self, other: "Head | int") -> "Head":
+    def __or__(self, other: Head | int) -> Head:
         left, right, size = self._aligned(other)
         return Head(left | right, size)
 
-    def __xor__(self, other: "Head | int") -> "Head":
+    def __xor__(self, other: Head | int) -> Head:
         left, right, size = self._aligned(other)
         return Head(left ^ right, size)
 
     __rand__, __ror__, __rxor__ = __and__, __or__, __xor__
 
-    def __lshift__(self, count: int) -> "Head":
+    def __lshift__(self, count: int) -> Head:
         return Head((self._value << count) & self._all, self._size)
 
-    def __rshift__(self, count: int) -> "Head":
+    def __rshift__(self, count: int) -> Head:
         return Head(self._value >> count, self._size)
 
-    def __invert__(self) -> "Head":
+    def __invert__(self) -> Head:
         return Head(~self._value & self._all, self._size)
 
     @property
@@ -190,7 +196,7 @@ class Head:
             )
         return 1 << (bits - 1 - position % bits)
 
-    def _aligned(self, other: "Head | int") -> tuple[int, int, int]:
+    def _aligned(self, other: Head | int) -> tuple[int, int, int]:
         """Values of both in one size: an int counts as a value of ours, cut to our size."""
         if not isinstance(other, Head):
             return self._value, other & self._all, self._size
@@ -200,3 +206,13 @@ class Head:
             other._value << 8 * (size - other._size),
             size,
         )
+
+
+def _is_size(size: object) -> bool:
+    return isinstance(size, int) and 1 <= size <= MAX_HEAD_SIZE
+
+
+def _number(value: object) -> int:
+    if not isinstance(value, int | Head):
+        raise HeadError("wrong value", where="Head", expected="an int", found=repr(value))
+    return int(value)

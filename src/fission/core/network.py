@@ -54,7 +54,7 @@ class Network:
         settings: Settings | None = None,
         folder: str = "",
     ) -> "tuple[Network, tuple[Problem, ...]]":
-        """Number the jobs 1, 2, ... in order and join them by their pipes.
+        """Give the jobs the ids 1, 2, ... in order and join them by their pipes.
 
         Returns the network, made of what is sound, and all problems of its structure at once. The registry
         `fission.core.base.JOBS` holds these jobs afterwards.
@@ -124,7 +124,7 @@ class Network:
 
 
 def _circle(following: dict[int, set[int]]) -> tuple[int, ...]:
-    """Find one circle in the graph, () when there is none; takes jobs that are in no circle out of the graph."""
+    """Find one circle in the graph, () when there is none. Jobs that are in no circle leave the graph."""
     while True:
         dead = [id for id, jobs in following.items() if not jobs & following.keys()]
         if not dead:

@@ -34,8 +34,8 @@ class BaseNode:
     """A server, known by its address.
 
     `groups` are names that job classes may have in their `GROUPS` (one, or several, or lists of them);
-    `max_jobs` is the number of its slots, by default that of its CPUs. A subclass may set `GROUPS` for all its nodes.
-    Every server also belongs to the group "ALL".
+    `max_jobs` is the number of its slots, by default that of its CPUs. A subclass may set `GROUPS` for all of
+    its nodes. Every server also belongs to the group "ALL".
     """
 
     GROUPS: str | Iterable[str] = ALL
@@ -43,21 +43,8 @@ class BaseNode:
     def __init__(
         self, host: str, *groups: str | Iterable[str], name: str = "", max_jobs: int | None = None
     ) -> None:
-        if not isinstance(host, str) or not host.strip():
-            raise ConfigError(
-                "wrong address",
-                where=type(self).__name__,
-                expected="an address as a string",
-                found=repr(host),
-            )
-        if max_jobs is not None and (not isinstance(max_jobs, int) or max_jobs < 0):
-            raise ConfigError(
-                "wrong max_jobs",
-                where=f"{type(self).__name__} {host}",
-                expected="0 or more",
-                found=repr(max_jobs),
-            )
-        self.ip = host.strip()
+        self.ip = _address(host, type(self).__name__)
+        _check_slots(max_jobs, f"{type(self).__name__} {self.ip}")
         self.name = name or self.ip
         own = [name for group in groups for name in names(group)]
         self.GROUPS = names([*names(type(self).GROUPS), *own])
@@ -91,7 +78,7 @@ class BaseNode:
 
 
 class MultiNode(BaseNode):
-    """Every server whose address matches: `MultiNode("192.168.4.*")` (`*`, `?` and `[...]` as in file names)."""
+    """Every server whose address matches: `MultiNode("192.168.4.*")`; `*`, `?`, `[...]` as in file names."""
 
     def matches(self, address: str) -> bool:
         """Whether the address matches the pattern."""
@@ -118,3 +105,14 @@ class LocalNode(BaseNode):
     def groups(self) -> tuple[str, ...]:
         """The names of all groups that the client belongs to; "ALL" means the servers, not the client."""
         return names(self.GROUPS)
+
+
+def _address(host: object, where: str) -> str:
+    if not isinstance(host, str) or not host.strip():
+        raise ConfigError("wrong address", where=where, expected="an address as a string", found=repr(host))
+    return host.strip()
+
+
+def _check_slots(max_jobs: object, where: str) -> None:
+    if max_jobs is not None and (not isinstance(max_jobs, int) or max_jobs < 0):
+        raise ConfigError("wrong max_jobs", where=where, expected="0 or more", found=repr(max_jobs))

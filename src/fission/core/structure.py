@@ -13,7 +13,7 @@ __all__ = ["Edge", "Problem", "join", "sound_jobs", "sound_nodes"]
 
 @dataclass(frozen=True)
 class Problem:
-    """Something that is wrong with a network. `id` is stable and can be looked up; an error prevents a start."""
+    """Something that is wrong with a network. `id` is stable; an error prevents a start."""
 
     id: str
     level: Literal["error", "warning"]
@@ -35,7 +35,7 @@ class Edge:
 
 
 def sound_jobs(given: Iterable[object]) -> tuple[tuple[BaseJob, ...], list[Problem]]:
-    """Return the jobs that can be used, each once and in order, and a problem for every other thing in JOBS."""
+    """Return the jobs that can be used, each once, and a problem for every other thing in JOBS."""
     jobs: list[BaseJob] = []
     problems: list[Problem] = []
     for index, item in enumerate(given):
@@ -95,7 +95,7 @@ def sound_nodes(given: Iterable[object]) -> tuple[tuple[BaseNode, ...], list[Pro
 
 
 def join(jobs: Iterable[BaseJob]) -> tuple[tuple[Edge, ...], list[Problem]]:
-    """Find the ends of all pipes; return an edge for every pipe with two ends, and the problems of all pipes."""
+    """Return an edge for every pipe with one source and one destination, and the problems of all pipes."""
     pipes: dict[int, list[BasePipe]] = {}
     sources: dict[int, list[BaseJob]] = {}
     destinations: dict[int, list[BaseJob]] = {}

@@ -1,11 +1,18 @@
-"""Jobs: what users inherit from, and the jobs that come with fission."""
+"""Jobs: what users inherit from, and the jobs that come with fission.
+
+The latter are imported when they are asked for: a job process needs at most one of them.
+"""
 
 from fission.core.jobs.base import BaseJob, LocalJob
-from fission.core.jobs.library import ClockJob, DistributingJob, ForwardingJob, SourceJob
-from fission.core.jobs.logged import LoggingJob, LoggingSinkJob
 from fission.core.jobs.python import PythonJob
-from fission.core.jobs.sinks import CSVSinkJob
-from fission.core.jobs.states import FINISHED, RESTARTING, RUNNING, STOPPED, JobState
+
+TYPE_CHECKING = False  # as in typing, which takes longer to import than all of this package
+
+if TYPE_CHECKING:
+    from fission.core.jobs.library import ClockJob, DistributingJob, ForwardingJob, SourceJob
+    from fission.core.jobs.logged import LoggingJob, LoggingSinkJob
+    from fission.core.jobs.sinks import CSVSinkJob
+    from fission.core.jobs.states import FINISHED, RESTARTING, RUNNING, STOPPED, JobState
 
 __all__ = [
     "FINISHED",
@@ -24,3 +31,23 @@ __all__ = [
     "PythonJob",
     "SourceJob",
 ]
+
+_WHERE = {
+    "library": ("ClockJob", "DistributingJob", "ForwardingJob", "SourceJob"),
+    "logged": ("LoggingJob", "LoggingSinkJob"),
+    "sinks": ("CSVSinkJob",),
+    "states": ("FINISHED", "RESTARTING", "RUNNING", "STOPPED", "JobState"),
+}
+
+
+def __getattr__(name: str) -> object:
+    from importlib import import_module  # noqa: PLC0415 - only where one of these is used
+
+    for module, names in _WHERE.items():
+        if name in names:
+            return getattr(import_module(f"{__name__}.{module}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return __all__

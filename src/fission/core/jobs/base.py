@@ -1,13 +1,18 @@
 """What all jobs have in common: an id, a name, pipes, and settings as class attributes."""
 
-from collections.abc import Iterable, Sequence
-from types import ModuleType
-from typing import Any
+from __future__ import annotations
 
 from fission.core import base
 from fission.core.groups import ALL, LOCAL
 from fission.core.pipes.base import BasePipe
 from fission.errors import JobDefinitionError
+
+TYPE_CHECKING = False  # as in typing, which takes longer to import than all of this package
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from types import ModuleType
+    from typing import Any
 
 __all__ = ["BaseJob", "LocalJob"]
 
@@ -35,7 +40,7 @@ class BaseJob:
     """Rounds that may wait at an input; 0: as many as the system thinks good."""
 
     DEPENDENCIES: str | ModuleType | Sequence[str | ModuleType] | None = None
-    """What the job needs beside its class: a folder, a module, or a list of at most one folder and modules."""
+    """What the job needs besides: a folder, a module, or a list (at most one folder, then modules)."""
 
     id: int
     """1, 2, ... in the order of JOBS."""
@@ -105,7 +110,7 @@ def _pipes(kind: type, side: str, given: object) -> list[BasePipe]:
     where = f"{kind.__name__}, {side}"
     if given is None:
         return []
-    if isinstance(given, str | bytes) or not isinstance(given, Iterable):
+    if isinstance(given, str | bytes) or not hasattr(given, "__iter__"):
         hint = f"Put it into a list: {side}=[...]" if isinstance(given, BasePipe) else ""
         raise JobDefinitionError(
             "wrong type", where=where, expected="a list of pipes", found=repr(given), hint=hint

@@ -1,12 +1,19 @@
 """Jobs that are needed again and again: a counting source, a clock, forwarding and distributing."""
 
-from collections.abc import Iterable, Iterator
+from __future__ import annotations
+
 from time import monotonic, sleep
-from typing import Any
 
 from fission.core.jobs.python import PythonJob
-from fission.core.pipes.base import BasePipe
 from fission.errors import JobDefinitionError
+
+TYPE_CHECKING = False  # as in typing, which takes longer to import than all of this package
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from typing import Any
+
+    from fission.core.pipes.base import BasePipe
 
 __all__ = ["ClockJob", "DistributingJob", "ForwardingJob", "SourceJob"]
 
@@ -60,8 +67,8 @@ class DistributingJob(PythonJob):
 class ClockJob(PythonJob):
     """Computes one round per `clock_interval` seconds, without drift.
 
-    Without inputs it numbers its ticks 1, 2, 3, ...; with inputs it is a `ForwardingJob` that sets the pace. A
-    tick that comes late is not made up for: the next one is a whole interval after it.
+    Without inputs it numbers its ticks 1, 2, 3, ...; with inputs it is a `ForwardingJob` that sets the pace.
+    A tick that comes late is not made up for: the next one is a whole interval after it.
     """
 
     def __init__(

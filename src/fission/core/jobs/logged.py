@@ -1,19 +1,24 @@
 """Jobs that tell how they are doing, and the sink that writes it down."""
 
-from collections.abc import Iterable
+from __future__ import annotations
+
 from time import time
 from types import GeneratorType
-from typing import TYPE_CHECKING, Any
 
 from fission.core.jobs.base import LocalJob
 from fission.core.jobs.python import PythonJob
 from fission.core.jobs.sinks import CSVFile
-from fission.core.pipes.base import BasePipe
+
+TYPE_CHECKING = False  # as in typing, which takes longer to import than all of this package
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
+    from typing import Any
 
     from psutil import Process
+
+    from fission.core.pipes.base import BasePipe
 
 __all__ = ["LoggingJob", "LoggingSinkJob"]
 
@@ -26,8 +31,8 @@ class LoggingJob(PythonJob):
     A row is a list: name, process id, number of the round, CPU and memory of the process in percent, and the
     times (seconds since 1970) at which the round began and ended. Without `logging_output` nothing is added.
 
-    Override `run_job` where another job has `run`, `setup_job` for `setup` and `init_job` for `__init__`; they get the
-    same arguments. `self.outputs` ends with the pipe of the rows; `run_job` returns values for the others.
+    Override `run_job` instead of `run`, `setup_job` instead of `setup` and `init_job` instead of `__init__`.
+    The pipe of the rows is the last of `self.outputs`; `run_job` returns values for the others.
     """
 
     def __init__(
@@ -104,7 +109,7 @@ class LoggingSinkJob(LocalJob, PythonJob):
 
     def __init__(
         self,
-        path: "str | Path",
+        path: str | Path,
         inputs: Iterable[BasePipe] | None = None,
         *,
         outputs: Iterable[BasePipe] | None = None,

@@ -1,15 +1,19 @@
 """Jobs that are written in Python: the user writes `run`."""
 
-from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from __future__ import annotations
 
 from fission.core.head import Head
 from fission.core.jobs.base import BaseJob
-from fission.core.pipes.base import BasePipe
 from fission.errors import JobDefinitionError
 
+TYPE_CHECKING = False  # as in typing, which takes longer to import than all of this package
+
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from typing import Any
+
     from fission.core.nodes import NodeInfo
+    from fission.core.pipes.base import BasePipe
 
 __all__ = ["PythonJob"]
 
@@ -39,24 +43,24 @@ class PythonJob(BaseJob):
         self.out_heads: list[Head | int | None] = []
         self._head: Head | None = None
 
-    def run(self, *args: Any, **kwargs: Any) -> Any:
+    def run(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ARG002 - any signature may override it
         """Compute one round; every job class has its own.
 
         It gets one positional argument per input, a list where the pipe's `BLOCK_COUNT` is more than 1. A
-        tuple that it returns has one item per output; any other value goes to every output. None ends a job that
-        has outputs. In a source it may be a generator, whose values are the rounds.
+        tuple that it returns has one item per output; any other value goes to every output. None ends a job
+        that has outputs. In a source it may be a generator, whose values are the rounds.
         """
         raise JobDefinitionError(
             "there is no run", where=f"job {self.name}", hint=f"Write a method run in {type(self).__name__}"
         )
 
     def finish(self) -> None:
-        """Make this round the last one; the jobs downstream end after they have worked off what came before."""
+        """Make this round the last one; jobs downstream end when they have worked off what came before."""
         self._finishing = True
 
     @property
     def head(self) -> Head:
-        """The head that this round's blocks go out with; an int that is assigned becomes a Head of the same size."""
+        """The head that this round's blocks go out with; an int that is assigned becomes a Head."""
         if self._head is None:
             self._head = Head(0, self.head_size)
         return self._head
@@ -73,6 +77,6 @@ class PythonJob(BaseJob):
                 result |= head
         return result
 
-    def preference(self, nodes: "Sequence[NodeInfo]") -> "NodeInfo | None":  # noqa: ARG002 - for overriding
+    def preference(self, nodes: Sequence[NodeInfo]) -> NodeInfo | None:  # noqa: ARG002 - for overriding
         """Choose one of the nodes that could run the job now, or None to leave it to the system."""
         return None

@@ -1,15 +1,19 @@
 """Sinks that write files on the client."""
 
-from collections.abc import Iterable, Sequence
-from typing import IO, TYPE_CHECKING, Any
+from __future__ import annotations
 
 from fission.core.jobs.base import LocalJob
 from fission.core.jobs.python import PythonJob
-from fission.core.pipes.base import BasePipe
 from fission.errors import RunError
 
+TYPE_CHECKING = False  # as in typing, which takes longer to import than all of this package
+
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
     from pathlib import Path
+    from typing import IO, Any
+
+    from fission.core.pipes.base import BasePipe
 
 __all__ = ["CSVFile", "CSVSinkJob"]
 
@@ -54,7 +58,7 @@ class CSVSinkJob(LocalJob, PythonJob):
 
     def __init__(
         self,
-        path: "str | Path",
+        path: str | Path,
         inputs: Iterable[BasePipe] | None = None,
         col_pattern: str = "pipe_{pipe.id}",
         *,

@@ -1,6 +1,8 @@
-"""Pipes: what users pass as inputs and outputs of jobs, and inherit from for protocols of their own."""
+"""Pipes: what users pass as inputs and outputs of jobs, and inherit from for protocols of their own.
 
-from fission.core.pipes.arrays import ArrayPipe, OptionalArrayPipe
+Array pipes are imported when they are asked for.
+"""
+
 from fission.core.pipes.base import BasePipe
 from fission.core.pipes.library import (
     BytesPipe,
@@ -17,6 +19,11 @@ from fission.core.pipes.library import (
     WritePickleMixIn,
 )
 from fission.core.pipes.optional import OptionalMixIn
+
+TYPE_CHECKING = False  # as in typing, which takes longer to import than all of this package
+
+if TYPE_CHECKING:
+    from fission.core.pipes.arrays import ArrayPipe, OptionalArrayPipe
 
 __all__ = [
     "ArrayPipe",
@@ -36,3 +43,15 @@ __all__ = [
     "WriteJSONMixIn",
     "WritePickleMixIn",
 ]
+
+
+def __getattr__(name: str) -> object:
+    if name in ("ArrayPipe", "OptionalArrayPipe"):
+        from fission.core.pipes import arrays  # noqa: PLC0415 - only where one of these is used
+
+        return getattr(arrays, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,18 +1,23 @@
 """Pipes for numpy arrays, without pickle. numpy is imported when the first array passes, not before.
 
-A block on the wire: length of the dtype text (u16), number of dimensions (u16), both little-endian; the dtype as
+A block on the wire, little-endian: length of the dtype text (u16), number of dimensions (u16); the dtype as
 text (`numpy.dtype.str`, or the literal of its fields); the shape (u64 each); the elements, in C order.
 """
 
+from __future__ import annotations
+
 import struct
 from math import prod
-from typing import IO, TYPE_CHECKING, Any
 
 from fission.core.pipes.base import BasePipe, _brief, read_exactly
 from fission.core.pipes.optional import OptionalMixIn
 from fission.errors import PipeError
 
+TYPE_CHECKING = False  # as in typing, which takes longer to import than all of this package
+
 if TYPE_CHECKING:
+    from typing import IO, Any
+
     import numpy as np
     from numpy.typing import DTypeLike
 
@@ -24,19 +29,19 @@ _LENGTHS = struct.Struct("<HH")
 class ArrayPipe(BasePipe):
     """Carries numpy arrays of any shape and dtype but objects; received arrays are writable.
 
-    With `dtype` (as for `numpy.dtype`) or `shape` (a tuple of ints; None for a dimension of any length), arrays that
-    differ are refused at both ends. Subclasses may set `DTYPE`, `SHAPE` and `BLOCK_COUNT` instead of passing them.
+    With `dtype` (as for `numpy.dtype`) or `shape` (a tuple of ints; None for a dimension of any length), other
+    arrays are refused at both ends. A subclass may set `DTYPE`, `SHAPE`, `BLOCK_COUNT` instead.
     """
 
     BLOCK_SIZE: int | str = "array"
-    DTYPE: "DTypeLike | None" = None
+    DTYPE: DTypeLike | None = None
     SHAPE: tuple[int | None, ...] | None = None
 
     def __init__(
         self,
         id: int,
-        dtype: "DTypeLike | None" = None,
-        shape: "int | tuple[int | None, ...] | list[int | None] | None" = None,
+        dtype: DTypeLike | None = None,
+        shape: int | tuple[int | None, ...] | list[int | None] | None = None,
         block_count: int | None = None,
     ) -> None:
         super().__init__(id)
@@ -75,7 +80,7 @@ class ArrayPipe(BasePipe):
             raise PipeError("wrong shape", where=str(self), expected=str(self.SHAPE), found=str(obj.shape))
 
     def pack(self, obj: Any) -> Any:
-        """Return the array as bytes. Raises PipeError when it is none, or not of this pipe's dtype and shape."""
+        """Return the array as bytes. Raises PipeError when it is none, or has another dtype or shape."""
         self.check(obj)
         return _header(obj) + obj.tobytes()
 
@@ -92,7 +97,10 @@ class ArrayPipe(BasePipe):
         return array
 
     def read(self, file: IO[bytes]) -> Any:
-        """Read one block. Raises EOFError when the file has ended, PipeError when it ends within the block."""
+        """Read one block as bytes.
+
+        Raises EOFError when the file has ended, PipeError when it ends within the block.
+        """
         where = str(self)
         start = read_exactly(file, _LENGTHS.size, where=where)
         text_length, dimensions = _LENGTHS.unpack(start)
@@ -102,7 +110,7 @@ class ArrayPipe(BasePipe):
         elements = read_exactly(file, count, where=where) if count else b""
         return start + description + elements
 
-    def _zeros(self) -> "np.ndarray[Any, Any]":
+    def _zeros(self) -> np.ndarray[Any, Any]:
         import numpy as np  # noqa: PLC0415 - see the top
 
         shape = (0,) if self.SHAPE is None else tuple(length or 0 for length in self.SHAPE)
@@ -113,7 +121,7 @@ class OptionalArrayPipe(OptionalMixIn, ArrayPipe):
     """An `ArrayPipe` that is never waited for."""
 
 
-def _dtype(given: "DTypeLike", where: str) -> "np.dtype[Any]":
+def _dtype(given: DTypeLike, where: str) -> np.dtype[Any]:
     import numpy as np  # noqa: PLC0415 - see the top
 
     try:
@@ -126,13 +134,13 @@ def _fits(shape: tuple[int, ...], wanted: tuple[int | None, ...]) -> bool:
     return len(shape) == len(wanted) and all(w is None or s == w for s, w in zip(shape, wanted, strict=True))
 
 
-def _header(array: "np.ndarray[Any, Any]") -> bytes:
+def _header(array: np.ndarray[Any, Any]) -> bytes:
     dtype = array.dtype
     text = (dtype.str if dtype.names is None else repr(dtype.descr)).encode()
     return _LENGTHS.pack(len(text), array.ndim) + text + struct.pack(f"<{array.ndim}Q", *array.shape)
 
 
-def _describe(description: bytes, text_length: int, where: str) -> "tuple[np.dtype[Any], tuple[int, ...]]":
+def _describe(description: bytes, text_length: int, where: str) -> tuple[np.dtype[Any], tuple[int, ...]]:
     """Dtype and shape from what stands between the lengths and the elements."""
     import numpy as np  # noqa: PLC0415 - see the top
 
@@ -150,7 +158,7 @@ def _describe(description: bytes, text_length: int, where: str) -> "tuple[np.dty
         raise PipeError("no array", where=where, expected="a dtype", found=_brief(description)) from error
 
 
-def _parse(data: bytes | bytearray | memoryview, where: str) -> "np.ndarray[Any, Any]":
+def _parse(data: bytes | bytearray | memoryview, where: str) -> np.ndarray[Any, Any]:
     import numpy as np  # noqa: PLC0415 - see the top
 
     try:

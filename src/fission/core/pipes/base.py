@@ -1,18 +1,23 @@
 """What all pipes have in common: an id, the cache by id, settings as class attributes, and four stages.
 
-A value passes through `pack` -> `write` on its way out and `read` -> `unpack` on its way in. `pack` gives what
-`write` takes and `read` gives what `unpack` takes: bytes in a pipe whose `BLOCK_SIZE` is a number, any object in
-one whose protocol (pickle, JSON) is in `write` and `read`. So a subclass of any pipe may override `pack` and
-`unpack` to convert its values, and no more than that.
+A value passes through `pack` -> `write` on its way out and `read` -> `unpack` on its way in. `pack` gives
+what `write` takes and `read` gives what `unpack` takes: bytes in a pipe whose `BLOCK_SIZE` is a number, any
+object in one whose protocol (pickle, JSON) is in `write` and `read`. So a subclass of any pipe may override
+`pack` and `unpack` to convert its values, and no more than that.
 """
 
+from __future__ import annotations
+
 from io import BytesIO
-from typing import IO, TYPE_CHECKING, Any
 
 from fission.core import base
 from fission.errors import PipeError
 
+TYPE_CHECKING = False  # as in typing, which takes longer to import than all of this package
+
 if TYPE_CHECKING:
+    from typing import IO, Any
+
     from fission.core.jobs.base import BaseJob
 
 __all__ = ["BasePipe", "PipeType", "read_exactly"]
@@ -38,11 +43,12 @@ class PipeType(type):
             pipe = cls._make(number, args, kwargs)
             base.PIPES[number] = pipe
             return pipe
-        if type(existing) is not cls:
+        kind: type = type(existing)
+        if kind is not cls:
             raise PipeError(
                 "the id is taken",
                 where=f"pipe {number}",
-                expected=f"{type(existing).__name__}, as it was made first",
+                expected=f"{kind.__name__}, as it was made first",
                 found=cls.__name__,
                 hint="Both ends of a pipe have the same class; another pipe needs another id",
             )
@@ -50,16 +56,16 @@ class PipeType(type):
             cls._compare(existing, cls._make(number, args, kwargs))
         return existing
 
-    def _make(cls, number: int, args: tuple[Any, ...], kwargs: dict[str, Any]) -> "BasePipe":
-        pipe: BasePipe = super().__call__(*args, **kwargs)
+    def _make(cls, number: int, args: tuple[Any, ...], kwargs: dict[str, Any]) -> BasePipe:
+        pipe: BasePipe = type.__call__(cls, *args, **kwargs)
         pipe.id = number  # also where a user's __init__ forgets super().__init__
         return pipe
 
-    def _compare(cls, existing: "BasePipe", other: "BasePipe") -> None:
+    def _compare(cls, existing: BasePipe, other: BasePipe) -> None:
         """Refuse arguments that differ from those that the pipe was made with."""
         for setting, value in vars(other).items():
             before = vars(existing).get(setting)
-            if before is not value and before != value:
+            if _differ(before, value):
                 raise PipeError(
                     f"made again with another {setting}",
                     where=f"pipe {existing.id} ({cls.__name__})",
@@ -99,14 +105,14 @@ class BasePipe(metaclass=PipeType):
     ASYNC: bool = False
     """Whether the receiving job never waits for this pipe."""
 
-    SOURCE_JOBS: "tuple[type[BaseJob], ...] | list[type[BaseJob]]" = ()
+    SOURCE_JOBS: tuple[type[BaseJob], ...] | list[type[BaseJob]] = ()
     """Job classes allowed at the sending end; empty: all."""
 
-    DESTINATION_JOBS: "tuple[type[BaseJob], ...] | list[type[BaseJob]]" = ()
+    DESTINATION_JOBS: tuple[type[BaseJob], ...] | list[type[BaseJob]] = ()
     """Job classes allowed at the receiving end; empty: all."""
 
     DELIVERY: str = "exact"
-    """"exact": nothing is lost, the sender waits for a slow receiver. "live": old blocks are dropped, and replaced by dummies."""
+    """exact: nothing is lost, the sender waits for a slow receiver; live: old blocks give way to dummies."""
 
     DEADLINE: float | None = None
     """On a live pipe: seconds that a round which has its other blocks waits for this one."""
@@ -203,6 +209,16 @@ def read_exactly(file: IO[bytes], count: int, *, where: str) -> bytes:
 
 
 def _brief(value: object) -> str:
-    """What an error says about a value: its type and the beginning of its text."""
+    """Say in an error what a value is: its type and the beginning of its text."""
     text = repr(value)
     return f"{type(value).__name__} {text if len(text) <= 60 else text[:57] + '...'}"
+
+
+def _differ(one: object, other: object) -> bool:
+    """Whether two values are known to differ; objects that cannot be compared are not."""
+    if one is other or type(other).__eq__ is object.__eq__:
+        return False
+    try:
+        return not one == other  # noqa: SIM201 - arrays have no single answer to either
+    except ValueError:
+        return False

@@ -1,11 +1,15 @@
 """Pipes for Python objects, JSON and plain bytes, and the mix-ins that they are made of."""
 
-import pickle
-from typing import IO, Any
+from __future__ import annotations
 
 from fission.core.pipes.base import BasePipe, _brief
 from fission.core.pipes.optional import OptionalMixIn
 from fission.errors import PipeError
+
+TYPE_CHECKING = False  # as in typing, which takes longer to import than all of this package
+
+if TYPE_CHECKING:
+    from typing import IO, Any
 
 __all__ = [
     "BytesPipe",
@@ -32,7 +36,9 @@ class ReadPickleMixIn:
 
     def read(self, file: IO[bytes]) -> Any:
         """Read exactly one pickle and return the object. Raises EOFError when the file has ended."""
-        return pickle.load(file)
+        from pickle import load  # noqa: PLC0415 - it takes long to import
+
+        return load(file)
 
 
 class WritePickleMixIn:
@@ -42,7 +48,9 @@ class WritePickleMixIn:
 
     def write(self, file: IO[bytes], data: Any) -> None:
         """Write the object as one pickle (protocol 5)."""
-        file.write(pickle.dumps(data, PICKLE_PROTOCOL))
+        from pickle import dumps  # noqa: PLC0415 - it takes long to import
+
+        file.write(dumps(data, PICKLE_PROTOCOL))
 
 
 class PickleMixIn(ReadPickleMixIn, WritePickleMixIn):

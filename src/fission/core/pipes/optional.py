@@ -1,6 +1,11 @@
 """Pipes that are never waited for."""
 
-from typing import Any
+from __future__ import annotations
+
+TYPE_CHECKING = False  # as in typing, which takes longer to import than all of this package
+
+if TYPE_CHECKING:
+    from typing import Any
 
 __all__ = ["OptionalMixIn"]
 
