@@ -7,9 +7,9 @@ The harness says by an environment variable what to send. Without it, `fission s
 import os
 
 from benchmarks.workloads import PLAN_VARIABLE, Plan
-from fission.core.pipes import ArrayPipe, PicklePipe
 
 from chain.jobs import Forward, MeasuredSink, MeasuredSource
+from fission.core.pipes import ArrayPipe, PicklePipe
 
 PLAN = Plan.from_text(os.environ.get(PLAN_VARIABLE, "throughput int 0.5 3.0"))
 
