@@ -1,0 +1,55 @@
+"""Load a network and check it; show what is wrong with it."""
+
+import os
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TextIO
+
+from fission.core.network import Network, Problem
+from fission.errors import NetworkError
+from fission.project.checks import check
+from fission.project.load import load_network
+
+_RED, _YELLOW, _DIM, _END = "\033[31m", "\033[33m", "\033[2m", "\033[0m"
+
+
+def load_and_check(root: Path, name: str) -> tuple[Network, tuple[Problem, ...]]:
+    """Load a network and return it with all its problems. Raises ProjectError and ConfigError."""
+    network, problems = load_network(root, name)
+    return network, (*problems, *check(network))
+
+
+def load_sound(root: Path, name: str, *, quiet: bool = False) -> Network:
+    """Load a network that can run; its warnings are shown on stderr unless it is `quiet`.
+
+    Raises NetworkError when there are errors, after they were shown; ProjectError and ConfigError.
+    """
+    network, problems = load_and_check(root, name)
+    errors = [problem for problem in problems if problem.level == "error"]
+    show_problems(errors if quiet else problems, sys.stderr)
+    if errors:
+        raise NetworkError(
+            f"it cannot run: {count(problems)}", where=f"network {network.name}", problems=errors
+        )
+    return network
+
+
+def show_problems(problems: Iterable[Problem], stream: TextIO) -> None:
+    """Print problems, one after the other, with the hint below; in color on a terminal."""
+    color = stream.isatty() and "NO_COLOR" not in os.environ
+    for problem in problems:
+        level = f"{problem.level} {problem.id}"
+        if color:
+            level = f"{_RED if problem.level == 'error' else _YELLOW}{level}{_END}"
+        print(f"{level} {problem.where}: {problem.message}", file=stream)
+        if problem.hint:
+            hint = f"     hint: {problem.hint}"
+            print(f"{_DIM}{hint}{_END}" if color else hint, file=stream)
+
+
+def count(problems: Iterable[Problem]) -> str:
+    """Say how many problems there are: "2 errors, 1 warning"."""
+    levels = [problem.level for problem in problems]
+    numbers = [(levels.count(level), level) for level in ("error", "warning")]
+    return ", ".join(f"{n} {level}{'s' if n > 1 else ''}" for n, level in numbers if n) or "no problems"

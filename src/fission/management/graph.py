@@ -1,0 +1,49 @@
+"""`graph` (`graphviz` in manage.py): a network as a picture, or as text for DOT or Mermaid."""
+
+import sys
+from pathlib import Path
+
+from fission.core.network import Network
+from fission.errors import ProjectError
+from fission.management._problems import count, load_and_check
+from fission.project.picture import render, to_dot, to_mermaid
+
+PICTURES = ("pdf", "svg", "png")
+_TEXTS = {"dot": to_dot, "mermaid": to_mermaid}
+_FORMS = (*PICTURES, *_TEXTS)
+_SUFFIXES = {".gv": "dot", ".mmd": "mermaid", ".md": "mermaid"} | {f".{form}": form for form in _FORMS}
+
+
+def graph_command(root: Path, name: str, *, output: Path | None, form: str | None) -> int:
+    """Draw a network: a picture into `output`, by default network.pdf in its folder; text without it to stdout.
+
+    An incomplete network is drawn as far as it goes. Raises ProjectError and ConfigError.
+    """
+    form = form or _form_of(output)
+    if form not in _FORMS:
+        raise ProjectError("no such format", where=form, expected=f"one of {', '.join(_FORMS)}")
+    network, problems = load_and_check(root, name)
+    if any(problem.level == "error" for problem in problems):
+        print(f"warning: {count(problems)}: fission check {network.name}", file=sys.stderr)
+    if form in _TEXTS and output is None:
+        print(_TEXTS[form](network), end="")
+        return 0
+    path = output or Path(network.folder) / f"network.{form}"
+    draw(network, path, form)
+    print(f"Drew {network.name} into {path}")
+    return 0
+
+
+def draw(network: Network, path: Path, form: str) -> None:
+    """Write the network into a file. Raises ProjectError; the file is as before then."""
+    content = _TEXTS[form](network).encode() if form in _TEXTS else render(network, form)
+    try:
+        path.write_bytes(content)
+    except OSError as error:
+        raise ProjectError(f"the picture cannot be written: {error.strerror}", where=str(path)) from error
+
+
+def _form_of(output: Path | None) -> str:
+    if output is None:
+        return "pdf"
+    return _SUFFIXES.get(output.suffix.lower(), output.suffix.removeprefix(".") or str(output))

@@ -1,0 +1,37 @@
+"""`show`: a picture of a network in a window."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from fission.management._problems import load_and_check
+from fission.management.graph import draw
+
+
+def show_command(root: Path, name: str) -> int:
+    """Draw a network into network.png in its folder, and open that where there is a display.
+
+    Raises ProjectError and ConfigError.
+    """
+    network, _ = load_and_check(root, name)
+    path = Path(network.folder) / "network.png"
+    draw(network, path, "png")
+    opener = _opener()
+    if opener is None:
+        print(f"There is no display here. The picture is {path}")
+    elif subprocess.run([opener, str(path)], check=False).returncode:  # noqa: S603 - our own arguments
+        print(f"{opener} could not open a window. The picture is {path}")
+    else:
+        print(f"Opened {path}")
+    return 0
+
+
+def _opener() -> str | None:
+    """The program that opens a picture, or None where there is no display."""
+    if sys.platform == "darwin":
+        return shutil.which("open")
+    if "DISPLAY" in os.environ or "WAYLAND_DISPLAY" in os.environ:
+        return shutil.which("xdg-open")
+    return None

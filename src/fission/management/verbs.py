@@ -1,0 +1,183 @@
+"""The commands as they are typed: arguments, options, help. What they do stands in a file per command."""
+
+# ruff: noqa: D301, PLC0415, PLR0917 - \b is for the help's layout; a command imports only what it needs; options
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from fission.management._durations import parse_duration
+from fission.management._guard import guard
+from fission.management._place import find_root
+
+
+def _complete_networks(incomplete: str) -> list[str]:
+    from fission.project.load import networks_of
+
+    try:
+        return [name for name in networks_of(find_root(None)) if name.startswith(incomplete)]
+    except Exception:  # noqa: BLE001 - a shell that completes a word wants no errors
+        return []
+
+
+Net = Annotated[
+    str,
+    typer.Argument(metavar="NET", help="The network: its folder's name.", autocompletion=_complete_networks),
+]
+NewName = Annotated[str, typer.Argument(metavar="NAME", help="A name that Python can import.")]
+Project = Annotated[
+    Path | None,
+    typer.Option(
+        "--project",
+        metavar="DIR",
+        help="The project's folder; by default this folder or the nearest one above.",
+    ),
+]
+Debug = Annotated[bool, typer.Option("--debug", help="Show whole tracebacks when something goes wrong.")]
+
+
+def start_project(
+    name: NewName,
+    parent: Annotated[Path, typer.Option("--in", metavar="DIR", help="Where to create it.")] = Path(),
+    debug: Debug = False,
+) -> None:
+    """Create a project: a folder with manage.py and a shared network.
+
+    \b
+      fission new project greenhouse
+      cd greenhouse
+    """
+    from fission.management.startproject import start_project_command
+
+    _end(guard(lambda: start_project_command(parent, name), debug=debug))
+
+
+def start_network(name: NewName, project: Project = None, debug: Debug = False) -> None:
+    """Create a network in a project: a folder with config.py, jobs, nodes, pipes and source.
+
+    \b
+      fission new network demo
+    """
+    from fission.management.startnetwork import start_network_command
+
+    _end(guard(lambda: start_network_command(find_root(project), name), debug=debug))
+
+
+def simulate(
+    net: Net,
+    seconds: Annotated[
+        float | None,
+        typer.Option(
+            "--for", metavar="TIME", parser=parse_duration, help="End after 10s, 500ms, 2m or 1h30m."
+        ),
+    ] = None,
+    until_finished: Annotated[
+        bool,
+        typer.Option("--until-finished", help="Exit code 1 unless all jobs have finished by themselves."),
+    ] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Only errors.")] = False,
+    project: Project = None,
+    debug: Debug = False,
+) -> None:
+    """Run every job of a network on this machine, as a real run would. Ctrl+C ends it.
+
+    The network is checked first. Everything is written to NET/simulation, which is emptied before: a folder per
+    job (its working directory), info.txt and fission.log.
+
+    \b
+      fission simulate demo
+      fission simulate demo --for 10s
+      fission simulate demo --until-finished --quiet
+    """
+    from fission.management._problems import load_sound
+    from fission.management.simulate import simulate_network
+
+    def work() -> int:
+        root = find_root(project)
+        network = load_sound(root, net, quiet=quiet)
+        return simulate_network(network, root, seconds=seconds, until_finished=until_finished, quiet=quiet)
+
+    _end(guard(work, debug=debug))
+
+
+def _list_checks(wanted: bool) -> None:
+    from fission.management.check import list_checks
+
+    if wanted:
+        _end(guard(list_checks))
+
+
+def check(
+    net: Net,
+    as_json: Annotated[bool, typer.Option("--json", help="The problems as JSON on stdout.")] = False,
+    list_all: Annotated[  # noqa: ARG001 - its callback does the work
+        bool, typer.Option("--list", help="List every check and exit.", is_eager=True, callback=_list_checks)
+    ] = False,
+    project: Project = None,
+    debug: Debug = False,
+) -> None:
+    """Check a network without running it, and tell all its problems at once.
+
+    Exit code 0 when it can run (there may be warnings), 2 when not.
+
+    \b
+      fission check demo
+      fission check demo --json
+      fission check --list
+    """
+    from fission.management.check import check_command
+
+    _end(guard(lambda: check_command(find_root(project), net, as_json=as_json), debug=debug))
+
+
+def graph(
+    net: Net,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output", "-o", metavar="FILE", help="By default NET/network.pdf; the suffix says the format."
+        ),
+    ] = None,
+    text: Annotated[
+        str | None,
+        typer.Option("--format", "-f", metavar="FORMAT", help="pdf, svg, png, dot or mermaid."),
+    ] = None,
+    project: Project = None,
+    debug: Debug = False,
+) -> None:
+    """Draw a network into a file, or print it as text for DOT or Mermaid.
+
+    Pictures need the program dot (Graphviz); dot and mermaid text do not.
+
+    \b
+      fission graph demo
+      fission graph demo -o demo.svg
+      fission graph demo --format mermaid
+    """
+    from fission.management.graph import graph_command
+
+    _end(guard(lambda: graph_command(find_root(project), net, output=output, form=text), debug=debug))
+
+
+def show(net: Net, project: Project = None, debug: Debug = False) -> None:
+    """Draw a network and open the picture in a window; without a display, say where it is."""
+    from fission.management.show import show_command
+
+    _end(guard(lambda: show_command(find_root(project), net), debug=debug))
+
+
+def interactive(net: Net, project: Project = None, debug: Debug = False) -> None:
+    """Open a Python console with the network, JOBS, PIPES, NODES and GROUPS; also if it is incomplete.
+
+    \b
+      fission interactive demo
+      >>> JOBS[1].outputs
+    """
+    from fission.management.interactive import interactive_command
+
+    _end(guard(lambda: interactive_command(find_root(project), net), debug=debug))
+
+
+def _end(code: int) -> None:
+    raise typer.Exit(code)

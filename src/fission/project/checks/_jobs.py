@@ -1,0 +1,222 @@
+"""Rules about jobs: what `run` takes, what can be sent to a node, what the class attributes say."""
+
+import inspect
+import pickle
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from fission.core.jobs import BaseJob, LoggingJob, PythonJob
+from fission.core.network import Network
+from fission.project.checks._check import Finding, check
+from fission.project.dependencies import find_dependencies
+from fission.project.settings import describe
+from fission.project.suggest import did_you_mean, listed
+
+
+def _computing(network: Network) -> Iterator[tuple[PythonJob, Callable[..., Any]]]:
+    """Python jobs with the method that the user wrote for their rounds; those that have none are left out."""
+    for job in network.jobs:
+        if isinstance(job, PythonJob):
+            run = _computes(job)
+            if run is not None:
+                yield job, run
+
+
+def _computes(job: PythonJob) -> Callable[..., Any] | None:
+    run: Callable[..., Any] = job.run
+    if isinstance(job, LoggingJob) and _function(run) is LoggingJob.run:
+        run = job.run_job
+        if _function(run) is LoggingJob.run_job:
+            run = super(LoggingJob, job).run
+    return None if _function(run) is PythonJob.run else run
+
+
+def _function(method: Callable[..., Any]) -> object:
+    return getattr(method, "__func__", method)
+
+
+@check("E201", "a job class has no run")
+def _no_run(network: Network) -> Iterator[Finding]:
+    for job in network.jobs:
+        kind = type(job).__name__
+        if not isinstance(job, PythonJob):
+            hint = f"Inherit from PythonJob: class {kind}(PythonJob)"
+            yield Finding(job.name, f"{kind} is no PythonJob, which is what can run", hint)
+        elif _computes(job) is None:
+            name = "run_job" if isinstance(job, LoggingJob) else "run"
+            near = did_you_mean(name, [word for word in vars(type(job)) if not word.startswith("_")])
+            arguments = ", ".join(["self", *(f"in_{n}" for n in range(1, len(job.inputs) + 1))])
+            yield Finding(
+                job.name, f"{kind} has no {name}", near or f"Write def {name}({arguments}) in {kind}"
+            )
+
+
+@check("E202", "run takes another number of values than the job has inputs")
+def _run_arguments(network: Network) -> Iterator[Finding]:
+    for job, run in _computing(network):
+        name = getattr(run, "__name__", "run")
+        inputs = len(job.inputs)
+        try:
+            signature = inspect.signature(run)
+        except ValueError:
+            yield Finding(job.name, f"{name} does not take self", f"Write def {name}(self, ...)")
+            continue
+        except TypeError:  # no Python function: it says itself what it wants, when it is called
+            continue
+        if not _accepts(signature, inputs):
+            pipes = f": {listed(str(pipe.id) for pipe in job.inputs)}" if inputs else ""
+            has = f"the job has {_count(inputs, 'input')}{pipes}"
+            yield Finding(
+                job.name,
+                f"{name} {_wants(signature)}, and {has}",
+                "run gets one value per input, in their order",
+            )
+
+
+def _accepts(signature: inspect.Signature, values: int) -> bool:
+    try:
+        signature.bind(*[None] * values)
+    except TypeError:
+        return False
+    return True
+
+
+def _wants(signature: inspect.Signature) -> str:
+    kinds = inspect.Parameter
+    every = signature.parameters.values()
+    keywords = [one.name for one in every if one.kind is kinds.KEYWORD_ONLY and one.default is kinds.empty]
+    if keywords:
+        return f"wants the keyword {listed(keywords)}, which nobody passes"
+    places = [one for one in every if one.kind in (kinds.POSITIONAL_ONLY, kinds.POSITIONAL_OR_KEYWORD)]
+    needed = sum(one.default is kinds.empty for one in places)
+    names = f" ({', '.join(one.name for one in places)})" if places else ""
+    if any(one.kind is kinds.VAR_POSITIONAL for one in every):
+        return f"takes {_count(needed, 'value')} or more{names}"
+    if needed < len(places):
+        return f"takes {needed} to {_count(len(places), 'value')}{names}"
+    return f"takes {_count(needed, 'value')}{names}"
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number or 'no'} {noun}{'' if number == 1 else 's'}"
+
+
+@check("E203", "run is a generator in a job that has inputs")
+def _generator(network: Network) -> Iterator[Finding]:
+    for job, run in _computing(network):
+        if job.inputs and inspect.isgeneratorfunction(inspect.unwrap(run)):
+            yield Finding(
+                job.name,
+                "run is a generator, and the job has inputs",
+                "Only a source may yield; return the value, and keep what you need in self",
+            )
+
+
+@check("E204", "run is async")
+def _coroutine(network: Network) -> Iterator[Finding]:
+    for job, run in _computing(network):
+        plain = inspect.unwrap(run)
+        if inspect.iscoroutinefunction(plain) or inspect.isasyncgenfunction(plain):
+            yield Finding(job.name, "run is async", "Write def run instead of async def run")
+
+
+@check("E205", "a job cannot be pickled")
+def _unpicklable(network: Network) -> Iterator[Finding]:
+    for job in network.jobs:
+        reason = _why_not(job)
+        if reason and not _from_main(job):
+            culprits = [name for name, value in _state(job).items() if _why_not(value)]
+            if culprits:
+                what = f"{listed(f'self.{name}' for name in culprits)} cannot be pickled: {reason}"
+            else:
+                what = f"the job cannot be pickled: {reason}"
+            hint = "A job is made here and sent to its node: open files, devices and threads in setup()"
+            yield Finding(job.name, what, hint)
+
+
+def _why_not(value: object) -> str:
+    """Why a value cannot be pickled, in one line; "" when it can."""
+    try:
+        # with a callback the contents of arrays are not copied
+        pickle.dumps(value, protocol=5, buffer_callback=lambda _buffer: None)
+    except Exception as error:  # noqa: BLE001 - pickling runs the user's code
+        return (str(error).strip().splitlines() or [type(error).__name__])[0]
+    return ""
+
+
+def _state(job: BaseJob) -> dict[str, object]:
+    state = job.__getstate__()
+    return state if isinstance(state, dict) else vars(job)
+
+
+def _from_main(job: BaseJob) -> bool:
+    return type(job).__module__ == "__main__"
+
+
+@check("E206", "the class of a job or pipe is in the script that was started")
+def _main_class(network: Network) -> Iterator[Finding]:
+    for job in network.jobs:
+        kinds = {type(job), *map(type, [*job.inputs, *job.outputs])}
+        names = [kind.__name__ for kind in kinds if kind.__module__ == "__main__"]
+        if names:
+            yield Finding(
+                job.name,
+                f"{listed(sorted(names))} is defined in __main__, where the job's own process does not find it",
+                "Put it into a module of its own, such as jobs/jobs.py, and import it",
+            )
+
+
+@check("E207", "a setting of a job has a wrong type or value")
+def _settings(network: Network) -> Iterator[Finding]:
+    for job in network.jobs:
+        for name, expected, fits in _SETTINGS:
+            value = getattr(job, name)
+            if not fits(value):
+                yield Finding(job.name, f"{name}: expected {expected}, found {describe(value)}")
+
+
+def _is_queue(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+
+
+_SETTINGS: tuple[tuple[str, str, Callable[[object], bool]], ...] = (
+    ("HEAD", "True or False", lambda value: isinstance(value, bool)),
+    ("MAX_QUEUE", "a number of rounds, 0 for no limit", _is_queue),
+)
+
+
+@check("E208", "DEPENDENCIES does not exist")
+def _missing(network: Network) -> Iterator[Finding]:
+    for job in network.jobs:
+        for path in find_dependencies(network, job).missing:
+            yield Finding(
+                job.name,
+                f"DEPENDENCIES: there is no folder or module {path!r}",
+                "A path is relative to the project's folder, or to the network's",
+            )
+
+
+@check("E209", "DEPENDENCIES has more than one folder, or something that is no path and no module")
+def _dependencies(network: Network) -> Iterator[Finding]:
+    for job in network.jobs:
+        found = find_dependencies(network, job)
+        if len(found.folders) > 1:
+            names = listed(folder.name for folder in found.folders)
+            yield Finding(
+                job.name, f"DEPENDENCIES: more than one folder: {names}", "Put what the job needs into one"
+            )
+        for entry in found.wrong:
+            yield Finding(job.name, f"DEPENDENCIES: expected a path or a module, found {describe(entry)}")
+
+
+JOB_CHECKS = (
+    _no_run,
+    _run_arguments,
+    _generator,
+    _coroutine,
+    _unpicklable,
+    _main_class,
+    _settings,
+    _missing,
+    _dependencies,
+)

@@ -1,0 +1,89 @@
+"""Rules about pipes: what their class attributes may be."""
+
+import math
+from collections.abc import Callable, Iterator
+
+from fission.core.network import Network
+from fission.core.pipes import BasePipe, OptionalMixIn
+from fission.project.checks._check import Check, Finding, check
+from fission.project.settings import describe
+
+Fits = Callable[[object], bool]
+
+
+def _pipes(network: Network) -> Iterator[BasePipe]:
+    """Every pipe that a job has, each once, also those that lack an end."""
+    pipes = {pipe.id: pipe for job in network.jobs for pipe in [*job.outputs, *job.inputs]}
+    yield from (pipes[id] for id in sorted(pipes))
+
+
+def _setting(id: str, name: str, expected: str, fits: Fits, kind: type = BasePipe) -> Check:
+    """Make a check of one class attribute of the pipes of a kind."""
+
+    @check(id, f"{name} of a pipe is not {expected}")
+    def find(network: Network) -> Iterator[Finding]:
+        for pipe in _pipes(network):
+            if isinstance(pipe, kind) and not fits(getattr(pipe, name)):
+                found = describe(getattr(pipe, name))
+                yield Finding(str(pipe), f"{name}: expected {expected}, found {found}")
+
+    return find
+
+
+def _whole(least: int) -> Fits:
+    return lambda value: isinstance(value, int) and not isinstance(value, bool) and value >= least
+
+
+def _truth(value: object) -> bool:
+    return isinstance(value, bool)
+
+
+def _one_of(*words: str) -> Fits:
+    return lambda value: value in words
+
+
+def _seconds(value: object) -> bool:
+    return value is None or (
+        isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < math.inf
+    )
+
+
+def _size(value: object) -> bool:
+    return bool(value) if isinstance(value, str) else _whole(1)(value)
+
+
+@check("E313", "nothing reads the protocol that BLOCK_SIZE of a pipe names")
+def _protocol(network: Network) -> Iterator[Finding]:
+    for pipe in _pipes(network):
+        if isinstance(pipe.BLOCK_SIZE, str) and type(pipe).read is BasePipe.read:
+            yield Finding(
+                str(pipe),
+                f"BLOCK_SIZE is {pipe.BLOCK_SIZE!r}, a protocol of variable length, and nothing reads it",
+                f"Write def read(self, file) in {type(pipe).__name__}, or give the bytes of a block",
+            )
+
+
+@check("W316", "DEADLINE of a pipe has no effect")
+def _useless_deadline(network: Network) -> Iterator[Finding]:
+    for pipe in _pipes(network):
+        if pipe.DEADLINE is not None and pipe.DELIVERY == "exact":
+            yield Finding(
+                str(pipe), "DEADLINE has no effect: an exact pipe is waited for", 'Set DELIVERY = "live"'
+            )
+
+
+PIPE_CHECKS = (
+    _setting("E311", "BLOCK_COUNT", "1 or more", _whole(1)),
+    _setting("E312", "BLOCK_SIZE", "a number of bytes or the name of a protocol", _size),
+    _protocol,
+    _setting("E314", "ASYNC", "True or False", _truth),
+    _setting("E315", "DELIVERY", '"exact" or "live"', _one_of("exact", "live")),
+    _setting("E316", "DEADLINE", "seconds or None", _seconds),
+    _useless_deadline,
+    _setting("E317", "RETAIN", "a number of bytes", _whole(1)),
+    _setting("E321", "OPTIONAL_STORE", "True or False", _truth, OptionalMixIn),
+    _setting("E322", "OPTIONAL_BUFFER_SIZE", "a number of values, 0 for no limit", _whole(0), OptionalMixIn),
+    _setting(
+        "E323", "OPTIONAL_DELETE_MODE", '"oldest" or "newest"', _one_of("oldest", "newest"), OptionalMixIn
+    ),
+)

@@ -1,0 +1,105 @@
+"""What a job needs beside its class: at most one folder, whose files lie in its working directory, and modules."""
+
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.util import find_spec
+from os import PathLike, fspath
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from fission.core.jobs import BaseJob
+from fission.core.network import Network
+from fission.errors import ProjectError
+
+
+@dataclass(frozen=True, slots=True)
+class Dependencies:
+    """What DEPENDENCIES of a job stands for, and what in it stands for nothing."""
+
+    folders: tuple[Path, ...] = ()
+    files: tuple[Path, ...] = ()
+    """Modules that are given by a path."""
+    missing: tuple[str, ...] = ()
+    wrong: tuple[object, ...] = ()
+
+
+def find_dependencies(network: Network, job: BaseJob) -> Dependencies:
+    """Look up DEPENDENCIES of a job.
+
+    A relative path starts in the project's folder, in the network's, or in that of the package in which the class
+    is defined (for classes of `shared`); the first that exists counts. Installed modules need nothing.
+    """
+    folders: list[Path] = []
+    files: list[Path] = []
+    missing: list[str] = []
+    wrong: list[object] = []
+    for entry in _entries(job.DEPENDENCIES):
+        if isinstance(entry, ModuleType):
+            files += _outside(entry, network)
+        elif isinstance(entry, str | PathLike) and fspath(entry):
+            path = _find(fspath(entry), network, job)
+            if path is None:
+                missing += [] if _is_module(fspath(entry)) else [fspath(entry)]
+            else:
+                (folders if path.is_dir() else files).append(path)
+        else:
+            wrong.append(entry)
+    return Dependencies(tuple(folders), tuple(files), tuple(missing), tuple(wrong))
+
+
+def install_dependencies(network: Network, job: BaseJob, folder: Path) -> None:
+    """Copy what a job needs into `folder`, its working directory, which exists. Raises ProjectError."""
+    found = find_dependencies(network, job)
+    try:
+        for source in found.folders:
+            shutil.copytree(source, folder, dirs_exist_ok=True, ignore=_ignored)
+        for source in found.files:
+            if source.is_dir():
+                shutil.copytree(source, folder / source.name, dirs_exist_ok=True, ignore=_ignored)
+            else:
+                shutil.copy2(source, folder)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise ProjectError(
+            f"its dependencies cannot be copied: {reason}", where=f"job {job.name}", found=str(folder)
+        ) from error
+
+
+_ignored = shutil.ignore_patterns("__pycache__")
+
+
+def _entries(value: Any) -> Iterator[Any]:
+    if isinstance(value, list | tuple):
+        yield from value
+    elif value is not None:
+        yield value
+
+
+def _find(text: str, network: Network, job: BaseJob) -> Path | None:
+    folder = Path(network.folder)
+    package = type(job).__module__.partition(".")[0]
+    for place in (folder.parent, folder, folder.parent / package):
+        if (place / text).exists():
+            return (place / text).resolve()
+    return None
+
+
+def _is_module(name: str) -> bool:
+    if not all(part.isidentifier() for part in name.split(".")):
+        return False
+    try:
+        return find_spec(name) is not None
+    except (ImportError, ValueError):
+        return False
+
+
+def _outside(module: ModuleType, network: Network) -> list[Path]:
+    """The file of a module, or the folder of a package, that a job could not import from where it runs."""
+    if not module.__file__ or "." in module.__name__:
+        return []
+    path = Path(module.__file__).resolve()
+    path = path.parent if path.name == "__init__.py" else path
+    standard = any("python3" in part or part.endswith("-packages") for part in path.parts)
+    return [] if standard or path.is_relative_to(Path(network.folder).parent) else [path]

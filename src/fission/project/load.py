@@ -1,0 +1,112 @@
+"""Load a network from its folder: config.py becomes a value, and a list of all that is wrong with it."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from fission.core import base
+from fission.core.jobs import BaseJob
+from fission.core.network import Network, Problem
+from fission.errors import ProjectError
+from fission.project.config import ConfigFile, read_config
+from fission.project.names import SHARED
+from fission.project.nodes import NodeReader
+from fission.project.settings import NAMES, Mistake, describe, read_settings
+from fission.project.suggest import did_you_mean, listed
+
+UNKNOWN_SETTING = "E002"
+WRONG_SETTING = "E003"
+NO_JOBS = "E004"
+WRONG_NODES = "E005"
+FORGOTTEN_JOB = "W006"
+
+
+def load_network(root: Path, name: str) -> tuple[Network, tuple[Problem, ...]]:
+    """Load the network in `root/name`; return it with all problems of its settings and its structure.
+
+    A setting that cannot be used keeps its default and is among the problems. The registries of `core.base` and
+    the user's modules are emptied before, so that the same process can load again and another one.
+
+    Raises ProjectError when there is no such network, ConfigError when its config.py cannot be imported.
+    Look at the problems, and at those of `checks.check`, before you start the network.
+    """
+    root = root.resolve()
+    folder = find_network(root, name)
+    base.reset()
+    config = read_config(root, folder.name)
+    settings, mistakes = read_settings(config.values)
+    jobs = config.values.get("JOBS")
+    reader = NodeReader(root, folder)
+    reader.read(config.values.get("NODES"))
+    problems = [
+        *_unknown(config),
+        *(_problem(config, WRONG_SETTING, mistake) for mistake in mistakes),
+        *_wrong_jobs(config, jobs),
+        *(_problem(config, WRONG_NODES, mistake) for mistake in reader.mistakes),
+        *_forgotten(config, jobs),
+    ]
+    entries = jobs if isinstance(jobs, list | tuple) else ()
+    network, structural = Network.build(folder.name, entries, reader.nodes, settings, str(folder))
+    return network, (*problems, *structural)
+
+
+def find_network(root: Path, name: str) -> Path:
+    """Return the folder of a network. Raises ProjectError, with a guess what was meant."""
+    folder = root / name.rstrip("/")  # shells complete folders with a slash
+    if folder.parent == root and (folder / "config.py").is_file():
+        return folder
+    where = f"network {name!r}"
+    if name == SHARED:
+        raise ProjectError("it holds what networks share, and cannot run itself", where=where)
+    if name.isidentifier() and folder.is_dir():
+        raise ProjectError("there is no config.py in this folder", where=where, found=str(folder))
+    known = networks_of(root)
+    start = f"Start it first: python3 manage.py {name} startnetwork"
+    hint = did_you_mean(name, known) or (f"There are {listed(known)}." if len(known) > 1 else start)
+    raise ProjectError("there is no such network", where=where, expected=f"a folder in {root}", hint=hint)
+
+
+def networks_of(root: Path) -> list[str]:
+    """Return the names of the networks of a project, `shared` not among them."""
+    return sorted(entry.parent.name for entry in root.glob("*/config.py") if entry.parent.name != SHARED)
+
+
+def _unknown(config: ConfigFile) -> Iterator[Problem]:
+    for name in config.unknown_settings():
+        own = f"Names of your own: {name.lower()} or _{name}."
+        hint = did_you_mean(name, NAMES) or own
+        yield Problem(UNKNOWN_SETTING, "error", config.where(name), "there is no such setting", hint)
+
+
+def _problem(config: ConfigFile, number: str, mistake: Mistake) -> Problem:
+    message = f"expected {mistake.expected}, found {mistake.found}"
+    return Problem(number, "error", config.where(mistake.name), message, mistake.hint)
+
+
+def _wrong_jobs(config: ConfigFile, jobs: object) -> Iterator[Problem]:
+    if isinstance(jobs, list | tuple) and jobs:
+        return
+    if isinstance(jobs, list | tuple):
+        message, hint = (
+            "there are no jobs",
+            "Put jobs into JOBS: JOBS = [MyJob(outputs=[PicklePipe(101)]), ...]",
+        )
+    elif "JOBS" not in config.values:
+        message, hint = "there is no JOBS", "Write JOBS = [...] with the jobs of the network."
+    else:
+        message = f"expected a list of jobs, found {describe(jobs)}"
+        hint = "Put it into a list: JOBS = [...]" if isinstance(jobs, BaseJob) else ""
+    yield Problem(NO_JOBS, "error", config.where("JOBS"), message, hint)
+
+
+def _forgotten(config: ConfigFile, jobs: object) -> Iterator[Problem]:
+    """Jobs that were made, and are not in JOBS."""
+    listed_jobs = {id(job) for job in jobs} if isinstance(jobs, list | tuple) else set()
+    for job in base.JOBS.values():
+        if listed_jobs and id(job) not in listed_jobs:
+            yield Problem(
+                FORGOTTEN_JOB,
+                "warning",
+                config.where("JOBS"),
+                f"a {type(job).__name__} was made that is not in JOBS",
+                "It does not take part in the network.",
+            )

@@ -1,0 +1,128 @@
+"""New projects and networks, from the templates beside this file."""
+
+import os
+import shutil
+import tempfile
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+from pathlib import Path
+from string import Template
+
+from fission.errors import ProjectError
+from fission.project.names import SHARED, check_name
+
+MANAGE = "manage.py"
+"""The file that makes a folder a project."""
+
+_SUFFIX = "-tpl"  # so that nobody compiles, checks or imports a template
+_EXECUTABLE = 0o111
+
+
+def start_project(parent: Path, name: str) -> Path:
+    """Create the project `name` in the folder `parent`, with a `shared` network; return its folder.
+
+    Raises ProjectError, and writes nothing then.
+    """
+    check_name(name, "project")
+    target = parent / name
+    with _Draft(target, "project") as draft:
+        _copy(_templates() / "project", draft, {"name": name})
+        manage = draft / MANAGE
+        manage.chmod(manage.stat().st_mode | _EXECUTABLE & ~_umask())
+        _write_network(draft / SHARED, SHARED, config=False)
+    return target
+
+
+def start_network(root: Path, name: str) -> Path:
+    """Create the network `name` in the project `root`; return its folder.
+
+    Raises ProjectError, and writes nothing then.
+    """
+    if not (root / MANAGE).is_file():
+        raise ProjectError(
+            "this is no project",
+            where=str(root),
+            expected=f"a folder with {MANAGE}",
+            hint="Start a project first: fission_admin.py NAME startproject",
+        )
+    if name == SHARED:
+        raise ProjectError(
+            "the name is taken: every project has a folder for what its networks share",
+            where=f"network {name!r}",
+        )
+    check_name(name, "network")
+    if (root / f"{name}.py").exists():
+        raise ProjectError(f"the name would hide {root / name}.py", where=f"network {name!r}")
+    target = root / name
+    with _Draft(target, "network") as draft:
+        _write_network(draft, name, config=True)
+    return target
+
+
+class _Draft:
+    """A folder beside `target` that becomes it when the block ends well, and vanishes when not."""
+
+    def __init__(self, target: Path, kind: str) -> None:
+        self._target = target
+        self._where = f"{kind} {target.name!r}"
+
+    def __enter__(self) -> Path:
+        if os.path.lexists(self._target):
+            what = "folder" if self._target.is_dir() else "file"
+            raise ProjectError(
+                f"there is already a {what} {self._target}",
+                where=self._where,
+                hint="Take another name, or remove it first.",
+            )
+        parent = self._target.parent
+        try:
+            self._draft = Path(tempfile.mkdtemp(prefix=f".{self._target.name}-", dir=parent))
+        except OSError as error:
+            raise self._unwritable(error) from error
+        return self._draft
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _trace: object) -> None:
+        try:
+            if kind is None:
+                self._draft.chmod(0o777 & ~_umask())  # mkdtemp made it ours alone
+                self._draft.rename(self._target)
+        except OSError as failure:
+            error = failure
+        if error is not None:
+            shutil.rmtree(self._draft, ignore_errors=True)
+        if isinstance(error, OSError):
+            raise self._unwritable(error) from error
+
+    def _unwritable(self, error: OSError) -> ProjectError:
+        return ProjectError(
+            f"it cannot be written: {error.strerror or error}",
+            where=self._where,
+            found=str(self._target.parent),
+            hint="Nothing was written.",
+        )
+
+
+def _write_network(folder: Path, name: str, *, config: bool) -> None:
+    folder.mkdir(exist_ok=True)
+    _copy(_templates() / "network", folder, {"name": name}, skip=() if config else ("config.py",))
+    (folder / "source").mkdir()
+
+
+def _copy(template: Traversable, folder: Path, names: dict[str, str], skip: tuple[str, ...] = ()) -> None:
+    for entry in template.iterdir():
+        if entry.is_dir():
+            (folder / entry.name).mkdir()
+            _copy(entry, folder / entry.name, names)
+        elif entry.name.endswith(_SUFFIX) and entry.name.removesuffix(_SUFFIX) not in skip:
+            text = Template(entry.read_text(encoding="utf-8")).substitute(names)
+            (folder / entry.name.removesuffix(_SUFFIX)).write_text(text, encoding="utf-8")
+
+
+def _templates() -> Traversable:
+    return files("fission.project") / "templates"
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

@@ -1,0 +1,163 @@
+"""The settings of config.py: a table of names, what each may be, and how it is read."""
+
+import logging
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from fission.core.network import Settings
+from fission.project.addresses import is_address
+
+
+class _UnfitError(Exception):
+    """A value is not what its setting wants; the text is a hint, or empty."""
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One line of the table: `read` returns the value for `field` of Settings or raises _UnfitError."""
+
+    name: str
+    field: str
+    expected: str
+    read: Callable[[object], object]
+
+
+@dataclass(frozen=True, slots=True)
+class Mistake:
+    """A setting that cannot be used."""
+
+    name: str
+    expected: str
+    found: str
+    hint: str = ""
+
+
+def read_settings(values: Mapping[str, object]) -> tuple[Settings, tuple[Mistake, ...]]:
+    """Read the settings among the names of a config module; a wrong one keeps its default."""
+    read: dict[str, object] = {}
+    mistakes = []
+    for setting in SETTINGS:
+        if setting.name not in values:
+            continue
+        value = values[setting.name]
+        try:
+            read[setting.field] = setting.read(value)
+        except _UnfitError as unfit:
+            mistakes.append(Mistake(setting.name, setting.expected, describe(value), str(unfit)))
+    return Settings(**read), tuple(mistakes)  # type: ignore[arg-type] # each `read` returns what its field wants
+
+
+def describe(value: object) -> str:
+    """Say what was found, short enough for one line: "the int 5", "the class SourceJob"."""
+    if value is None or isinstance(value, bool):
+        return str(value)
+    if isinstance(value, type):
+        return f"the class {value.__name__}"
+    try:
+        text = repr(value)
+    except Exception:  # noqa: BLE001 - the user's own __repr__ may raise anything
+        text = "object"
+    if len(text) > 60 or "\n" in text or text.startswith("<"):
+        return f"a {type(value).__name__}"
+    return f"the {type(value).__name__} {text}"
+
+
+# -- what the settings may be --------------------------------------------------------------------------------
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str) or not value.strip():
+        raise _UnfitError
+    return value
+
+
+def _optional_text(value: object) -> str | None:
+    return None if value is None else _text(value)
+
+
+def _path(value: object) -> str:
+    if not isinstance(value, str | Path) or not str(value).strip():
+        raise _UnfitError
+    return os.fspath(value)
+
+
+def _remote_path(value: object) -> str:
+    path = _path(value)
+    if not path.startswith(("/", "~")):
+        raise _UnfitError("The nodes' working directory is not yours: begin with / or ~.")
+    return path
+
+
+def _log_level(value: object) -> str:
+    levels = logging.getLevelNamesMapping()
+    if isinstance(value, str) and value.upper() in levels:
+        return value.upper()
+    if isinstance(value, int) and not isinstance(value, bool) and value in levels.values():
+        return logging.getLevelName(value)
+    raise _UnfitError
+
+
+def _address(value: object) -> str | None:
+    if value is None:
+        return None
+    if not isinstance(value, str) or not is_address(value):
+        raise _UnfitError("Only the address, without a port." if ":" in str(value) else "")
+    return value
+
+
+def _truth(value: object) -> bool:
+    if not isinstance(value, bool):
+        raise _UnfitError
+    return value
+
+
+def _no_xml(value: object) -> None:
+    if value:
+        raise _UnfitError("Write the jobs into JOBS.")
+
+
+def _no_xml_args(value: object) -> dict[str, str]:
+    if value:
+        raise _UnfitError
+    return {}
+
+
+def _between(low: float, high: float) -> Callable[[object], float]:
+    def read(value: object) -> float:
+        if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
+            raise _UnfitError
+        return float(value)
+
+    return read
+
+
+def _whole(low: int, high: int) -> Callable[[object], int]:
+    def read(value: object) -> int:
+        if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
+            raise _UnfitError
+        return value
+
+    return read
+
+
+SETTINGS: Final = (
+    Setting("USER", "user", "the name of the user on the nodes", _optional_text),
+    Setting("REMOTE_ROOT", "remote_root", "an absolute path on the nodes", _remote_path),
+    Setting("LOG_LEVEL", "log_level", "DEBUG, INFO, WARNING, ERROR or CRITICAL", _log_level),
+    Setting("LOG_FILE", "log_file", "the path of a file", _path),
+    Setting("CLIENT_IP", "client_ip", "an address or None", _address),
+    Setting("DEBUG_WINDOW", "debug_window", "True or False", _truth),
+    Setting("PRE_COPY", "pre_copy", "True or False", _truth),
+    Setting("PULSE_INTERVAL", "pulse_interval", "seconds from 0.1 to 1000", _between(0.1, 1000)),
+    Setting("HEAD_SIZE", "head_size", "a whole number of bytes from 1 to 4", _whole(1, 4)),
+    Setting("XML_FILE", "xml_file", "None, as this version cannot load XML networks", _no_xml),
+    Setting("XML_ARGS", "xml_args", "None or {}, as this version cannot load XML networks", _no_xml_args),
+)
+
+OTHER_SETTINGS: Final = ("JOBS", "NODES")
+"""Settings that are not a value but the network itself."""
+
+NAMES: Final = frozenset({setting.name for setting in SETTINGS} | set(OTHER_SETTINGS))

@@ -1,0 +1,19 @@
+"""Guess what was meant by a name that does not exist."""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+def did_you_mean(word: str, choices: Iterable[str]) -> str:
+    """Return "Did you mean 'x'?" for the choice that is closest to `word`, or "" when none is close."""
+    by_folded = {choice.casefold(): choice for choice in choices}
+    close = get_close_matches(word.casefold(), by_folded, n=1, cutoff=0.6)
+    return f"Did you mean {by_folded[close[0]]!r}?" if close else ""
+
+
+def listed(words: Iterable[str]) -> str:
+    """Return the words as "a, b and c"; "none" when there are none."""
+    every = list(words)
+    if len(every) < 2:
+        return every[0] if every else "none"
+    return f"{', '.join(every[:-1])} and {every[-1]}"
