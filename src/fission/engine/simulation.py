@@ -15,7 +15,7 @@ from fission.engine.base import JobEvent
 from fission.engine.local import LocalEngine
 from fission.errors import ProjectError
 from fission.runtime.messages import Failed, Finished, Interrupted, Log, Ready, Status
-from fission.runtime.supervisor import Exited, OutputLine
+from fission.runtime.supervisor import GRACE, Exited, OutputLine
 
 
 class Watcher(Protocol):
@@ -94,6 +94,7 @@ class Simulation:
         self._seconds = seconds
         self._engine = LocalEngine(network, folders, sys_path=sys_path)
         self._reports = {job.id: JobReport(job.name) for job in network.jobs}
+        self._running = set(self._reports)
         self._over = asyncio.Event()
         self._end: End | None = None
         self._failure: Failure | None = None
@@ -157,7 +158,8 @@ class Simulation:
                 report.state, report.rounds = "finished", event.rounds
                 self._watcher.log(happened.job, 20, f"finished after {event.rounds} rounds")
                 if all(one.state == "finished" for one in self._reports.values()):
-                    self._finish(End.FINISHED)
+                    # their processes end by themselves now; one that does not is not waited for
+                    asyncio.get_running_loop().call_later(GRACE, self._finish, End.FINISHED)
             case Failed():
                 self._failed(happened.job, event)
             case Interrupted():
@@ -179,6 +181,9 @@ class Simulation:
     def _exited(self, job: int, code: int) -> None:
         report = self._reports[job]
         self._watcher.log(job, 10, f"process ended with code {code}")
+        self._running.discard(job)
+        if report.state == "finished" and not self._running:
+            self._finish(End.FINISHED)
         if report.state in ("finished", "failed") or self._end is not None:
             return
         report.state = "failed"

@@ -18,7 +18,7 @@ def pickle_job(job: BaseJob) -> bytes:
             f"attribute {culprit!r} cannot be pickled" if culprit else "the job cannot be pickled",
             where=f"job {job.name}",
             found=f"{type(error).__name__}: {error}".splitlines()[0],
-            hint="A job is made on the client and sent to its node: open files, threads and sockets belong into setup().",
+            hint="A job is made on the client and sent to its node: open files and threads in setup().",
         ) from error
 
 

@@ -123,7 +123,9 @@ class _Rates:
         pipes = [pipe for one in reports.values() for pipe in one.pipes.values() if "lag" in pipe]
         parts = [
             f"{seconds:6.1f} s",
-            f"{running} running" + (f", {finished} finished" if finished else "") + f" of {len(reports)} jobs",
+            f"{running} running"
+            + (f", {finished} finished" if finished else "")
+            + f" of {len(reports)} jobs",
             f"in {_count(sum(rate[job] for job in self._sources))}/s",
             f"out {_count(sum(rate[job] for job in self._sinks))}/s",
             f"lag {_duration(max((pipe['lag'] for pipe in pipes), default=0.0))}",

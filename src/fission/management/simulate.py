@@ -4,13 +4,12 @@ import asyncio
 import contextlib
 import logging
 import signal
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 from fission.core.network import Network
 from fission.engine.simulation import End, JobReport, Outcome, Simulation, prepare_folders
-from fission.errors import NetworkError, ProjectError
+from fission.errors import ProjectError
 from fission.management._console import RunConsole
 from fission.project.dependencies import install_dependencies
 from fission.runtime.supervisor import OutputLine

@@ -4,8 +4,8 @@ import socket
 from collections import deque
 from collections.abc import Iterable
 
-from fission.channel.frames import Buffer, Frame
 from fission.channel.decoder import FrameDecoder
+from fission.channel.frames import Buffer, Frame
 
 _IOV = 512
 _READ_LIMIT = 4 << 20

@@ -9,6 +9,7 @@ import select
 import socket
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from time import monotonic, time
 
 from fission.channel.frames import Buffer, Frame, Hello, Refuse, encode_control
@@ -53,6 +54,7 @@ class Exchange:
         self.lock = threading.Lock()
         self.serviced_at = monotonic()
         self.waiting = False
+        self._handed_over = False  # since the last `pump`
         self.parked = False  # the I/O thread sleeps until `unpark` is set
         self.unpark = threading.Event()
         self.progress = (1, 0)  # epoch and number of the last complete round; the loop sets it
@@ -65,7 +67,9 @@ class Exchange:
         self._report_at = self.serviced_at + REPORT_INTERVAL
         self._joined = [port for port in self.inputs if port.mailbox is None]
         self._by_pipe = {port.pipe.id: port for port in self.inputs}
-        self._backing = [port for port in self.outputs if not port.pipe.ASYNC and port.pipe.DELIVERY == "exact"]
+        self._backing = [
+            port for port in self.outputs if not port.pipe.ASYNC and port.pipe.DELIVERY == "exact"
+        ]
         self._poll = select.poll()
         self._handlers: dict[int, Callable[[int], None]] = {}
         self._watched: dict[int, int] = {}
@@ -80,21 +84,21 @@ class Exchange:
         if join is None:
             return None
         with self.lock:
-            self._hand_over()
-            while True:
-                stretch = join.take(monotonic())
-                if stretch is not None:
-                    self._resume(join)
-                    self._leave()
-                    return stretch
+            self.hand_over()
+            while not self.writable:
+                self._wait(None)
+            while (stretch := join.take(monotonic())) is None:
                 if join.finished or self.unwanted:
                     return None
                 self._wait(join.deadline())
+            self._resume(join)
+            self._leave()
+            return stretch
 
     def wait_for_news(self, seen: int) -> bool:
         """Wait until a mailbox has got a block since `news` was `seen`; False when all inputs have ended."""
         with self.lock:
-            self._hand_over()
+            self.hand_over()
             while self.news == seen:
                 if all(port.ended for port in self.inputs) or self.unwanted:
                     return False
@@ -123,8 +127,10 @@ class Exchange:
         time at which to call again.
         """
         with self.lock:
-            self._hand_over()
-            self.pump(0.0)
+            self.hand_over()
+            if self.pump(0.0):
+                self.hand_over()
+            self.report_if_due()
             while not self.writable:
                 self._wait(None)
             self._leave()
@@ -140,27 +146,24 @@ class Exchange:
             for port in self.outputs:
                 self._write_pending(port)
                 port.sender.finish()
-            self._hand_over()
-            while not all(port.sender.finished for port in self.outputs):
+            self.hand_over()
+            while not all(port.finished for port in self.outputs):
                 self._wait(None)
             for in_port in self._joined:  # not earlier: until now a successor of ours would have needed them
                 in_port.receiver.done()
-            self._hand_over()
+            self.hand_over()
             while any(p.connection is not None and p.connection.backlog for p in self.inputs):
                 self._wait(None)
 
     @property
     def writable(self) -> bool:
         """Whether every output can take more blocks."""
-        for port in self.outputs:
-            if not port.sender.writable and not port.sender.done:
-                return False
-        return True
+        return all(port.sender.writable or port.done for port in self.outputs)
 
     @property
     def unwanted(self) -> bool:
         """Whether there are outputs and none of their receivers wants anything more."""
-        return bool(self.outputs) and all(port.sender.done for port in self.outputs)
+        return bool(self.outputs) and all(port.done for port in self.outputs)
 
     # -- routes and watches ------------------------------------------------------------------------------
 
@@ -171,6 +174,13 @@ class Exchange:
                 port.address = address
                 port.retry_at = 0.0
                 port.retries = 0
+
+    def receiver_gone(self, pipe: int) -> None:
+        """The job that receives output `pipe` has finished (caller holds the lock)."""
+        for port in self.outputs:
+            if port.pipe.id == pipe:
+                port.gone = True
+                port.address = None
 
     def watch(self, fd: int, handler: Callable[[int], None], mask: int = _READ) -> None:
         """Call `handler(events)` from `pump` when `fd` is ready."""
@@ -187,8 +197,9 @@ class Exchange:
     # -- the pump ----------------------------------------------------------------------------------------
 
     def pump(self, timeout: float) -> bool:
-        """Handle what is ready on the sockets; wait for it up to `timeout` seconds (caller holds the lock).
+        """Take in what is ready on the sockets; wait for it up to `timeout` seconds (caller holds the lock).
 
+        Call `hand_over` afterwards, but first compute: a round that is ready is more urgent than acknowledgements.
         Returns whether anything was ready.
         """
         ready = self._poll.poll(timeout * 1000)
@@ -196,11 +207,7 @@ class Exchange:
             handler = self._handlers.get(fd)
             if handler is not None:  # an earlier handler may have closed it
                 handler(event)
-        self._hand_over()
-        now = monotonic()
-        if now >= self._report_at:
-            self._report_at = now + REPORT_INTERVAL
-            self._report()
+        self._handed_over = False
         return bool(ready)
 
     def counters(self) -> Mapping[int, dict[str, float]]:
@@ -217,9 +224,19 @@ class Exchange:
                 report[in_port.pipe.id]["late"] += self._join.late(index)
         return report
 
+    def report_if_due(self) -> float:
+        """Report when it is time to (caller holds the lock). Returns the time."""
+        now = monotonic()
+        if now >= self._report_at:
+            self._report_at = now + REPORT_INTERVAL
+            self._report()
+        return now
+
     def _wait(self, deadline: float | None) -> None:
         """Pump until something happened or the next deadline has come."""
-        now = monotonic()
+        if not self._handed_over:
+            self.hand_over()
+        now = self.report_if_due()
         timeout = self._report_at - now
         for moment in (deadline, *(port.receiver.deadline() for port in self.inputs), *self._retries()):
             if moment is not None:
@@ -235,8 +252,9 @@ class Exchange:
             if self.parked:
                 self.unpark.set()
 
-    def _hand_over(self) -> None:
-        """Move pending blocks into windows, acknowledgements and windows into sockets."""
+    def hand_over(self) -> None:
+        """Move pending blocks into windows, windows and acknowledgements into sockets (caller holds the lock)."""
+        self._handed_over = True
         for port in self.outputs:
             if port.pending:
                 self._write_pending(port)
@@ -262,7 +280,7 @@ class Exchange:
         count = len(pending)
         if count:
             blocks = [pending.popleft() for _ in range(count)]
-            if not port.sender.done:
+            if not port.done:
                 port.sender.write(blocks, port.head, monotonic(), time())
 
     def _feed(self, connection: Connection, take: Callable[[], list[Buffer]]) -> None:
@@ -339,9 +357,9 @@ class Exchange:
                 return
             transport.tune(sock)
             connection = Connection(sock)
-            self.watch(connection.fd, lambda event, c=connection: self._greeting(c))
+            self.watch(connection.fd, partial(self._greeting, connection))
 
-    def _greeting(self, connection: Connection) -> None:
+    def _greeting(self, connection: Connection, _event: int) -> None:
         """First frames of a new connection: it must say which pipe it is for."""
         try:
             frames = connection.read()
@@ -406,7 +424,12 @@ class Exchange:
             port.ended = True
             if mailbox is None and join is not None:
                 join.end(port.index)
-        if mailbox is None and join is not None and not port.paused and port.crowded(*join.queued(port.index)):
+        if (
+            mailbox is None
+            and join is not None
+            and not port.paused
+            and port.crowded(*join.queued(port.index))
+        ):
             self._pause(port, paused=True)
 
     def _pause(self, port: InPort, *, paused: bool) -> None:

@@ -52,6 +52,8 @@ class IoThread(threading.Thread):
             return _FAST
         try:
             busy = exchange.pump(0.0)
+            exchange.hand_over()
+            exchange.report_if_due()
         finally:
             exchange.lock.release()
         return _FAST if busy else min(_SLOW, tick * 1.5)

@@ -35,6 +35,17 @@ class OutPort:
         self.connection: Connection | None = None
         self.retry_at = 0.0
         self.retries = 0
+        self.gone = False  # the receiving job has finished before it could say so on a connection
+
+    @property
+    def done(self) -> bool:
+        """Whether the receiver wants nothing more."""
+        return self.gone or self.sender.done
+
+    @property
+    def finished(self) -> bool:
+        """Whether nothing of this pipe is needed any more."""
+        return self.gone or self.sender.finished
 
 
 class InPort:
@@ -46,9 +57,12 @@ class InPort:
         self.pipe = pipe
         self.receiver = receiver
         self.decode: Callable[[Payload], object] = codec_for(pipe).decode
+        self.default: object = None  # of an asynchronous pipe, while nothing has come
         self.index = index
         self.mailbox = mailbox
         self.connection: Connection | None = None
+        if mailbox is not None:
+            self.default = pipe.unpack(getattr(pipe, "OPTIONAL_DEFAULT", None))
         self.paused = False
         self.ended = False
         self.lag = 0.0

@@ -10,8 +10,6 @@ import signal
 import socket
 import sys
 import threading
-from collections.abc import Callable
-from time import monotonic
 from types import FrameType
 from typing import NoReturn
 
@@ -22,7 +20,6 @@ from fission.channel.receiver import Receiver
 from fission.channel.sender import Sender
 from fission.core.jobs import PythonJob
 from fission.core.pipes import BasePipe
-from fission.errors import FissionError
 from fission.runtime import messages, transport
 from fission.runtime.exchange import Exchange
 from fission.runtime.failure import describe_failure
@@ -40,7 +37,7 @@ class JobStopped(BaseException):
 
 
 class Control:
-    """This process' end of the control socket; any thread may send."""
+    """Our end of the control socket; any thread may send."""
 
     def __init__(self, fd: int) -> None:
         self._sock = socket.socket(fileno=fd)
@@ -71,9 +68,11 @@ class Control:
     def read_spec(self) -> JobSpec:
         """Wait for the first message; what came with it is kept for `read`."""
         while True:
-            first, *self._early = self.read(wait=True) or [None]
-            if isinstance(first, messages.Start):
-                return first.spec
+            received = self.read(wait=True)
+            if received:
+                self._early = received[1:]
+                if isinstance(received[0], messages.Start):
+                    return received[0].spec
 
 
 class JobProcess:
@@ -107,6 +106,7 @@ class JobProcess:
         except BaseException as error:  # noqa: BLE001 - whatever it is, the supervisor has to hear of it
             self._fail(error)
             return 1
+        sys.stdout.flush()
         self._control.send(messages.Finished(self._loop.round if self._loop else 0))
         return 0
 
@@ -132,11 +132,11 @@ class JobProcess:
         os.chdir(spec.folder)
         sys.path[:0] = [path for path in spec.sys_path if path not in sys.path]
         sys.path.append(spec.folder)
-        job = pickle.loads(spec.job)
+        job: PythonJob = pickle.loads(spec.job)
         job.head_size = spec.head_size
         self._job = job
         if "logging" in sys.modules:
-            from fission.runtime.user_logging import forward_user_logs  # only for those who log
+            from fission.runtime.user_logging import forward_user_logs  # noqa: PLC0415 - only for those who log
 
             forward_user_logs(spec.log_level, self._log)
         return job
@@ -207,11 +207,10 @@ class JobProcess:
         timer.start()
         os.kill(os.getpid(), signal.SIGTERM)
 
-    def _on_sigterm(self, _number: int, _frame: FrameType | None) -> NoReturn | None:
-        if self._stopping:
-            return None
-        self._stopping = True
-        raise JobStopped
+    def _on_sigterm(self, _number: int, _frame: FrameType | None) -> None:
+        if not self._stopping:
+            self._stopping = True
+            raise JobStopped
 
     def _on_io_error(self, error: BaseException) -> None:
         self._fail(error)

@@ -1,0 +1,476 @@
+"""`simulate` with real processes: what networks compute, and how they end."""
+
+import os
+import signal
+
+import pytest
+
+from .conftest import Project, processes_of, wait_for
+
+COUNT = """
+class Count(PythonJob):
+    LAST = 10
+    def run(self):
+        for value in range(1, self.LAST + 1):
+            yield value
+
+class Write(PythonJob):
+    def setup(self, *args, **kwargs):
+        super().setup(*args, **kwargs)
+        self.file = open("out.txt", "w", buffering=1)
+    def run(self, *values):
+        print(*values, file=self.file)
+"""
+
+
+def test_tutorial_sums_the_first_five(project: Project) -> None:
+    project.write(
+        jobs="""
+        class Source(PythonJob):
+            def run(self):
+                value = 1
+                while True:
+                    print(f"{self.id} -> {value}")
+                    yield value
+                    time.sleep(0.01)
+                    value += 1
+
+        class Join(PythonJob):
+            def run(self, in_1, in_2, in_3):
+                return in_1 * in_2 * in_3
+
+        class Reduce(PythonJob):
+            def run(self, L):
+                print(f"{self.id} -> Sum over {L} is {sum(L)}")
+                self.finish()
+        """,
+        pipes="""
+        class ReducePipe(PicklePipe):
+            BLOCK_COUNT = 5
+        """,
+        config="""
+        JOBS = [
+            Source(outputs=[PicklePipe(101)]), Source(outputs=[PicklePipe(102)]), Source(outputs=[PicklePipe(103)]),
+            Join(inputs=[PicklePipe(101), PicklePipe(102), PicklePipe(103)], outputs=[ReducePipe(105)]),
+            Reduce(inputs=[ReducePipe(105)]),
+        ]
+        """,
+    )
+    done = project.simulate("--until-finished")
+    assert done.returncode == 0, done.stderr
+    assert "Reduce 5 | 5 -> Sum over [1, 8, 27, 64, 125] is 225" in done.stdout
+    assert "1: Source" in (project.simulation / "info.txt").read_text()
+    assert "Sum over [1, 8, 27" in (project.simulation / "fission.log").read_text()
+
+
+def test_a_stream_ends_with_its_generator(project: Project) -> None:
+    project.write(
+        COUNT,
+        config="""
+        JOBS = [
+            Count(outputs=[PicklePipe(1)]),
+            ForwardingJob(inputs=[PicklePipe(1)], outputs=[PicklePipe(2)]),
+            Write(inputs=[PicklePipe(2)]),
+        ]
+        """,
+    )
+    done = project.simulate("--until-finished")
+    assert done.returncode == 0, done.stderr
+    assert project.text(3, "out.txt").split() == [str(i) for i in range(1, 11)]
+
+
+def test_nothing_is_lost_or_doubled_at_full_speed(project: Project) -> None:
+    project.write(
+        COUNT
+        + """
+class Check(PythonJob):
+    def setup(self, *args, **kwargs):
+        self.expected = 0
+    def run(self, value):
+        self.expected += 1
+        assert value == self.expected, (value, self.expected)
+    def teardown(self):
+        print("seen", self.expected)
+""",
+        config="""
+        Count.LAST = 100_000
+        JOBS = [
+            Count(outputs=[PicklePipe(1)]),
+            ForwardingJob(inputs=[PicklePipe(1)], outputs=[PicklePipe(2)]),
+            Check(inputs=[PicklePipe(2)]),
+        ]
+        """,
+    )
+    project.root.joinpath("net/jobs/jobs.py").write_text(
+        project.root.joinpath("net/jobs/jobs.py").read_text().replace("LAST = 10", "LAST = 100_000")
+    )
+    done = project.simulate("--until-finished")
+    assert done.returncode == 0, done.stderr
+    assert "seen 100000" in done.stdout
+
+
+def test_none_ends_a_job_and_finish_sends_its_last_block(project: Project) -> None:
+    project.write(
+        COUNT
+        + """
+class UpToFour(PythonJob):
+    def run(self, value):
+        return value if value < 5 else None
+
+class Three(PythonJob):
+    n = 0
+    def run(self):
+        self.n += 1
+        if self.n == 3:
+            self.finish()
+        return self.n
+""",
+        config="""
+        JOBS = [
+            Count(outputs=[PicklePipe(1)]),
+            UpToFour(inputs=[PicklePipe(1)], outputs=[PicklePipe(2)]),
+            Write(inputs=[PicklePipe(2)]),
+            Three(outputs=[PicklePipe(3)]),
+            Write(inputs=[PicklePipe(3)]),
+        ]
+        """,
+    )
+    done = project.simulate("--until-finished")
+    assert done.returncode == 0, done.stderr
+    assert project.text(3, "out.txt").split() == ["1", "2", "3", "4"]
+    assert project.text(5, "out.txt").split() == ["1", "2", "3"]
+
+
+def test_a_source_ends_when_nobody_wants_more(project: Project) -> None:
+    project.write(
+        COUNT
+        + """
+class Endless(PythonJob):
+    n = 0
+    def run(self):
+        self.n += 1
+        return self.n
+
+class Pair(PythonJob):
+    def run(self, a, b):
+        return (a, b), a + b
+""",
+        config="""
+        JOBS = [
+            Count(outputs=[PicklePipe(1)]),
+            Endless(outputs=[PicklePipe(2)]),
+            Pair(inputs=[PicklePipe(1), PicklePipe(2)], outputs=[PicklePipe(3), PicklePipe(4)]),
+            Write(inputs=[PicklePipe(3), PicklePipe(4)]),
+        ]
+        """,
+    )
+    done = project.simulate("--until-finished")
+    assert done.returncode == 0, done.stderr
+    assert project.text(4, "out.txt").splitlines() == [f"({i}, {i}) {2 * i}" for i in range(1, 11)]
+
+
+def test_heads_travel_with_blocks(project: Project) -> None:
+    project.write(
+        """
+        class Marking(PythonJob):
+            HEAD = True
+            def run(self):
+                for value in range(1, 7):
+                    if value % 3 == 0:
+                        self.head[3] = 1
+                    yield value
+
+        class Plain(PythonJob):
+            def run(self, value):
+                return value
+
+        class Choosing(PythonJob):
+            HEAD = True
+            def run(self, value):
+                if value == 2:
+                    self.out_heads[0] = self.head | 0x01
+                return value, value
+
+        class Show(PythonJob):
+            HEAD = True
+            def run(self, a, b):
+                x, y = self.in_heads
+                print(a, b, int(x[1]), int(x[3]), int(x[7]), int(y[7]), int(self.head[7]))
+        """,
+        config="""
+        JOBS = [
+            Marking(outputs=[PicklePipe(1)]),
+            Plain(inputs=[PicklePipe(1)], outputs=[PicklePipe(2)]),
+            Choosing(inputs=[PicklePipe(2)], outputs=[PicklePipe(3), PicklePipe(4)]),
+            Show(inputs=[PicklePipe(3), PicklePipe(4)]),
+        ]
+        """,
+    )
+    done = project.simulate("--until-finished")
+    assert done.returncode == 0, done.stderr
+    shown = [line.split("| ")[1] for line in done.stdout.splitlines() if line.startswith("Show 4")]
+    assert shown[:6] == [
+        "1 1 1 0 0 0 0",
+        "2 2 0 0 1 0 1",
+        "3 3 0 1 0 0 0",
+        "4 4 0 0 0 0 0",
+        "5 5 0 0 0 0 0",
+        "6 6 0 1 0 0 0",
+    ]
+
+
+def test_an_optional_pipe_closes_a_loop(project: Project) -> None:
+    project.write(
+        COUNT
+        + """
+class Accumulate(PythonJob):
+    def run(self, value, feedback):
+        return (value, feedback), value
+
+class Delay(PythonJob):
+    def run(self, value):
+        return value
+""",
+        config="""
+        Slow = SourceJob(start=1, step=1, delay=0.02, outputs=[PicklePipe(1)])
+        JOBS = [
+            Slow,
+            Accumulate(inputs=[PicklePipe(1), OptionalPicklePipe(9)], outputs=[PicklePipe(2), PicklePipe(3)]),
+            Delay(inputs=[PicklePipe(3)], outputs=[OptionalPicklePipe(9)]),
+            Write(inputs=[PicklePipe(2)]),
+        ]
+        """,
+    )
+    done = project.simulate("--for", "1s")
+    assert done.returncode == 0, done.stderr
+    lines = project.text(4, "out.txt").splitlines()
+    assert lines[0] == "(1, None)"
+    assert any(line.startswith(f"({i}, {i - 1})") for i, line in enumerate(lines, 1))
+
+
+def test_arrays_and_large_blocks(project: Project) -> None:
+    project.write(
+        """
+        import numpy as np
+
+        class Arrays(PythonJob):
+            def run(self):
+                for n in (1, 500, 131_072, 8_000_000):
+                    yield np.full(n, float(n)), np.arange(n, dtype="int16")
+
+        class Scale(PythonJob):
+            def run(self, a, b):
+                a *= 2
+                return a, {"b": b, "n": len(b)}
+
+        class Check(PythonJob):
+            def run(self, a, b):
+                n = b["n"]
+                assert a.shape == (n,) and (a == 2.0 * n).all()
+                assert b["b"].dtype == np.int16 and b["b"][-1] == np.arange(n, dtype="int16")[-1]
+                print("good", n)
+        """,
+        config="""
+        JOBS = [
+            Arrays(outputs=[ArrayPipe(1), PicklePipe(2)]),
+            Scale(inputs=[ArrayPipe(1), PicklePipe(2)], outputs=[ArrayPipe(3, dtype="f8"), PicklePipe(4)]),
+            Check(inputs=[ArrayPipe(3, dtype="f8"), PicklePipe(4)]),
+        ]
+        """,
+    )
+    done = project.simulate("--until-finished")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("good") == 4
+
+
+def test_backpressure_reaches_the_source(project: Project) -> None:
+    """A sink that never takes its second block: the source stops after what its windows hold."""
+    project.write(
+        """
+        class Flood(PythonJob):
+            def run(self):
+                for n in range(1_000_000):
+                    print(n)
+                    yield bytes(100_000)
+
+        class Stuck(PythonJob):
+            def run(self, block):
+                time.sleep(3600)
+        """,
+        config="""
+        JOBS = [
+            Flood(outputs=[PicklePipe(1)]),
+            ForwardingJob(inputs=[PicklePipe(1)], outputs=[PicklePipe(2)]),
+            Stuck(inputs=[PicklePipe(2)]),
+        ]
+        """,
+    )
+    done = project.simulate("--for", "4s")
+    assert done.returncode == 0, done.stderr
+    last = [int(line.split("| ")[1]) for line in done.stdout.splitlines() if line.startswith("Flood 1 |")][-1]
+    assert last < 400, "the source must not run ahead of its window of 16 MiB"
+
+
+def test_a_live_pipe_drops_and_marks(project: Project) -> None:
+    project.write(
+        """
+        class Flood(PythonJob):
+            def run(self):
+                for n in range(1, 20_001):
+                    yield n
+
+        class Slow(PythonJob):
+            HEAD = True
+            seen = dummies = 0
+            def run(self, value):
+                time.sleep(0.0001)
+                self.seen += 1
+                self.dummies += bool(self.head[0])
+            def teardown(self):
+                print("seen", self.seen, "dummies", self.dummies)
+        """,
+        pipes="""
+        class LivePipe(PicklePipe):
+            DELIVERY = "live"
+        """,
+        config="""
+        JOBS = [Flood(outputs=[LivePipe(1)]), Slow(inputs=[LivePipe(1)])]
+        """,
+    )
+    done = project.simulate("--until-finished")
+    assert done.returncode == 0, done.stderr
+    seen = next(line.split() for line in done.stdout.splitlines() if "seen" in line)
+    assert int(seen[4]) > 0
+    assert int(seen[4]) <= 20_000
+    assert int(seen[6]) > 0
+
+
+FAILURES = {
+    "raises": ("run", "return 1 // 0", ["job Bad 2 failed in round 1", "ZeroDivisionError", "return 1 // 0"]),
+    "tuple": ("run", "return (1, 2, 3)", ["job Bad 2", "tuple of 3", "one item per output: 1"]),
+    "pickle": ("run", "return (x for x in ())", ["job Bad 2", "pipe 2"]),
+    "setup": (
+        "setup",
+        "raise FileNotFoundError('no such recording: talk.wav')",
+        ["Bad 2", "setup", "talk.wav"],
+    ),
+    "exit": ("run", "os._exit(7)", ["job Bad 2", "exit code 7"]),
+    "killed": ("run", "os.kill(os.getpid(), 9)", ["job Bad 2", "SIGKILL"]),
+}
+
+
+@pytest.mark.parametrize("case", FAILURES)
+def test_a_failing_job_ends_the_simulation(project: Project, case: str) -> None:
+    method, statement, expected = FAILURES[case]
+    argument = "*args, **kwargs" if method == "setup" else "value"
+    project.write(
+        COUNT
+        + f"""
+class Bad(PythonJob):
+    def run(self, value):
+        return value
+    def {method}(self, {argument}):
+        {statement}
+""",
+        config="""
+        JOBS = [
+            SourceJob(delay=0.01, outputs=[PicklePipe(1)]),
+            Bad(inputs=[PicklePipe(1)], outputs=[PicklePipe(2)]),
+            Write(inputs=[PicklePipe(2)]),
+        ]
+        """,
+    )
+    done = project.simulate()
+    assert done.returncode == 1
+    for text in expected:
+        assert text in done.stderr
+    assert "fission/runtime" not in done.stderr
+
+
+def test_ctrl_c_ends_cleanly(project: Project) -> None:
+    project.write(COUNT, config="JOBS = [SourceJob(outputs=[PicklePipe(1)]), Write(inputs=[PicklePipe(1)])]")
+    process = project.start()
+    wait_for(lambda: len(processes_of(project.root)) == 2, "two job processes")
+    wait_for(lambda: (project.simulation / "2" / "out.txt").exists(), "the sink is running")
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=20)
+    assert process.returncode == 0, err
+    assert "Ctrl+C" in out
+    assert not processes_of(project.root)
+
+
+def test_sigint_at_a_job_ends_all(project: Project) -> None:
+    project.write(COUNT, config="JOBS = [SourceJob(outputs=[PicklePipe(1)]), Write(inputs=[PicklePipe(1)])]")
+    process = project.start()
+    wait_for(lambda: (project.simulation / "2" / "out.txt").exists(), "the sink is running")
+    os.kill(processes_of(project.root)[0].pid, signal.SIGINT)
+    process.communicate(timeout=20)
+    assert process.returncode == 0
+    assert not processes_of(project.root)
+
+
+def test_jobs_end_when_simulate_is_killed(project: Project) -> None:
+    project.write(
+        COUNT
+        + """
+class Deaf(PythonJob):
+    def run(self, value):
+        while True:
+            try:
+                time.sleep(3600)
+            except BaseException:
+                pass
+""",
+        config="JOBS = [SourceJob(outputs=[PicklePipe(1), PicklePipe(2)]), Write(inputs=[PicklePipe(1)]), Deaf(inputs=[PicklePipe(2)])]",
+    )
+    process = project.start()
+    wait_for(lambda: (project.simulation / "2" / "out.txt").exists(), "the sink is running")
+    process.kill()
+    process.communicate()
+    wait_for(lambda: not processes_of(project.root), "the jobs notice that simulate has gone")
+
+
+def test_a_job_finds_its_dependencies_in_its_folder(project: Project) -> None:
+    project.write(
+        """
+        class Reader(PythonJob):
+            DEPENDENCIES = "source"
+            def run(self):
+                print(open("data.txt").read().strip())
+                return None
+        class Sink(PythonJob):
+            def run(self, value):
+                pass
+        """,
+        config="JOBS = [Reader(outputs=[PicklePipe(1)]), Sink(inputs=[PicklePipe(1)])]",
+    )
+    (project.root / "net" / "source" / "data.txt").write_text("forty-two\n")
+    done = project.simulate("--until-finished")
+    assert done.returncode == 0, done.stderr
+    assert "Reader 1 | forty-two" in done.stdout
+
+
+def test_output_of_all_kinds_is_shown(project: Project) -> None:
+    project.write(
+        """
+        class Talk(PythonJob):
+            def run(self):
+                print("umlaut: \\u00fc")
+                sys.stderr.write("to stderr\\n")
+                sys.stdout.buffer.write(b"\\xff bytes\\n")
+                print("x" * 200_000)
+                print("no newline", end="", flush=True)
+                os.system("echo from a child")
+                return None
+        class Sink(PythonJob):
+            def run(self, value):
+                pass
+        """,
+        config="JOBS = [Talk(outputs=[PicklePipe(1)]), Sink(inputs=[PicklePipe(1)])]",
+    )
+    done = project.simulate("--until-finished")
+    assert done.returncode == 0, done.stderr
+    for text in ("umlaut: \u00fc", "\\xff bytes", "from a child", "no newline"):
+        assert text in done.stdout
+    assert done.stdout.count("x" * 60_000) == 3
+    assert "Talk 1 | to stderr" in done.stderr
