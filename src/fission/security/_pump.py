@@ -11,7 +11,6 @@ __all__ = ["RECORD", "Pump"]
 
 RECORD = 16384
 """The most that TLS puts into one record, in bytes."""
-_READ = 4 * (RECORD + 256)
 
 
 class Pump:
@@ -25,7 +24,6 @@ class Pump:
         self._incoming = ssl.MemoryBIO()
         self._outgoing = ssl.MemoryBIO()
         self._rest = memoryview(b"")
-        self._space = memoryview(b"")
         self.tls = context.wrap_bio(
             self._incoming, self._outgoing, server_side=host is None, server_hostname=host
         )
@@ -55,14 +53,6 @@ class Pump:
                 self._rest = rest
                 return False
 
-    def fill(self) -> tuple[int, bool]:
-        """Receive once: how many bytes, 0 at the end, and whether the socket may have more.
-
-        Raises BlockingIOError when there is nothing, and OSError.
-        """
-        if not self._space:
-            self._space = memoryview(bytearray(_READ))
-        count = self.sock.recv_into(self._space)
-        if count:
-            self._incoming.write(self._space[:count])
-        return count, count == _READ
+    def feed(self, data: bytes | memoryview) -> None:
+        """Hand on encrypted bytes that were received."""
+        self._incoming.write(data)

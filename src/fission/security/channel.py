@@ -16,6 +16,8 @@ __all__ = ["TlsChannel"]
 
 Buffer: TypeAlias = bytes | bytearray | memoryview
 
+_READ = 4 * (RECORD + 256)
+"""Encrypted bytes received at a time."""
 _CHUNK = 8 * RECORD
 """Encrypted at a time: enough for few system calls, little enough to stay in the processor's cache."""
 
@@ -41,6 +43,7 @@ class TlsChannel:
         # typeshed knows only the form without a buffer
         self._read = cast("Callable[[int, memoryview], int]", pump.tls.read)
         self._where = where
+        self._space = memoryview(bytearray(_READ))
         self._owed = 0
         self._ended = False
         self.peer = peer
@@ -117,7 +120,7 @@ class TlsChannel:
 
     def _receive(self, view: memoryview) -> int:
         done, size, more = 0, len(view), True
-        read, fill = self._read, self._pump.fill
+        read, receive, space = self._read, self._pump.sock.recv_into, self._space
         while done < size and not self._ended and self.error is None:
             try:
                 count = read(size - done, view[done:])
@@ -127,7 +130,9 @@ class TlsChannel:
                 if not more:
                     break
                 try:
-                    count, more = fill()
+                    count = receive(space)
+                    self._pump.feed(space[:count])
+                    more = count == _READ
                     self._ended = count == 0
                 except BlockingIOError:
                     break

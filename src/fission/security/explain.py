@@ -41,7 +41,7 @@ def explain(error: OSError, where: str) -> PeerError:
         )
         return PeerError(what, where=where, hint=hint)
     if isinstance(error, ssl.SSLError):
-        name = error.reason or type(error).__name__
+        name = getattr(error, "reason", None) or type(error).__name__
         for part, what in _REASONS:
             if part in name:
                 return PeerError(what, where=where)

@@ -27,7 +27,8 @@ __all__ = ["HANDSHAKE_SECONDS", "Step", "TlsHandshake", "accept_tls", "dial_tls"
 
 HANDSHAKE_SECONDS = 5.0
 """A good time until the deadline: slow devices need some 100 ms."""
-_MOST_BYTES = 128 << 10
+_READ = 4096
+_MOST_BYTES = 64 << 10
 """No honest handshake is longer."""
 
 
@@ -86,6 +87,8 @@ class TlsHandshake:
             if now >= self.deadline:
                 raise PeerError("it did not complete the TLS handshake in time", where=self._where)
             return self._advance()
+        except BlockingIOError:
+            return Step.WANTS_READ
         except PeerError as error:
             self.error = error
         except OSError as error:
@@ -94,17 +97,23 @@ class TlsHandshake:
         return Step.FAILED
 
     def channel(self) -> TlsChannel:
-        """Return the connection, after DONE; the handshake is used up."""
-        if self.peer is None or self._pump is None:
-            raise LocalProtocolError("the handshake is not done", where=self._where)
-        return TlsChannel(self._pump, self.peer, self._where)
+        """Return the connection, once, after DONE; the handshake is used up."""
+        pump, self._pump = self._pump, None
+        if self.peer is None or pump is None:
+            raise LocalProtocolError("the handshake is not done, or its channel was taken", where=self._where)
+        return TlsChannel(pump, self.peer, self._where)
 
     def close(self) -> None:
         """Close the socket; not after `channel()`."""
         self._sock.close()
 
     def _advance(self) -> Step:
-        pump = self._pump = self._pump or Pump(self._sock, self._context, host=self._host)
+        pump = self._pump
+        if pump is None:
+            # nothing is spent on those who connect and say nothing
+            first = b"" if self._host is not None else self._receive()
+            pump = self._pump = Pump(self._sock, self._context, host=self._host)
+            pump.feed(first)
         while True:
             if not pump.flush():
                 return Step.WANTS_WRITE
@@ -115,19 +124,18 @@ class TlsHandshake:
                 pump.tls.do_handshake()
                 self._complete = True
             except ssl.SSLWantReadError:
-                if pump.waiting:
-                    continue
-                try:
-                    self._count(pump.fill()[0])
-                except BlockingIOError:
-                    return Step.WANTS_READ
+                if not pump.waiting:
+                    pump.feed(self._receive())
 
-    def _count(self, received: int) -> None:
-        self._received += received
-        if not received:
+    def _receive(self) -> bytes:
+        """Receive what may belong to the handshake. Raises BlockingIOError when nothing has arrived."""
+        data = self._sock.recv(_READ)
+        self._received += len(data)
+        if not data:
             raise PeerError("it closed the connection before the handshake was complete", where=self._where)
         if self._received > _MOST_BYTES:
             raise PeerError("its TLS handshake does not end", where=self._where)
+        return data
 
     def _judge(self, tls: ssl.SSLObject) -> Peer:
         try:
