@@ -163,7 +163,7 @@ def test_a_long_frame_of_equal_small_blocks():
 
 def test_a_large_block_is_received_in_place():
     decoder = greeted()
-    header, data = encode_batch(batch_of(bytes(1 << 20)))
+    header, _ = encode_batch(batch_of(bytes(1 << 20)))
     assert feed(decoder, header) == []
     room = decoder.get_buffer()
     assert len(room) == 1 << 20
