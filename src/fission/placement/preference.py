@@ -1,5 +1,6 @@
 """The user's `preference`, which may choose among the nodes that are possible."""
 
+import reprlib
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -35,7 +36,7 @@ def preferred(job: BaseJob, candidates: Sequence[tuple[NodeState, Reason]]) -> i
         "preference() returned something that it was not given",
         where=f"job {job.name!r}",
         expected=f"one of the {len(infos)} NodeInfos in `nodes`, or None",
-        found=f"{answer!r:.100}",
+        found=reprlib.repr(answer),
     )
 
 
