@@ -228,12 +228,19 @@ def test_the_end_is_there_again_after_a_reconnection():
     assert r.receive(End(1, 4)) == []
 
 
-@pytest.mark.parametrize("end", [End(1, 3), End(1, 5), End(2, 1)])
+@pytest.mark.parametrize("end", [End(1, 3), End(1, 5), End(2, 2)])
 def test_an_end_elsewhere_than_where_the_blocks_end(end):
     r = streaming()
     r.receive(batch(1, 3))
     with pytest.raises(RemoteProtocolError, match="end"):
         r.receive(end)
+
+
+def test_an_end_of_a_new_epoch_without_blocks():
+    r = streaming()
+    r.receive(batch(1, 3))
+    r.receive(End(2, 1))
+    assert r.end == (2, 1)
 
 
 def test_an_end_on_a_live_pipe_may_lie_ahead_or_behind():
