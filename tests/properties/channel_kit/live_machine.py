@@ -1,0 +1,144 @@
+"""One live pipe: bounded, never blocking, in order; whatever is lost is counted or was on a wire that was cut."""
+
+from types import SimpleNamespace
+from typing import ClassVar
+
+from channel_kit.pipe_machine import SHARE, content, head
+from channel_kit.wire import Wire
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+
+from fission.channel.frames import WIRE_RESET, Batch
+
+
+class LiveRules(RuleBasedStateMachine):
+    """A source that never waits, a wire that is cut, a source that is restarted with a new epoch."""
+
+    channel: ClassVar[SimpleNamespace]
+
+    @initialize(limit=st.sampled_from([0, 1, 3, 8]))
+    def begin(self, limit: int) -> None:
+        self.limit = limit
+        self.incarnation = 1
+        self.epoch, self.number = 1, 0
+        self.finished = False
+        self.last = (1, 0)  # of what was delivered
+        self.delivered_blocks = 0
+        self.lossy = False  # something was on a wire that was cut, or in a process that died
+        self.sender = self.new_sender()
+        self.connection = None
+        self.wire = Wire(self.channel.Receiver(7, run="run", delivery="live"), self.delivered)
+
+    def new_sender(self):
+        return self.channel.Sender(
+            7,
+            run="run",
+            incarnation=self.incarnation,
+            delivery="live",
+            max_queue=self.limit,
+            retain=0,
+            start=(self.epoch, 1),
+        )
+
+    def delivered(self, batches: list[Batch]) -> None:
+        for batch in batches:
+            for number, block in enumerate(batch.blocks, batch.first):
+                assert (batch.epoch, number) > self.last
+                assert bytes(block) == content(batch.epoch, number)
+                assert batch.head == head(batch.epoch, number)
+                self.last = (batch.epoch, number)
+                self.delivered_blocks += 1
+
+    @invariant()
+    def the_queue_is_bounded(self) -> None:
+        if hasattr(self, "sender"):
+            assert self.sender.counters.queued <= (self.limit or 1024)
+            assert self.finished or self.sender.writable
+            assert self.sender.released == self.sender.written
+
+    @rule(counts=st.lists(st.integers(1, 6), min_size=1, max_size=4))
+    def write(self, counts: list[int]) -> None:
+        if self.finished:
+            return
+        for count in counts:
+            while count:
+                first = self.number + 1
+                plain = head(self.epoch, first) & ~WIRE_RESET
+                numbers = [first]
+                while len(numbers) < count and head(self.epoch, numbers[-1] + 1) & ~WIRE_RESET == plain:
+                    numbers.append(numbers[-1] + 1)
+                self.sender.write([content(self.epoch, n) for n in numbers], plain, 0.0, 0.0)
+                self.number = numbers[-1]
+                count -= len(numbers)
+
+    @rule()
+    def restart_the_source(self) -> None:
+        if self.epoch < 4 and not self.finished:
+            if self.connection is not None:
+                self.wire.sender_gone(self.connection, 0)
+            self.connection = None
+            self.lossy = True
+            self.incarnation += 1
+            self.epoch, self.number = self.epoch + 1, 0
+            self.sender = self.new_sender()
+
+    @rule()
+    def reset(self) -> None:
+        if self.epoch < 4 and not self.finished:
+            self.epoch, self.number = self.epoch + 1, 0
+            self.sender.reset(self.epoch)
+
+    @rule()
+    def finish(self) -> None:
+        self.finished = True
+        self.sender.finish()
+
+    @rule(share=SHARE, limit=st.sampled_from([1, 1 << 20]))
+    def carry(self, share: int, limit: int) -> None:
+        if self.connection is None:
+            self.connection = self.wire.connect(self.sender)
+        self.wire.pump_sender(self.sender, self.connection, limit)
+        self.wire.up(self.connection, len(self.connection.up) * share // 4)
+        self.wire.pump_receiver(0.0)
+        self.wire.down(self.sender, self.connection, len(self.connection.down) * share // 4)
+
+    @rule(share=SHARE)
+    def cut(self, share: int) -> None:
+        if self.connection is not None:
+            self.lossy |= len(self.connection.up) > 0
+            self.wire.sender_gone(self.connection, len(self.connection.up) * share // 4)
+            self.connection = None
+            self.sender.disconnected()
+
+    @rule()
+    def the_receiver_notices_a_cut(self) -> None:
+        for connection in self.wire.connections:
+            self.lossy |= len(connection.up) > 0
+            self.wire.receiver_gone(connection)
+
+    def teardown(self) -> None:
+        if not hasattr(self, "sender"):
+            return
+        self.finish()
+        for _ in range(50):
+            if self.sender.finished:
+                break
+            connection = self.connection
+            if connection is not None and not connection.receiver_open:
+                self.cut(4)
+            self.carry(4, 1 << 20)
+            if self.wire.receiver.ended:
+                self.wire.receiver.release(*self.wire.receiver.end)
+        assert self.sender.finished
+        assert self.sender.unreleased == (0, 0)
+        assert self.wire.receiver.end == (self.epoch, self.number + 1)
+        if not self.lossy:  # then every block was delivered, or dropped and counted
+            counters = self.sender.counters
+            assert counters.sent == self.delivered_blocks == self.wire.receiver.counters.delivered
+            if not counters.dropped:
+                assert self.last == (self.epoch, self.number) or not self.number
+
+
+def live_machine(channel: SimpleNamespace) -> type[RuleBasedStateMachine]:
+    """Return the machine for one channel under test."""
+    return type("LiveMachine", (LiveRules,), {"channel": channel})

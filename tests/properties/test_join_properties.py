@@ -1,0 +1,14 @@
+"""Joins give what a model says that sees all streams at once, in whatever order the blocks arrive."""
+
+from channel_kit import join_model
+from channel_kit.loading import load
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+CHANNEL = load()
+
+
+@settings(max_examples=300, deadline=None)
+@given(streams=join_model.streams(), choices=st.data())
+def test_rounds_do_not_depend_on_the_order_of_arrival(streams, choices):
+    join_model.run(CHANNEL, streams, choices)
