@@ -186,15 +186,16 @@ class Head:
 
     def _mask(self, index: SupportsIndex) -> int:
         bits = 8 * self._size
-        position = index.__index__()
-        if not -bits <= position < bits:
+        try:
+            position: int = range(bits)[index]
+        except IndexError:
             raise HeadIndexError(
                 "no such bit",
                 where="Head",
                 expected=f"0 to {bits - 1} in {self._size} bytes",
-                found=str(position),
-            )
-        return 1 << (bits - 1 - position % bits)
+                found=str(index),
+            ) from None
+        return 1 << (bits - 1 - position)
 
     def _aligned(self, other: Head | int) -> tuple[int, int, int]:
         """Values of both in one size: an int counts as a value of ours, cut to our size."""

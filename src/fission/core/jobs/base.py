@@ -47,6 +47,8 @@ class BaseJob:
     inputs: list[BasePipe]
     outputs: list[BasePipe]
 
+    _name: str | None = None
+
     def __init__(
         self,
         inputs: Iterable[BasePipe] | None = None,
@@ -56,7 +58,8 @@ class BaseJob:
     ) -> None:
         self.inputs = _pipes(type(self), "inputs", inputs)
         self.outputs = _pipes(type(self), "outputs", outputs)
-        self._name = name
+        if name is not None:
+            self._name = name
         self.id = max(base.JOBS, default=0) + 1
         base.JOBS[self.id] = self
 

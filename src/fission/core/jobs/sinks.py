@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fission.core.jobs.base import LocalJob
 from fission.core.jobs.python import PythonJob
-from fission.errors import RunError
+from fission.errors import JobDefinitionError, RunError
 
 TYPE_CHECKING = False  # as in typing, which takes longer to import than all of this package
 
@@ -68,13 +68,26 @@ class CSVSinkJob(LocalJob, PythonJob):
         super().__init__(inputs, outputs, name=name)
         self.path = str(path)
         self.col_pattern = col_pattern
+        self.columns()
         self._csv: CSVFile | None = None
+
+    def columns(self) -> list[str]:
+        """Make the header. Raises JobDefinitionError when `col_pattern` does not work."""
+        try:
+            return [self.col_pattern.format(pipe=pipe) for pipe in self.inputs]
+        except (AttributeError, LookupError, ValueError) as error:
+            raise JobDefinitionError(
+                "wrong col_pattern",
+                where=f"job {self.name}",
+                expected="a format string for `pipe`, such as 'pipe_{pipe.id}'",
+                found=repr(self.col_pattern),
+                hint=f"{type(error).__name__}: {error}",
+            ) from error
 
     def setup(self, *args: Any, **kwargs: Any) -> None:
         """Write the header."""
         super().setup(*args, **kwargs)
-        columns = [self.col_pattern.format(pipe=pipe) for pipe in self.inputs]
-        self._csv = CSVFile(self.path, columns, where=f"job {self.name}")
+        self._csv = CSVFile(self.path, self.columns(), where=f"job {self.name}")
 
     def run(self, *values: Any) -> None:
         """Write one row."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import struct
 from math import prod
 
-from fission.core.pipes.base import BasePipe, _brief, read_exactly
+from fission.core.pipes.base import BasePipe, brief, checked_count, read_exactly
 from fission.core.pipes.optional import OptionalMixIn
 from fission.errors import PipeError
 
@@ -49,8 +49,8 @@ class ArrayPipe(BasePipe):
             self.DTYPE = _dtype(dtype, str(self))
         if shape is not None:
             self.SHAPE = (shape,) if isinstance(shape, int) else tuple(shape)
-        if block_count is not None:
-            self.BLOCK_COUNT = block_count
+        count = self.BLOCK_COUNT if block_count is None else block_count
+        self.BLOCK_COUNT = checked_count(count, "block_count", str(self))
 
     def check(self, obj: object) -> None:
         """Raise PipeError unless the object is an array that this pipe carries."""
@@ -61,7 +61,7 @@ class ArrayPipe(BasePipe):
                 "wrong type of block",
                 where=str(self),
                 expected="a numpy array",
-                found=_brief(obj),
+                found=brief(obj),
                 hint="numpy.asarray makes one of a number or a list",
             )
         if obj.dtype.hasobject:
@@ -82,7 +82,7 @@ class ArrayPipe(BasePipe):
     def pack(self, obj: Any) -> Any:
         """Return the array as bytes. Raises PipeError when it is none, or has another dtype or shape."""
         self.check(obj)
-        return _header(obj) + obj.tobytes()
+        return _header(obj, str(self)) + obj.tobytes()
 
     def unpack(self, data: Any) -> Any:
         """Return the array, writable. Raises PipeError as `pack`, and when the bytes are no array.
@@ -104,11 +104,10 @@ class ArrayPipe(BasePipe):
         where = str(self)
         start = read_exactly(file, _LENGTHS.size, where=where)
         text_length, dimensions = _LENGTHS.unpack(start)
-        description = read_exactly(file, text_length + 8 * dimensions, where=where)
+        description = read_exactly(file, text_length + 8 * dimensions, where=where, begun=True)
         dtype, shape = _describe(description, text_length, where)
         count = prod(shape) * dtype.itemsize
-        elements = read_exactly(file, count, where=where) if count else b""
-        return start + description + elements
+        return start + description + read_exactly(file, count, where=where, begun=True)
 
     def _zeros(self) -> np.ndarray[Any, Any]:
         import numpy as np  # noqa: PLC0415 - see the top
@@ -134,9 +133,19 @@ def _fits(shape: tuple[int, ...], wanted: tuple[int | None, ...]) -> bool:
     return len(shape) == len(wanted) and all(w is None or s == w for s, w in zip(shape, wanted, strict=True))
 
 
-def _header(array: np.ndarray[Any, Any]) -> bytes:
-    dtype = array.dtype
-    text = (dtype.str if dtype.names is None else repr(dtype.descr)).encode()
+def _fields(dtype: np.dtype[Any], where: str) -> object:
+    from numpy.lib.format import dtype_to_descr  # noqa: PLC0415 - dtypes with fields are rare
+
+    try:
+        return dtype_to_descr(dtype)
+    except ValueError as error:
+        raise PipeError(
+            "fields that overlap are not carried", where=where, found=str(dtype), hint=str(error)
+        ) from error
+
+
+def _header(array: np.ndarray[Any, Any], where: str) -> bytes:
+    text = (array.dtype.str if array.dtype.names is None else repr(_fields(array.dtype, where))).encode()
     return _LENGTHS.pack(len(text), array.ndim) + text + struct.pack(f"<{array.ndim}Q", *array.shape)
 
 
@@ -149,13 +158,17 @@ def _describe(description: bytes, text_length: int, where: str) -> tuple[np.dtyp
         if text.startswith("["):
             from ast import literal_eval  # noqa: PLC0415 - dtypes with fields are rare
 
-            dtype: np.dtype[Any] = np.dtype(literal_eval(text))
+            from numpy.lib.format import descr_to_dtype  # noqa: PLC0415
+
+            dtype: np.dtype[Any] = descr_to_dtype(literal_eval(text))
         else:
             dtype = np.dtype(text)
+        if dtype.hasobject:
+            raise ValueError("objects")
         dimensions = (len(description) - text_length) // 8
         return dtype, struct.unpack_from(f"<{dimensions}Q", description, text_length)
     except (ValueError, TypeError, SyntaxError) as error:
-        raise PipeError("no array", where=where, expected="a dtype", found=_brief(description)) from error
+        raise PipeError("no array", where=where, expected="a dtype", found=brief(description)) from error
 
 
 def _parse(data: bytes | bytearray | memoryview, where: str) -> np.ndarray[Any, Any]:
@@ -168,5 +181,5 @@ def _parse(data: bytes | bytearray | memoryview, where: str) -> np.ndarray[Any, 
         return np.ndarray(shape, dtype, data, start).copy()
     except (ValueError, TypeError, struct.error) as error:
         raise PipeError(
-            "no array", where=where, expected="header and elements", found=_brief(bytes(data))
+            "no array", where=where, expected="header and elements", found=brief(bytes(data))
         ) from error

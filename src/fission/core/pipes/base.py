@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from fission.core.jobs.base import BaseJob
 
-__all__ = ["BasePipe", "PipeType", "read_exactly"]
+__all__ = ["BasePipe", "PipeType", "brief", "checked_count", "read_exactly"]
 
 _MAX_ID = 0xFFFFFFFF
 
@@ -33,33 +33,39 @@ class PipeType(type):
 
         Raises PipeError when the pipe that exists is of another class, or was made with other arguments.
         """
-        number = args[0] if args else kwargs.get("id")
+        given = args[0] if args else kwargs.get("id")
+        if given is not None:
+            existing = base.PIPES.get(cls._checked(given))
+            if existing is not None:
+                cls._same_class(existing)
+                if len(args) + len(kwargs) == 1:
+                    return existing
+        pipe: BasePipe = type.__call__(cls, *args, **kwargs)
+        # a user's __init__ may forget super().__init__, or know the id itself
+        number = cls._checked(vars(pipe).setdefault("id", given))
+        existing = base.PIPES.setdefault(number, pipe)
+        if existing is not pipe:
+            cls._same_class(existing)
+            cls._compare(existing, pipe)
+        return existing
+
+    def _checked(cls, number: object) -> int:
         if not isinstance(number, int) or isinstance(number, bool) or not 0 <= number <= _MAX_ID:
             raise PipeError(
                 "wrong id", where=cls.__name__, expected="an integer, 0 or more", found=repr(number)
             )
-        existing = base.PIPES.get(number)
-        if existing is None:
-            pipe = cls._make(number, args, kwargs)
-            base.PIPES[number] = pipe
-            return pipe
+        return number
+
+    def _same_class(cls, existing: BasePipe) -> None:
         kind: type = type(existing)
         if kind is not cls:
             raise PipeError(
                 "the id is taken",
-                where=f"pipe {number}",
+                where=f"pipe {existing.id}",
                 expected=f"{kind.__name__}, as it was made first",
                 found=cls.__name__,
                 hint="Both ends of a pipe have the same class; another pipe needs another id",
             )
-        if len(args) + len(kwargs) > 1:
-            cls._compare(existing, cls._make(number, args, kwargs))
-        return existing
-
-    def _make(cls, number: int, args: tuple[Any, ...], kwargs: dict[str, Any]) -> BasePipe:
-        pipe: BasePipe = type.__call__(cls, *args, **kwargs)
-        pipe.id = number  # also where a user's __init__ forgets super().__init__
-        return pipe
 
     def _compare(cls, existing: BasePipe, other: BasePipe) -> None:
         """Refuse arguments that differ from those that the pipe was made with."""
@@ -142,7 +148,7 @@ class BasePipe(metaclass=PipeType):
                 "wrong type of block",
                 where=str(self),
                 expected="bytes",
-                found=_brief(data),
+                found=brief(data),
                 hint="pack turns a value into bytes",
             ) from None
         if not isinstance(self.BLOCK_SIZE, str) and view.nbytes != self.BLOCK_SIZE:
@@ -187,31 +193,42 @@ class BasePipe(metaclass=PipeType):
         return f"pipe {self.id} ({type(self).__name__})"
 
 
-def read_exactly(file: IO[bytes], count: int, *, where: str) -> bytes:
-    """Read `count` bytes, however few a read returns at once.
+def read_exactly(file: IO[bytes], count: int, *, where: str, begun: bool = False) -> bytes:
+    """Read `count` bytes of a block, however few a read returns at once.
 
-    Raises EOFError when there is none, PipeError (`where` says who reads) when there are fewer.
+    Raises EOFError when there is none and the block has not `begun`, PipeError (`where` says who reads) when
+    there are too few.
     """
-    data = file.read(count)
-    while len(data) < count:
-        more = file.read(count - len(data))
-        if not more:
-            if not data:
-                raise EOFError(f"{where}: no more blocks")
+    parts: list[bytes] = []
+    missing = count
+    while missing:
+        part = file.read(missing)
+        if not part and not parts and not begun:
+            raise EOFError(f"{where}: no more blocks")
+        if not part:
             raise PipeError(
                 "the file ends within a block",
                 where=where,
                 expected=f"{count} bytes",
-                found=f"{len(data)} bytes",
+                found=f"{count - missing} bytes",
             )
-        data += more
-    return data
+        parts.append(part)
+        missing -= len(part)
+    return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
-def _brief(value: object) -> str:
+def brief(value: object) -> str:
     """Say in an error what a value is: its type and the beginning of its text."""
     text = repr(value)
     return f"{type(value).__name__} {text if len(text) <= 60 else text[:57] + '...'}"
+
+
+def checked_count(value: object, setting: str, where: str, hint: str = "") -> int:
+    """Return a number of bytes or blocks as an int. Raises PipeError when it is no whole number, or below 1."""
+    number = value.__index__() if hasattr(value, "__index__") else 0
+    if not isinstance(number, int) or number < 1:
+        raise PipeError(f"wrong {setting}", where=where, expected="1 or more", found=repr(value), hint=hint)
+    return number
 
 
 def _differ(one: object, other: object) -> bool:

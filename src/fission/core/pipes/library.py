@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fission.core.pipes.base import BasePipe, _brief
+from fission.core.pipes.base import BasePipe, brief, checked_count
 from fission.core.pipes.optional import OptionalMixIn
 from fission.errors import PipeError
 
@@ -77,7 +77,7 @@ class ReadJSONMixIn:
             return loads(line)
         except ValueError as error:
             raise PipeError(
-                "no JSON", where=str(self), expected="one value per line, in UTF-8", found=_brief(line)
+                "no JSON", where=str(self), expected="one value per line, in UTF-8", found=brief(line)
             ) from error
 
 
@@ -97,7 +97,7 @@ class WriteJSONMixIn:
                 "a value that JSON cannot say",
                 where=str(self),
                 expected="dict, list, str, int, float, bool or None",
-                found=_brief(data),
+                found=brief(data),
                 hint=str(error),
             ) from error
         file.write(line.encode() + b"\n")
@@ -121,19 +121,11 @@ class BytesPipe(BasePipe):
 
     def __init__(self, id: int, block_size: int | None = None, block_count: int | None = None) -> None:
         super().__init__(id)
-        if block_size is not None:
-            self.BLOCK_SIZE = block_size
-        if block_count is not None:
-            self.BLOCK_COUNT = block_count
-        for setting, value in (("block_size", self.BLOCK_SIZE), ("block_count", self.BLOCK_COUNT)):
-            if not isinstance(value, int) or value < 1:
-                raise PipeError(
-                    f"wrong {setting}",
-                    where=f"pipe {id} ({type(self).__name__})",
-                    expected="1 or more",
-                    found=repr(value),
-                    hint=f"{type(self).__name__}({id}, 16) has blocks of 16 bytes",
-                )
+        hint = f"{type(self).__name__}({id}, 16) has blocks of 16 bytes"
+        size = self.BLOCK_SIZE if block_size is None else block_size
+        count = self.BLOCK_COUNT if block_count is None else block_count
+        self.BLOCK_SIZE = checked_count(size, "block_size", str(self), hint)
+        self.BLOCK_COUNT = checked_count(count, "block_count", str(self))
 
     def pack(self, obj: Any) -> Any:
         """Return the value as bytes of its own. Raises PipeError when it is not `BLOCK_SIZE` bytes."""
@@ -141,7 +133,7 @@ class BytesPipe(BasePipe):
             view = memoryview(obj)
         except TypeError:
             raise PipeError(
-                "wrong type of block", where=str(self), expected="bytes", found=_brief(obj)
+                "wrong type of block", where=str(self), expected="bytes", found=brief(obj)
             ) from None
         if view.nbytes != self.BLOCK_SIZE:
             raise PipeError(
