@@ -73,10 +73,10 @@ def expected(streams: Sequence[Stream]) -> tuple[list[Round], bool]:
             rounds.append(
                 (epoch, number, [[s.block(epoch, n) for n in ns] for s, ns in zip(streams, span, strict=True)])
             )
+    current = min(newest)
+    made = max((number for epoch, number, _ in rounds if epoch == current), default=0)
     return rounds, any(
-        stream.end and len(stream.blocks(last)) // stream.block_count
-        <= max((n for e, n, _ in rounds if e == last), default=0)
-        and last >= max((e for e, _, _ in rounds), default=1)
+        stream.end and last == current and len(stream.blocks(last)) // stream.block_count == made
         for stream, last in zip(streams, newest, strict=True)
     )
 

@@ -113,7 +113,7 @@ class LiveRules(RuleBasedStateMachine):
     @rule()
     def the_receiver_notices_a_cut(self) -> None:
         for connection in self.wire.connections:
-            self.lossy |= len(connection.up) > 0
+            self.lossy |= connection.sender_open or len(connection.up) > 0
             self.wire.receiver_gone(connection)
 
     def teardown(self) -> None:
