@@ -3,6 +3,7 @@
 # ruff: noqa: D301 - \b is for the layout of the help
 
 import inspect
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,15 @@ from fission.management._guard import say_error
 from fission.project.suggest import did_you_mean, listed
 
 Verb = Callable[..., None]
+
+FISSION_VERBS: Mapping[str, Verb] = {
+    "simulate": verbs.simulate,
+    "check": verbs.check,
+    "graph": verbs.graph,
+    "show": verbs.show,
+    "interactive": verbs.interactive,
+}
+"""What `fission` knows, beside `new`."""
 
 PROJECT_VERBS: Mapping[str, Verb] = {
     "startnetwork": verbs.start_network,
@@ -42,6 +52,10 @@ class Target:
 class _Group(TyperGroup):
     """A group that answers an unknown command with those there are."""
 
+    def list_commands(self, ctx: Any) -> list[str]:
+        """The commands in the order in which they are needed."""
+        return sorted(super().list_commands(ctx), key=lambda word: word != "new")
+
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """Find the command that the first argument names, or end with exit code 2."""
         if self.get_command(ctx, args[0]) is None:
@@ -53,7 +67,7 @@ class _Group(TyperGroup):
 def unknown_verb(word: str, known: list[str]) -> str:
     """Say that there is no such command, and which there are."""
     guess = did_you_mean(word, known)
-    return f"there is no command {word!r}. {guess + ' ' if guess else ''}There are {listed(known)}."
+    return f"there is no command {word!r}. {guess + ' ' if guess else ''}There are {listed(known)}"
 
 
 def _new_app(**more: Any) -> typer.Typer:
@@ -70,11 +84,8 @@ def fission_app() -> typer.Typer:
     new.command("project")(verbs.start_project)
     new.command("network")(verbs.start_network)
     app.add_typer(new, name="new", help="Create a project, or a network in a project.")
-    app.command("simulate")(verbs.simulate)
-    app.command("check")(verbs.check)
-    app.command("graph")(verbs.graph)
-    app.command("show")(verbs.show)
-    app.command("interactive")(verbs.interactive)
+    for word, verb in FISSION_VERBS.items():
+        app.command(word)(verb)
     app.callback()(_fission)
     return app
 
@@ -85,18 +96,18 @@ def run_named(
     """Run the seed's form of a command line: the name of a `kind`, then the verb."""
     words = list(known)
     if len(argv) == 1 and not argv[0].startswith("-"):
-        say_error(f"which command? Write {program} {argv[0]} COMMAND. There are {listed(words)}.")
+        say_error(f"which command? Write {program} {argv[0]} COMMAND; there are {listed(words)}")
         return 2
     if len(argv) > 1 and argv[0] in known and argv[1] not in known:
         say_error(
             f"the {kind} comes first. Did you mean: {program} {' '.join([argv[1], argv[0], *argv[2:]])}"
         )
         return 2
-    _named_app(kind, help_text, known, root)(argv, prog_name=program)
+    _named_app(program, kind, help_text, known, root)(argv, prog_name=program)
     return 0
 
 
-def _named_app(kind: str, help_text: str, known: Mapping[str, Verb], root: Path) -> typer.Typer:
+def _named_app(program: str, kind: str, help_text: str, known: Mapping[str, Verb], root: Path) -> typer.Typer:
     def remember(context: typer.Context, name: str) -> None:
         context.obj = Target(name, root)
 
@@ -104,8 +115,14 @@ def _named_app(kind: str, help_text: str, known: Mapping[str, Verb], root: Path)
     app = _new_app(add_completion=False, context_settings=_CONTEXT)
     app.callback(help=help_text)(remember)
     for word, verb in known.items():
-        app.command(word)(_bound(verb))
+        command = _bound(verb)
+        command.__doc__ = _EXAMPLE.sub(rf"{program} \1 {word}", verb.__doc__ or "")
+        app.command(word)(command)
     return app
+
+
+_EXAMPLE = re.compile(r"fission (?:new )?\w+ (\w+)")
+"""An example in a help text. The name stands before the verb in the seed's form."""
 
 
 def _bound(verb: Verb) -> Verb:
@@ -122,7 +139,6 @@ def _bound(verb: Verb) -> Verb:
     kept = [parameter for word, parameter in signature.parameters.items() if word not in bound]
     command.__signature__ = signature.replace(parameters=[context, *kept])  # type: ignore[attr-defined]
     command.__annotations__ = {one.name: one.annotation for one in (context, *kept)}
-    command.__doc__ = verb.__doc__
     return command
 
 
@@ -144,7 +160,7 @@ def _fission(
 ) -> None:
     """Spread a dataflow of Python jobs over many devices, and try it on this one.
 
-    A project holds networks. A network is a folder with a config.py, which joins jobs with pipes.
+    A project holds networks. A network is a folder with a config.py, which joins jobs by pipes.
 
     \b
     First steps:

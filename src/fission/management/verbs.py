@@ -42,7 +42,9 @@ def start_project(
     parent: Annotated[Path, typer.Option("--in", metavar="DIR", help="Where to create it.")] = Path(),
     debug: Debug = False,
 ) -> None:
-    """Create a project: a folder with manage.py and a shared network.
+    """Create a project.
+
+    That is a folder with manage.py and the folder shared, for what its networks have in common.
 
     \b
       fission new project greenhouse
@@ -54,7 +56,9 @@ def start_project(
 
 
 def start_network(name: NewName, project: Project = None, debug: Debug = False) -> None:
-    """Create a network in a project: a folder with config.py, jobs, nodes, pipes and source.
+    """Create a network in a project.
+
+    That is a folder with config.py, jobs, nodes, pipes and source.
 
     \b
       fission new network demo
@@ -80,10 +84,11 @@ def simulate(
     project: Project = None,
     debug: Debug = False,
 ) -> None:
-    """Run every job of a network on this machine, as a real run would. Ctrl+C ends it.
+    """Run a network on this machine.
 
-    The network is checked first. Everything is written to NET/simulation, which is emptied before: a folder per
-    job (its working directory), info.txt and fission.log.
+    The network is checked first. Then every job runs as it would on its node, until you press Ctrl+C.
+    Everything is written to NET/simulation, which is emptied before: a folder per job (its working
+    directory), info.txt and fission.log.
 
     \b
       fission simulate demo
@@ -117,9 +122,9 @@ def check(
     project: Project = None,
     debug: Debug = False,
 ) -> None:
-    """Check a network without running it, and tell all its problems at once.
+    """Tell all that is wrong with a network.
 
-    Exit code 0 when it can run (there may be warnings), 2 when not.
+    Nothing is run. Exit code 0 when it can run (there may be warnings), 2 when not.
 
     \b
       fission check demo
@@ -146,9 +151,9 @@ def graph(
     project: Project = None,
     debug: Debug = False,
 ) -> None:
-    """Draw a network into a file, or print it as text for DOT or Mermaid.
+    """Draw a network into a file.
 
-    Pictures need the program dot (Graphviz); dot and mermaid text do not.
+    Or print it as text, for DOT or Mermaid. Pictures need the program dot of Graphviz, text does not.
 
     \b
       fission graph demo
@@ -161,14 +166,19 @@ def graph(
 
 
 def show(net: Net, project: Project = None, debug: Debug = False) -> None:
-    """Draw a network and open the picture in a window; without a display, say where it is."""
+    """Draw a network and open the picture.
+
+    Without a display it says where the picture is.
+    """
     from fission.management.show import show_command
 
     _end(guard(lambda: show_command(find_root(project), net), debug=debug))
 
 
 def interactive(net: Net, project: Project = None, debug: Debug = False) -> None:
-    """Open a Python console with the network, JOBS, PIPES, NODES and GROUPS; also if it is incomplete.
+    """Open a Python console with a network.
+
+    It has network, JOBS and PIPES by id, NODES by address and GROUPS by name; also if the network is incomplete.
 
     \b
       fission interactive demo

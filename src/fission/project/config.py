@@ -65,7 +65,7 @@ def read_config(root: Path, name: str) -> ConfigFile:
 
 def _hint(error: BaseException, root: Path) -> str:
     if isinstance(error, SystemExit):
-        return "A config.py must not end the program."
+        return "A config.py must not end the program"
     if isinstance(error, ModuleNotFoundError) and error.name:
         package, _, last = error.name.rpartition(".")
         own = [entry.stem for entry in (root / package.replace(".", "/")).glob("*")]
@@ -84,7 +84,7 @@ def _contents(module: ModuleType) -> str:
     own = [
         name for name, thing in vars(module).items() if getattr(thing, "__module__", "") == module.__name__
     ]
-    return f"There are {listed(own)}." if own else f"There is nothing in {module.__name__} yet."
+    return f"There are {listed(own)}" if own else f"There is nothing in {module.__name__} yet"
 
 
 def _assigned(module: ModuleType) -> dict[str, int]:

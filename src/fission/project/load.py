@@ -61,7 +61,7 @@ def find_network(root: Path, name: str) -> Path:
         raise ProjectError("there is no config.py in this folder", where=where, found=str(folder))
     known = networks_of(root)
     start = f"Start it first: python3 manage.py {name} startnetwork"
-    hint = did_you_mean(name, known) or (f"There are {listed(known)}." if len(known) > 1 else start)
+    hint = did_you_mean(name, known) or (f"There are {listed(known)}" if len(known) > 1 else start)
     raise ProjectError("there is no such network", where=where, expected=f"a folder in {root}", hint=hint)
 
 
@@ -72,7 +72,7 @@ def networks_of(root: Path) -> list[str]:
 
 def _unknown(config: ConfigFile) -> Iterator[Problem]:
     for name in config.unknown_settings():
-        own = f"Names of your own: {name.lower()} or _{name}."
+        own = f"Names of your own: {name.lower()} or _{name}"
         hint = did_you_mean(name, NAMES) or own
         yield Problem(UNKNOWN_SETTING, "error", config.where(name), "there is no such setting", hint)
 
@@ -91,7 +91,7 @@ def _wrong_jobs(config: ConfigFile, jobs: object) -> Iterator[Problem]:
             "Put jobs into JOBS: JOBS = [MyJob(outputs=[PicklePipe(101)]), ...]",
         )
     elif "JOBS" not in config.values:
-        message, hint = "there is no JOBS", "Write JOBS = [...] with the jobs of the network."
+        message, hint = "there is no JOBS", "Write JOBS = [...] with the jobs of the network"
     else:
         message = f"expected a list of jobs, found {describe(jobs)}"
         hint = "Put it into a list: JOBS = [...]" if isinstance(jobs, BaseJob) else ""
@@ -108,5 +108,5 @@ def _forgotten(config: ConfigFile, jobs: object) -> Iterator[Problem]:
                 "warning",
                 config.where("JOBS"),
                 f"a {type(job).__name__} was made that is not in JOBS",
-                "It does not take part in the network.",
+                "It does not take part in the network",
             )

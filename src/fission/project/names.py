@@ -32,7 +32,7 @@ def check_name(name: str, kind: str) -> None:
     hidden = _hidden_module(name)
     if hidden:
         raise ProjectError(
-            f"the name would hide {hidden} of the same name", where=where, hint="Take another name."
+            f"the name would hide {hidden} of the same name", where=where, hint="Take another name"
         )
 
 

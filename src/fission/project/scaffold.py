@@ -72,7 +72,7 @@ class _Draft:
             raise ProjectError(
                 f"there is already a {what} {self._target}",
                 where=self._where,
-                hint="Take another name, or remove it first.",
+                hint="Take another name, or remove it first",
             )
         parent = self._target.parent
         try:
@@ -98,7 +98,7 @@ class _Draft:
             f"it cannot be written: {error.strerror or error}",
             where=self._where,
             found=str(self._target.parent),
-            hint="Nothing was written.",
+            hint="Nothing was written",
         )
 
 

@@ -87,7 +87,7 @@ def _path(value: object) -> str:
 def _remote_path(value: object) -> str:
     path = _path(value)
     if not path.startswith(("/", "~")):
-        raise _UnfitError("The nodes' working directory is not yours: begin with / or ~.")
+        raise _UnfitError("Begin with / or ~: a relative path would depend on where the node service was started")
     return path
 
 
@@ -104,7 +104,7 @@ def _address(value: object) -> str | None:
     if value is None:
         return None
     if not isinstance(value, str) or not is_address(value):
-        raise _UnfitError("Only the address, without a port." if ":" in str(value) else "")
+        raise _UnfitError("Only the address, without a port" if ":" in str(value) else "")
     return value
 
 
@@ -116,7 +116,7 @@ def _truth(value: object) -> bool:
 
 def _no_xml(value: object) -> None:
     if value:
-        raise _UnfitError("Write the jobs into JOBS.")
+        raise _UnfitError("Write the jobs into JOBS")
 
 
 def _no_xml_args(value: object) -> dict[str, str]:
