@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from fission.security.errors import CertificateError
+from fission.security.identity import in_days
 from fission.security.store import AUTHORITY, CertificateStore, Entry, NodeNames, State
 
 FOLDER = "certs"
@@ -95,11 +96,14 @@ def _warn(err: Console, entries: Sequence[Entry], now: dt.datetime) -> None:
         elif state is State.EARLY:
             text = f"{entry.folder}: the certificate is not valid yet. Is the clock of this machine right?"
         else:
-            when = "has expired" if state is State.EXPIRED else f"expires in {entry.days_left(now)} days"
+            when = "has expired" if state is State.EXPIRED else f"expires {in_days(entry.days_left(now))}"
             whose = "authority's certificate" if entry.what == AUTHORITY else "certificate"
             text = f"{entry.folder}: the {whose} {when}. Run `fission_admin.py certs --renew`"
         err.print(Text(f"warning: {text}", style="yellow" if err.is_terminal else ""))
 
 
 def _console(*, stderr: bool) -> Console:
-    return Console(highlight=False, soft_wrap=True, stderr=stderr)
+    console = Console(highlight=False, soft_wrap=True, stderr=stderr)
+    if not console.is_terminal:
+        console.width = 200  # a file or a pipe has no edge: one line per certificate
+    return console

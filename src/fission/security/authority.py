@@ -48,8 +48,9 @@ class Authority:
     def create(cls, now: dt.datetime, days: int = AUTHORITY_DAYS) -> Self:
         """Make a new authority, with a name that no other has."""
         key = ec.generate_private_key(ec.SECP256R1())
-        name = _name(f"FISSION authority {secrets.token_hex(4)}")
-        return cls(_authority_certificate(name, key, now, days), key)
+        name = _name(f"FISSION {secrets.token_hex(4)}")
+        certificate = _authority_certificate(name, key, now - _CLOCK_SKEW, now + dt.timedelta(days=days))
+        return cls(certificate, key)
 
     @classmethod
     def load(cls, certificate: bytes, key: bytes) -> Self:
@@ -62,7 +63,8 @@ class Authority:
 
     def prolonged(self, now: dt.datetime, days: int = AUTHORITY_DAYS) -> Self:
         """Return the same authority with a new certificate: what it has signed before stays valid."""
-        return type(self)(_authority_certificate(self.certificate.subject, self._key, now, days), self._key)
+        begin, end = self.certificate.not_valid_before_utc, now + dt.timedelta(days=days)
+        return type(self)(_authority_certificate(self.certificate.subject, self._key, begin, end), self._key)
 
     @property
     def pem(self) -> bytes:
@@ -83,7 +85,7 @@ class Authority:
         names = [x509.UniformResourceIdentifier(role.uri), *map(_general_name, addresses)]
         end = min(now + dt.timedelta(days=days), self.certificate.not_valid_after_utc)
         certificate = (
-            _builder(_name(name), self.certificate.subject, key, now, end)
+            _builder(_name(name), self.certificate.subject, key, now - _CLOCK_SKEW, end)
             .add_extension(x509.SubjectAlternativeName(names), critical=False)
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
             .add_extension(_key_usage(signs=False), critical=True)
@@ -129,10 +131,10 @@ def private_key_pem(key: ec.EllipticCurvePrivateKey) -> bytes:
 
 
 def _authority_certificate(
-    name: x509.Name, key: ec.EllipticCurvePrivateKey, now: dt.datetime, days: int
+    name: x509.Name, key: ec.EllipticCurvePrivateKey, begin: dt.datetime, end: dt.datetime
 ) -> x509.Certificate:
     return (
-        _builder(name, name, key, now, now + dt.timedelta(days=days))
+        _builder(name, name, key, begin, end)
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
         .add_extension(_key_usage(signs=True), critical=True)
         .sign(key, hashes.SHA256())
@@ -140,7 +142,11 @@ def _authority_certificate(
 
 
 def _builder(
-    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePrivateKey, now: dt.datetime, end: dt.datetime
+    subject: x509.Name,
+    issuer: x509.Name,
+    key: ec.EllipticCurvePrivateKey,
+    begin: dt.datetime,
+    end: dt.datetime,
 ) -> x509.CertificateBuilder:
     return (
         x509.CertificateBuilder()
@@ -148,7 +154,7 @@ def _builder(
         .issuer_name(issuer)
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
-        .not_valid_before(min(now, end) - _CLOCK_SKEW)
+        .not_valid_before(begin)
         .not_valid_after(end)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
     )

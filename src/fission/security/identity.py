@@ -14,10 +14,19 @@ if TYPE_CHECKING:
     from cryptography import x509
     from cryptography.hazmat.primitives.asymmetric import ec
 
-__all__ = ["WARNING_DAYS", "Identity", "IdentityFiles", "find_identity", "load_identity", "read_identity"]
+__all__ = [
+    "WARNING_DAYS",
+    "Identity",
+    "IdentityFiles",
+    "find_identity",
+    "in_days",
+    "load_identity",
+    "read_identity",
+]
 
 WARNING_DAYS = 30
 _MAKE = "Run `fission_admin.py certs` in the project's folder to make the certificates"
+_WHOLE = "Copy the three files of one folder together, or make new ones with `fission_admin.py certs --renew`"
 _RENEW = "Run `fission_admin.py certs --renew` and copy the new certificates to the nodes"
 
 
@@ -62,8 +71,12 @@ class Identity(IdentityFiles):
         days = self.days_left(now)
         if days >= WARNING_DAYS:
             return ""
-        when = "today" if days <= 0 else f"in {days} day{'s' * (days != 1)}"
-        return f"{self.cert}: the certificate expires {when} ({self.not_after:%Y-%m-%d}). {_RENEW}"
+        return f"{self.cert}: the certificate expires {in_days(days)} ({self.not_after:%Y-%m-%d}). {_RENEW}"
+
+
+def in_days(days: int) -> str:
+    """Return the words for a time so many whole days from now."""
+    return "today" if days <= 0 else f"in {days} day{'s' * (days != 1)}"
 
 
 def find_identity(folder: Path) -> IdentityFiles:
@@ -111,7 +124,7 @@ def read_identity(folder: Path) -> Identity:
             where=str(files.cert),
             expected=ca.subject.rfc4514_string(),
             found=certificate.issuer.rfc4514_string(),
-            hint="Copy the three files of one folder together",
+            hint=_WHOLE,
         ) from None
     try:
         names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
@@ -175,7 +188,7 @@ def _check_file(path: Path, *, private: bool) -> None:
         with open(path, "rb") as file:
             mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
     except OSError as error:
-        raise CertificateError(_reason(error, "the file is missing"), where=str(path), hint=_MAKE) from None
+        raise CertificateError(_reason(error, "the file is missing"), where=str(path), hint=_WHOLE) from None
     if private and mode & 0o077:
         raise CertificateError(
             "others may read or change the key",

@@ -114,7 +114,9 @@ class CertificateStore:
         within `days`. Raises CertificateError; what was written until then is whole.
         """
         if not 1 <= days <= MAX_DAYS:
-            raise CertificateError("--days", expected=f"1 to {MAX_DAYS}", found=str(days))
+            raise CertificateError(
+                "no such time is possible", where="--days", expected=f"1 to {MAX_DAYS}", found=str(days)
+            )
         with self._writable(), locked(self.folder):
             wanted = self._wanted(nodes, renew=renew)
             renewed = self._prolong(days, now) if renew and self.authority.is_dir() else []
@@ -173,12 +175,7 @@ class CertificateStore:
         return wanted
 
     def _create_authority(self, now: dt.datetime) -> Authority:
-        orphans = [
-            str(path)
-            for path in (self.client, *map(self.nodes.joinpath, self._node_names()))
-            if path.is_dir()
-        ]
-        if orphans:
+        if self.client.is_dir() or self._node_names():
             raise CertificateError(
                 "the authority is missing that has signed the certificates here",
                 where=str(self.authority),
