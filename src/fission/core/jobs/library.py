@@ -104,7 +104,7 @@ class ClockJob(PythonJob):
 
 
 def _check_seconds(job: PythonJob, setting: str, value: object) -> None:
-    if not isinstance(value, int | float) or value < 0:
+    if not isinstance(value, int | float) or not value >= 0:  # nor a NaN
         raise JobDefinitionError(
             f"wrong {setting}",
             where=f"job {job.name}",

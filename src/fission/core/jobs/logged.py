@@ -8,6 +8,7 @@ from types import GeneratorType
 from fission.core.jobs.base import LocalJob
 from fission.core.jobs.python import PythonJob
 from fission.core.jobs.sinks import CSVFile
+from fission.errors import JobDefinitionError
 
 TYPE_CHECKING = False  # as in typing, which takes longer to import than all of this package
 
@@ -58,9 +59,13 @@ class LoggingJob(PythonJob):
     def setup_job(self, *args: Any, **kwargs: Any) -> None:
         """Prepare for the first round, on the node; for overriding."""
 
-    def run_job(self, *args: Any, **kwargs: Any) -> Any:
+    def run_job(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ARG002 - any signature may override it
         """Compute one round, as `PythonJob.run`; for overriding."""
-        return super().run(*args, **kwargs)
+        raise JobDefinitionError(
+            "there is no run_job",
+            where=f"job {self.name}",
+            hint=f"Write a method run_job in {type(self).__name__}",
+        )
 
     def setup(self, *args: Any, **kwargs: Any) -> None:
         """Start to measure, then call `setup_job`."""
