@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+
 from benchmarks.probe.figures import percentile, rate_figures
 from benchmarks.probe.sink import Sink
 from benchmarks.probe.source import Source

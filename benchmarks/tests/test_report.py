@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+
 from benchmarks.harness.growth import slope
 from benchmarks.harness.measure import Measure
 from benchmarks.report.page import BEGIN, END, publish

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+
 from benchmarks.harness.measure import measure
 from benchmarks.harness.processes import Run, become_reaper
 from benchmarks.subjects import ROOT, SUBJECTS

@@ -7,7 +7,6 @@ The harness says by an environment variable what to send. Without it, `fission s
 import os
 
 from benchmarks.workloads import PLAN_VARIABLE, Plan
-
 from chain.jobs import Forward, MeasuredSink, MeasuredSource
 from fission.core.pipes import ArrayPipe, PicklePipe
 
