@@ -10,12 +10,12 @@ from benchmarks.workloads import PLAN_VARIABLE, Plan
 from chain.jobs import Forward, MeasuredSink, MeasuredSource
 from fission.core.pipes import ArrayPipe, PicklePipe
 
-PLAN = Plan.from_text(os.environ.get(PLAN_VARIABLE, "throughput int 0.5 3.0"))
+plan = Plan.from_text(os.environ.get(PLAN_VARIABLE, "throughput int 0.5 3.0"))
 
-make_pipe = ArrayPipe if PLAN.workload.elements else PicklePipe
+make_pipe = ArrayPipe if plan.workload.elements else PicklePipe
 
 JOBS = [
-    MeasuredSource(PLAN, outputs=[make_pipe(101)]),
+    MeasuredSource(plan, outputs=[make_pipe(101)]),
     Forward(inputs=[make_pipe(101)], outputs=[make_pipe(102)]),
-    MeasuredSink(PLAN, inputs=[make_pipe(102)]),
+    MeasuredSink(plan, inputs=[make_pipe(102)]),
 ]
