@@ -40,8 +40,11 @@ def main() -> None:
     mixture = read_wav(SOURCE / "mixture.wav")
     talkers = np.concatenate([read_wav(SOURCE / "talker_1.wav"), read_wav(SOURCE / "talker_2.wav")])
     voices = fobi(mixture)
-    print("SI-SDR before: {:5.1f} dB and {:5.1f} dB".format(*best_si_sdr(mixture, talkers)))
-    print("SI-SDR after:  {:5.1f} dB and {:5.1f} dB".format(*best_si_sdr(voices, talkers)))
+    before, after = best_si_sdr(mixture, talkers), best_si_sdr(voices, talkers)
+    for number, mixed, separated in zip((1, 2), before, after, strict=True):
+        print(
+            f"talker_{number}.wav: SI-SDR {mixed:4.1f} dB in the mixture, {separated:4.1f} dB after separation"
+        )
     if RESULT.is_file():
         print(f"Largest difference from the network's voices: {np.abs(np.load(RESULT) - voices).max():.1e}")
     else:

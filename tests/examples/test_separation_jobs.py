@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+
 from fission.core.head import Head
 from fission.core.pipes import ArrayPipe
 

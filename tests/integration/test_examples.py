@@ -51,9 +51,6 @@ def test_the_separation_equals_fobi_in_one_process(tmp_path: Path) -> None:
     project = copy("separation", tmp_path)
     result = simulate(project, "--until-finished")
     assert result.returncode == 0, result.stderr
-    assert "SI-SDR before" in result.stdout
-    assert "SI-SDR after" in result.stdout
-
     code = (
         "import numpy, reference as r; numpy.save('expected', r.fobi(r.read_wav(r.SOURCE / 'mixture.wav')))"
     )
@@ -74,9 +71,10 @@ def test_the_separation_equals_fobi_in_one_process(tmp_path: Path) -> None:
 
 def test_the_separation_improves_the_sdr_by_more_than_ten_decibels(tmp_path: Path) -> None:
     result = simulate(copy("separation", tmp_path), "--until-finished")
-    values = [float(value) for value in re.findall(r"(-?[\d.]+) dB", result.stdout)]
-    assert len(values) == 4
-    assert min(np.subtract(values[2:], values[:2])) > 10
+    scores = re.findall(r"SI-SDR +(-?[\d.]+) dB in the mixture, +(-?[\d.]+) dB after", result.stdout)
+    assert len(scores) == 2
+    for before, after in scores:
+        assert float(after) - float(before) > 10
 
 
 @pytest.mark.parametrize(("missing", "job"), [("mixture.wav", "WavSource 1"), ("talker_2.wav", "SdrSink 8")])

@@ -171,8 +171,8 @@ class SdrSink(LocalJob, PythonJob):
             voices = np.concatenate(self.blocks, axis=1)
             np.save("separated.npy", voices)
             before, after = best_si_sdr(self.microphones, self.said), best_si_sdr(voices, self.said)
-            print(f"SI-SDR before (microphones): {before[0]:5.1f} dB and {before[1]:5.1f} dB")
-            print(f"SI-SDR after (voices):       {after[0]:5.1f} dB and {after[1]:5.1f} dB")
+            for path, microphone, voice in zip(self.talkers, before, after, strict=True):
+                print(f"{path}: SI-SDR {microphone:4.1f} dB in the mixture, {voice:4.1f} dB after separation")
         super().teardown()
 
 
