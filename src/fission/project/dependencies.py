@@ -1,6 +1,7 @@
 """What a job needs beside its class: at most one folder, whose files lie in its working directory, and modules."""
 
 import shutil
+import sysconfig
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -97,9 +98,12 @@ def _is_module(name: str) -> bool:
 
 def _outside(module: ModuleType, network: Network) -> list[Path]:
     """The file of a module, or the folder of a package, that a job could not import from where it runs."""
-    if not module.__file__ or "." in module.__name__:
+    file = getattr(module, "__file__", None)
+    if not file or "." in module.__name__:
         return []
-    path = Path(module.__file__).resolve()
+    path = Path(file).resolve()
     path = path.parent if path.name == "__init__.py" else path
-    standard = any("python3" in part or part.endswith("-packages") for part in path.parts)
-    return [] if standard or path.is_relative_to(Path(network.folder).parent) else [path]
+    standard = path.is_relative_to(Path(sysconfig.get_path("stdlib")).resolve())
+    installed = any(part.endswith("-packages") for part in path.parts)
+    project = path.is_relative_to(Path(network.folder).parent)
+    return [] if standard or installed or project else [path]
