@@ -109,14 +109,14 @@ def array_decoder(where: str, check: "Check | None" = None) -> "Callable[[Buffer
     raises PipeError when the block is no array. `check` is called for the first array of each dtype and shape.
     """
     known: dict[bytes, tuple[tuple[int, ...], Dtype, int]] = {}
-    header, total = b"", -1
+    header, offset, total = b"", 0, -1
     shape: tuple[int, ...] = ()
     dtype: Dtype | None = None
     ndarray: Any = None
 
     def find(payload: Buffer) -> None:
         """Make the header of this block the one that is tried first."""
-        nonlocal header, total, shape, dtype, ndarray
+        nonlocal header, offset, total, shape, dtype, ndarray
         start = bytes(payload[: _START.unpack_from(payload)[1]]) if len(payload) >= _START.size else b""
         entry = known.get(start)
         if entry is None:
@@ -138,7 +138,8 @@ def array_decoder(where: str, check: "Check | None" = None) -> "Callable[[Buffer
             if len(known) >= _REMEMBERED:
                 known.clear()
             known[start] = entry
-        header, (shape, dtype, total) = start, entry
+        header, offset = start, len(start)
+        shape, dtype, total = entry
 
     def decode(payload: Buffer) -> "Array":
         kind = type(payload)
@@ -146,7 +147,7 @@ def array_decoder(where: str, check: "Check | None" = None) -> "Callable[[Buffer
             find(payload)
         if kind is bytes or (kind is memoryview and payload.readonly):  # type: ignore[union-attr]
             payload = bytearray(payload)
-        return ndarray(shape, dtype, payload, len(header))  # type: ignore[no-any-return]
+        return ndarray(shape, dtype, payload, offset)  # type: ignore[no-any-return]
 
     return decode
 

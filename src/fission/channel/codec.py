@@ -37,10 +37,11 @@ Decode = Callable[[Payload], Any]
 _PICKLE = 0x80
 """First byte of every pickle of protocol 2 and above."""
 _INT = Struct("<IqB")
+_INT_VALUE = Struct("<Iqx")
 _INT_START = int.from_bytes(b"\x80\x05\x8a\x08", "little")
 _INT_STOP = ord(".")
-"""An integer of 64 bits is a pickle of always the same form (PROTO 5, LONG1 8, STOP): packed three times as fast as
-by `pickle.dumps`, and blocks of one size travel best."""
+"""An integer of up to 64 bits becomes a pickle of always the same form (PROTO 5, LONG1 of 8 bytes, STOP): made three
+times as fast as by `pickle.dumps`, and blocks of one size travel best."""
 _PLAIN = frozenset({int, float, bool, str, bytes, type(None)})
 """Types without buffers in them."""
 _MOST_BUFFERS = 1000
@@ -111,11 +112,13 @@ def _before(pipe: BasePipe, decode: Decode) -> Decode:
 
 
 def _pickle_encoder(where: str) -> Encode:
-    dumps, pack_int = pickle.dumps, _INT.pack
+    pack_int = _INT.pack
     encode_array = array_encoder()
+    encode_object = _object_encoder(where)
     ndarray: type | None = None
 
     def encode(value: Any) -> Payload:
+        nonlocal ndarray
         kind = type(value)
         if kind is int:
             try:
@@ -126,16 +129,32 @@ def _pickle_encoder(where: str) -> Encode:
             block = encode_array(value)
             if block is not None:
                 return block
+        elif ndarray is None and kind not in _PLAIN:
+            ndarray = _ndarray()
+            if kind is ndarray:
+                return encode(value)
         return encode_object(value)
 
-    def encode_object(value: Any) -> Payload:
-        nonlocal ndarray
-        if ndarray is None:
-            ndarray = _ndarray()
-            if type(value) is ndarray:
-                return encode(value)
+    return encode
+
+
+def _object_encoder(where: str) -> Encode:
+    """Pickle; once a value was large, look for buffers in all that follow."""
+    dumps = pickle.dumps
+    large = False
+
+    def encode(value: Any) -> Payload:
+        nonlocal large
         try:
-            payload = dumps(value, 5) if type(value) in _PLAIN else _dump_with_buffers(value)
+            if large:
+                payload = _dump_with_buffers(value)
+            else:
+                payload = dumps(value, 5)
+                if len(payload) < LARGE:
+                    return payload
+                if type(value) not in _PLAIN:
+                    large = True
+                    payload = _dump_with_buffers(value)
         except Exception as error:
             raise OutputError(
                 "a value that cannot be pickled",
@@ -166,15 +185,15 @@ def _dump_with_buffers(value: Any) -> Payload:
 
 
 def _pickle_decoder(where: str) -> Decode:
-    loads, unpack_int = pickle.loads, _INT.unpack
+    loads, unpack_int = pickle.loads, _INT_VALUE.unpack
     decode_array = array_decoder(where)
 
     def decode(payload: Payload) -> Any:
         try:
             if payload[0] == _PICKLE:
                 if len(payload) == 13:
-                    start, value, stop = unpack_int(payload)  # type: ignore[arg-type]  # one part: the first is a number
-                    if start == _INT_START and stop == _INT_STOP:
+                    start, value = unpack_int(payload)  # type: ignore[arg-type]  # one part: it begins with a number
+                    if start == _INT_START:
                         return value
                 return loads(payload)  # type: ignore[arg-type]
             if isinstance(payload, tuple):

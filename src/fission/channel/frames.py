@@ -45,6 +45,7 @@ from array import array
 from dataclasses import dataclass, field
 from struct import Struct
 from struct import error as StructError  # noqa: N812 - it is a class
+from typing import cast
 
 from fission.core.head import WIRE_CORRUPTED, WIRE_FINISHED, WIRE_RESET
 from fission.errors import LocalProtocolError
@@ -271,31 +272,32 @@ def encode_batch(batch: Batch) -> list[Buffer]:
     change until the frame is released. Raises LocalProtocolError when the batch does not fit a frame.
     """
     blocks = batch.blocks
-    table: list[int] = []
-    parts: list[Buffer] = blocks  # type: ignore[assignment]
-    if tuple in set(map(type, blocks)):
-        table, parts = _split(blocks)
+    count = len(blocks)
+    if tuple not in set(map(type, blocks)) and len(lengths := set(map(len, blocks))) == 1:
+        (size,) = lengths
+        total = size * count
+        if total > MAX_BLOCK or count > MAX_BLOCKS:
+            raise _does_not_fit(batch, count, total)
+        header = _data_header(batch, FIXED, DATA_HEADER.size + 4 + total) + SIZE.pack(size)
+        parts = cast("list[Buffer]", blocks)
+        return [b"".join((header, *parts))] if size < LARGE else _gather(header, parts)
+    table, parts = _split(blocks)
     sizes = list(map(len, parts))
     total = sum(sizes)
     if not blocks or len(sizes) > MAX_BLOCKS or total > MAX_BLOCK or 0 in table:
-        raise LocalProtocolError(
-            "the batch does not fit a frame",
-            where=f"epoch {batch.epoch}, block {batch.first}",
-            expected=f"1 to {MAX_BLOCKS} blocks, at most as many parts, and {MAX_BLOCK} bytes",
-            found=f"{len(blocks)} with {len(sizes)} parts and {total} bytes",
-        )
-    largest = max(sizes, default=0)
-    if table:
-        flags, numbers = PARTS, _numbers(table + sizes)
-    elif largest * len(sizes) == total:
-        flags, numbers = FIXED, SIZE.pack(largest)
-    else:
-        flags, numbers = 0, _numbers(sizes)
-    header = _data_header(batch, flags, DATA_HEADER.size + len(numbers) + total) + numbers
-    if largest < LARGE:
-        return [b"".join((header, *parts))]
-    buffers = _gather(header, parts)
-    return buffers if len(buffers) <= _MAX_BUFFERS else [b"".join(buffers)]
+        raise _does_not_fit(batch, len(sizes), total)
+    flags, numbers = (0, sizes) if len(sizes) == count else (PARTS, table + sizes)
+    header = _data_header(batch, flags, DATA_HEADER.size + 4 * len(numbers) + total) + _numbers(numbers)
+    return _gather(header, parts)
+
+
+def _does_not_fit(batch: Batch, parts: int, size: int) -> LocalProtocolError:
+    return LocalProtocolError(
+        "the batch does not fit a frame",
+        where=f"epoch {batch.epoch}, block {batch.first}",
+        expected=f"1 to {MAX_BLOCKS} blocks, at most as many parts, and {MAX_BLOCK} bytes",
+        found=f"{batch.count} with {parts} parts and {size} bytes",
+    )
 
 
 def _split(blocks: list[Payload]) -> tuple[list[int], list[Buffer]]:
@@ -354,4 +356,4 @@ def _gather(header: bytes, parts: list[Buffer]) -> list[Buffer]:
         buffers.append(part)
     if small:
         buffers.append(b"".join(small))
-    return buffers
+    return buffers if len(buffers) <= _MAX_BUFFERS else [b"".join(buffers)]
