@@ -13,6 +13,8 @@ from pathlib import Path
 import psutil
 import pytest
 
+from fission.project.scaffold import start_project
+
 DEADLINE = 60.0
 
 
@@ -54,8 +56,10 @@ class Project:
         """A file that a job wrote in its folder."""
         return (self.simulation / str(job) / file).read_text()
 
-    def command(self, *arguments: str) -> list[str]:
-        return [sys.executable, "-m", "fission.management.cli", "--project", str(self.root), *arguments]
+    def command(self, verb: str, *options: str) -> list[str]:
+        """The command line of a verb for this network."""
+        fission = Path(sys.executable).with_name("fission")
+        return [str(fission), verb, self.name, "--project", str(self.root), *options]
 
     def simulate(self, *options: str, deadline: float = DEADLINE) -> "subprocess.CompletedProcess[str]":
         """Run `simulate` to its end."""
@@ -72,11 +76,12 @@ class Project:
     def start(self, *options: str) -> "subprocess.Popen[str]":
         """Start `simulate`; its output goes to pipes."""
         process = subprocess.Popen(
-            self.command("simulate", self.name, *options),
+            self.command("simulate", *options),
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
             start_new_session=True,
+            env=os.environ | {"PYTHONDONTWRITEBYTECODE": ""},  # as a user has it: compiled modules are kept
         )
         self.running.append(process)
         return process
@@ -97,8 +102,7 @@ def processes_of(root: Path) -> list[psutil.Process]:
 @pytest.fixture
 def project(tmp_path: Path) -> Iterator[Project]:
     """A project in a folder of its own; everything it started is gone at the end."""
-    root = tmp_path / "project"
-    root.mkdir()
+    root = start_project(tmp_path, "project")
     one = Project(root)
     yield one
     for process in one.running:

@@ -74,6 +74,7 @@ class Exchange:
         self._handlers: dict[int, Callable[[int], None]] = {}
         self._watched: dict[int, int] = {}
         self._finishing = False
+        self.unwanted = False  # there are outputs, and none of their receivers wants anything more
         self.watch(listener.fileno(), lambda _event: self._accept())
 
     # -- what the job's thread calls ---------------------------------------------------------------------
@@ -158,12 +159,10 @@ class Exchange:
     @property
     def writable(self) -> bool:
         """Whether every output can take more blocks."""
-        return all(port.sender.writable or port.done for port in self.outputs)
-
-    @property
-    def unwanted(self) -> bool:
-        """Whether there are outputs and none of their receivers wants anything more."""
-        return bool(self.outputs) and all(port.done for port in self.outputs)
+        for port in self.outputs:  # noqa: SIM110 - a generator costs as much as all of this, for every lone block
+            if not port.sender.writable and not port.done:
+                return False
+        return True
 
     # -- routes and watches ------------------------------------------------------------------------------
 
@@ -179,8 +178,12 @@ class Exchange:
         """The job that receives output `pipe` has finished (caller holds the lock)."""
         for port in self.outputs:
             if port.pipe.id == pipe:
-                port.gone = True
                 port.address = None
+                self._set_done(port)
+
+    def _set_done(self, port: OutPort) -> None:
+        port.done = True
+        self.unwanted = all(one.done for one in self.outputs)
 
     def watch(self, fd: int, handler: Callable[[int], None], mask: int = _READ) -> None:
         """Call `handler(events)` from `pump` when `fd` is ready."""
@@ -323,7 +326,7 @@ class Exchange:
         connection = Connection(sock)
         port.connection = connection
         port.sender.connected()
-        self.watch(connection.fd, lambda event: self._out_event(port, connection, event))
+        self.watch(connection.fd, partial(self._out_event, port, connection))
         self._feed(connection, port.sender.take)
 
     def _retry_later(self, port: OutPort) -> None:
@@ -336,6 +339,8 @@ class Exchange:
                 for frame in connection.read():
                     port.retries = 0
                     port.sender.receive(frame)
+                if port.sender.done:
+                    self._set_done(port)
             if event & _WRITE:
                 connection.flush()
         except ChannelError as error:
@@ -383,7 +388,7 @@ class Exchange:
             self.unwatch(connection.fd)
             port.connection = connection
             port.paused = False
-            self.watch(connection.fd, lambda event: self._in_event(port, connection, event))
+            self.watch(connection.fd, partial(self._in_event, port, connection))
             self._take_in(port, rest)
 
     def _refuse(self, connection: Connection, reason: str) -> None:

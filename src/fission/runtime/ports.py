@@ -35,17 +35,12 @@ class OutPort:
         self.connection: Connection | None = None
         self.retry_at = 0.0
         self.retries = 0
-        self.gone = False  # the receiving job has finished before it could say so on a connection
-
-    @property
-    def done(self) -> bool:
-        """Whether the receiver wants nothing more."""
-        return self.gone or self.sender.done
+        self.done = False  # the receiver wants nothing more; the exchange sets it
 
     @property
     def finished(self) -> bool:
         """Whether nothing of this pipe is needed any more."""
-        return self.gone or self.sender.finished
+        return self.done or self.sender.finished
 
 
 class InPort:
