@@ -23,7 +23,7 @@ class Pump:
         self.sock = sock
         self._incoming = ssl.MemoryBIO()
         self._outgoing = ssl.MemoryBIO()
-        self._rest = memoryview(b"")
+        self._rest: bytes | memoryview = b""
         self.tls = context.wrap_bio(
             self._incoming, self._outgoing, server_side=host is None, server_hostname=host
         )
@@ -40,18 +40,16 @@ class Pump:
 
     def flush(self) -> bool:
         """Send what waits; True when all has left. Raises OSError."""
-        rest = self._rest
-        while True:
-            if not rest:
-                if not self._outgoing.pending:
-                    self._rest = rest
-                    return True
-                rest = memoryview(self._outgoing.read())
+        data = self._rest or self._outgoing.read()
+        while data:
             try:
-                rest = rest[self.sock.send(rest) :]
+                sent = self.sock.send(data)
             except BlockingIOError:
-                self._rest = rest
+                self._rest = data
                 return False
+            data = memoryview(data)[sent:] if sent < len(data) else self._outgoing.read()
+        self._rest = b""
+        return True
 
     def feed(self, data: bytes | memoryview) -> None:
         """Hand on encrypted bytes that were received."""

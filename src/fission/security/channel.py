@@ -120,24 +120,23 @@ class TlsChannel:
 
     def _receive(self, view: memoryview) -> int:
         done, size, more = 0, len(view), True
-        read, receive, space = self._read, self._pump.sock.recv_into, self._space
+        pump, tls = self._pump, self._tls
         while done < size and not self._ended and self.error is None:
             try:
-                count = read(size - done, view[done:])
-                done += count
+                if pump.arrived or tls.pending():
+                    count = self._read(size - done, view[done:])
+                    done += count
+                elif more:
+                    count = pump.sock.recv_into(self._space)
+                    pump.feed(self._space[:count])
+                    more = count == _READ
+                else:
+                    break
                 self._ended = count == 0
             except ssl.SSLWantReadError:
-                if not more:
-                    break
-                try:
-                    count = receive(space)
-                    self._pump.feed(space[:count])
-                    more = count == _READ
-                    self._ended = count == 0
-                except BlockingIOError:
-                    break
-                except OSError as error:
-                    self._fail(error)
+                continue  # the rest of a record has not arrived
+            except BlockingIOError:
+                break
             except OSError as error:
                 self._fail(error)
         if self._pump.waiting:
