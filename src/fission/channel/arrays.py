@@ -133,8 +133,14 @@ def array_decoder(where: str, check: "Check | None" = None) -> "Callable[[Buffer
             import numpy as np  # noqa: PLC0415
 
             ndarray = np.ndarray
+            try:
+                array = ndarray(entry[0], entry[1], payload, len(start))
+            except ValueError as error:  # too many dimensions
+                raise PipeError(
+                    "no array", where=where, expected="dtype and shape", found=str(error)
+                ) from error
             if check is not None:
-                check(ndarray(entry[0], entry[1], payload, len(start)))
+                check(array)
             if len(known) >= _REMEMBERED:
                 known.clear()
             known[start] = entry
