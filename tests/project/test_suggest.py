@@ -7,6 +7,7 @@ def test_a_close_name_is_guessed() -> None:
     assert did_you_mean("simulat", ["check", "simulate"]) == "Did you mean 'simulate'?"
     assert did_you_mean("PULSE_INTERVALL", {"PULSE_INTERVAL", "USER"}) == "Did you mean 'PULSE_INTERVAL'?"
     assert did_you_mean("Simulate", ["simulate"]) == "Did you mean 'simulate'?"
+    assert did_you_mean("sim", ["check", "simulate"]) == "Did you mean 'simulate'?"
 
 
 def test_a_far_name_is_not() -> None:

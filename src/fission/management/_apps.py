@@ -116,13 +116,16 @@ def _named_app(program: str, kind: str, help_text: str, known: Mapping[str, Verb
     app.callback(help=help_text)(remember)
     for word, verb in known.items():
         command = _bound(verb)
-        command.__doc__ = _EXAMPLE.sub(rf"{program} \1 {word}", verb.__doc__ or "")
+        command.__doc__ = _in_this_form(verb.__doc__ or "", program, word)
         app.command(word)(command)
     return app
 
 
-_EXAMPLE = re.compile(r"fission (?:new )?\w+ (\w+)")
-"""An example in a help text. The name stands before the verb in the seed's form."""
+def _in_this_form(text: str, program: str, word: str) -> str:
+    """A help text with its examples in the seed's form, where the name stands before the verb."""
+    return re.sub(
+        r"fission (?:new )?\w+(?: (\w+))?", lambda found: f"{program} {found[1] or 'demo'} {word}", text
+    )
 
 
 def _bound(verb: Verb) -> Verb:

@@ -7,20 +7,23 @@ from fission.project.scaffold import MANAGE
 
 
 def find_root(given: Path | None) -> Path:
-    """Return the folder of the project: the given one, or the nearest one above the working directory.
+    """Return the folder of the project: the given one, or the nearest one from the working directory upwards.
 
     Raises ProjectError when there is no project.
     """
-    start = (given or Path.cwd()).absolute()
-    candidates = [start] if given else [start, *start.parents]
-    for folder in candidates:
+    if given is not None:
+        if not given.is_dir():
+            raise ProjectError("there is no such folder", where=f"--project {given}")
+        return given.absolute()
+    here = Path.cwd()
+    for folder in (here, *here.parents):
         if _is_project(folder):
             return folder
     raise ProjectError(
-        "this is no project" if given else "neither this folder nor one above it is a project",
-        where=str(start),
-        expected=f"a folder with a {MANAGE} of fission",
-        hint="Start one: fission new project NAME" if not given else "",
+        "neither this folder nor one above it is a project",
+        where=str(here),
+        expected=f"a {MANAGE} of fission",
+        hint="Start one: fission new project NAME",
     )
 
 

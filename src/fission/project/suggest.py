@@ -7,7 +7,9 @@ from difflib import get_close_matches
 def did_you_mean(word: str, choices: Iterable[str]) -> str:
     """Return "Did you mean 'x'?" for the choice that is closest to `word`, or "" when none is close."""
     by_folded = {choice.casefold(): choice for choice in choices}
-    close = get_close_matches(word.casefold(), by_folded, n=1, cutoff=0.6)
+    folded = word.casefold()
+    begun = [choice for choice in by_folded if len(folded) > 1 and choice.startswith(folded)]
+    close = begun if len(begun) == 1 else get_close_matches(folded, by_folded, n=1, cutoff=0.6)
     return f"Did you mean {by_folded[close[0]]!r}?" if close else ""
 
 

@@ -1,0 +1,87 @@
+"""The three programs, run in this process, in a project on disk."""
+
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from fission.core import base
+from fission.management import admin, cli, manage
+from fission.project.scaffold import start_network, start_project
+
+JOBS = """
+from fission.core.jobs import PythonJob
+
+class SourceJob(PythonJob):
+    def run(self):
+        yield from range(3)
+
+class SinkJob(PythonJob):
+    def run(self, value):
+        print("got", value)
+"""
+
+CONFIG = """
+from fission.core.pipes import PicklePipe
+from demo.jobs.jobs import SourceJob, SinkJob
+
+JOBS = [SourceJob(outputs=[PicklePipe(101)]), SinkJob(inputs=[PicklePipe(101)])]
+"""
+
+
+@dataclass
+class Result:
+    """What a program did."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def last(self) -> str:
+        """The last line on stderr."""
+        return self.err.strip().splitlines()[-1] if self.err.strip() else ""
+
+
+Run = Callable[..., Result]
+
+
+@pytest.fixture
+def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A project with the sound network `demo`; the working directory."""
+    path, modules, bytecode = list(sys.path), set(sys.modules), sys.dont_write_bytecode
+    sys.dont_write_bytecode = True
+    root = start_project(tmp_path, "greenhouse")
+    folder = start_network(root, "demo")
+    (folder / "config.py").write_text(CONFIG)
+    (folder / "jobs/jobs.py").write_text(JOBS)
+    monkeypatch.chdir(root)
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    yield root
+    base.reset()
+    sys.path[:], sys.dont_write_bytecode = path, bytecode
+    for name in set(sys.modules) - modules:
+        if name.partition(".")[0] in ("demo", "shared"):
+            del sys.modules[name]
+
+
+@pytest.fixture
+def run(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Run "fission ...", "manage.py ..." or "fission_admin.py ..."."""
+
+    def run(program: str, *arguments: str) -> Result:
+        monkeypatch.setattr(sys, "argv", [program, *arguments])
+        capfd.readouterr()
+        try:
+            if program == "manage.py":
+                code = manage.main(list(arguments), root=Path.cwd())
+            else:
+                code = {"fission": cli.main, "fission_admin.py": admin.main}[program]()
+        except SystemExit as exit:
+            code = int(exit.code or 0)
+        out, err = capfd.readouterr()
+        return Result(code, out, err)
+
+    return run
