@@ -133,6 +133,7 @@ def test_objects_come_back(value):
     assert_same(there_and_back(PicklePipe(1), value), value)
 
 
+@settings(deadline=None)
 @given(
     st.recursive(
         st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text() | st.binary(),
@@ -145,6 +146,7 @@ def test_any_object_comes_back(value):
     assert_same(there_and_back(PicklePipe(1), value), value)
 
 
+@settings(deadline=None)
 @given(st.integers(-(2**70), 2**70))
 def test_every_integer_is_a_pickle_that_anybody_can_read(value):
     base.reset()
@@ -348,7 +350,7 @@ ARRAYS = hnp.arrays(SIMPLE, hnp.array_shapes(min_dims=0, max_dims=4, min_side=0,
 PIPES = st.sampled_from([PicklePipe, ArrayPipe, OptionalArrayPipe, OptionalPicklePipe])
 
 
-@settings(max_examples=200)
+@settings(max_examples=200, deadline=None)
 @given(ARRAYS, PIPES, st.sampled_from(["as it is", "transposed", "reversed", "every second"]))
 def test_any_array_comes_back(array, kind, view):
     base.reset()
@@ -390,6 +392,13 @@ def test_shapes_and_dtypes_change_on_one_pipe():
     for size in range(600):
         for array in (np.arange(size), np.arange(size, dtype="f4"), np.zeros((2, size))):
             assert_same(codec.decode(codec.encode(array)), array)
+
+
+def test_two_shapes_in_turn():
+    codec = codec_for(ArrayPipe(1))
+    arrays = [np.arange(3), np.arange(4.0)] * 3
+    for array, block in zip(arrays, travel(*map(codec.encode, arrays)), strict=True):
+        assert_same(codec.decode(block), array)
 
 
 def test_arrays_between_objects():
@@ -512,6 +521,7 @@ def test_a_block_that_is_no_array(block):
                 codec_for(pipe).decode(kind(block))
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=60))
 def test_garbage_is_an_error_or_an_array(data):
     base.reset()

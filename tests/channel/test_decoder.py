@@ -4,7 +4,7 @@ import struct
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fission.channel.decoder import OWN_MEMORY, RECEIVE_BUFFER, FrameDecoder
@@ -96,6 +96,7 @@ STEPS = st.lists(
 ).map(lambda sizes: [*sizes, 4096])
 
 
+@settings(deadline=None)
 @given(FRAMES, STEPS)
 def test_any_cut_gives_the_same_frames(frames, steps):
     data = GREETING + b"".join(
@@ -308,6 +309,7 @@ def test_a_reason_cannot_forge_a_log():
     assert frame == Refuse("no?root logged in?[2J")
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=300), st.booleans(), STEPS)
 def test_garbage_is_an_error_or_nothing(data, greet, steps):
     decoder = greeted(max_block=100_000) if greet else FrameDecoder()
@@ -319,6 +321,7 @@ def test_garbage_is_an_error_or_nothing(data, greet, steps):
         assert len(decoder.get_buffer()) > 0
 
 
+@settings(deadline=None)
 @given(FRAMES, st.data())
 def test_one_changed_byte_is_an_error_or_other_frames(frames, data):
     stream = bytearray(

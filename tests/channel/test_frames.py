@@ -1,7 +1,7 @@
 """Frames: what is encoded comes back, whatever the shapes; what does not fit is refused."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fission.channel import frames
@@ -196,6 +196,7 @@ BATCHES = st.builds(
 )
 
 
+@settings(deadline=None)
 @given(BATCHES)
 def test_batches_come_back(batch):
     back = there_and_back(batch)

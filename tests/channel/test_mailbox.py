@@ -4,7 +4,7 @@ import threading
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fission.channel import mailbox as module
@@ -172,6 +172,7 @@ def test_a_block_taken_by_another_thread_in_the_middle_of_a_put():
     assert (len(box), box.dropped) == (1, 0)
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.none() | st.binary(max_size=3), max_size=40),
     st.booleans(),

@@ -42,7 +42,7 @@ def array_encoder(check: "Check | None" = None) -> "Callable[[Array], Payload | 
     The function returns None for an array that has no such form: objects, and dtypes that a text cannot say.
     `check` is called for the first array of each dtype and shape, and may raise.
     """
-    known: dict[tuple[Dtype, tuple[int, ...]], tuple[bytes, bool] | None] = {}
+    known: dict[tuple[Dtype, tuple[int, ...]], tuple[bytes, bool]] = {}
     last_dtype: Dtype | None = None
     last_shape: tuple[int, ...] = ()
     header, large = b"", False

@@ -261,8 +261,7 @@ def _body(frame: Control) -> tuple[int, bytes]:
             return Kind.END, POSITION.pack(epoch, following)
         case Done():
             return Kind.DONE, b""
-        case Refuse(reason):
-            return Kind.REFUSE, reason[:_MAX_REASON].encode(errors="replace")
+    return Kind.REFUSE, frame.reason[:_MAX_REASON].encode(errors="replace")
 
 
 def encode_batch(batch: Batch) -> list[Buffer]:
