@@ -44,6 +44,20 @@ def test_a_network_from_nothing_to_its_end(tmp_path: Path) -> None:
     assert [line for line in out.splitlines() if " | " in line] == [f"Two 2 | got {n}" for n in range(3)]
 
 
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("demo", "there is already a folder"),
+        ("manage", "the name would hide"),
+        ("json", "would hide the standard module"),
+    ],
+)
+def test_names_that_are_taken(root: Path, name: str, text: str) -> None:
+    code, out, err = finish(start(sys.executable, "manage.py", name, "startnetwork", cwd=root))
+    assert (code, out) == (2, "")
+    assert text in err
+
+
 def test_manage_py_works_from_another_folder(root: Path, tmp_path: Path) -> None:
     code, out, _ = finish(start(sys.executable, str(root / "manage.py"), "demo", "check", cwd=tmp_path))
     assert (code, out) == (0, "demo: 2 jobs, 1 pipes, 0 nodes: no problems\n")

@@ -15,7 +15,7 @@ SHARED = "shared"
 
 
 def check_name(name: str, kind: str) -> None:
-    """Raise ProjectError unless a `kind` ("project", "network") may be called `name`."""
+    """Raise ProjectError unless Python can import something called `name`; `kind` is what it is for."""
     where = f"{kind} {name!r}"
     if not name.isidentifier() or name.startswith("__"):
         fixed = identifier_like(name)
@@ -29,10 +29,16 @@ def check_name(name: str, kind: str) -> None:
         raise ProjectError(
             "the name is a word of the Python language", where=where, hint=f"What about {name + '_net'!r}?"
         )
+
+
+def check_hides_nothing(name: str, kind: str) -> None:
+    """Raise ProjectError when a package called `name` would hide a module of Python or an installed one."""
     hidden = _hidden_module(name)
     if hidden:
         raise ProjectError(
-            f"the name would hide {hidden} of the same name", where=where, hint="Take another name"
+            f"the name would hide {hidden} of the same name",
+            where=f"{kind} {name!r}",
+            hint="Take another name",
         )
 
 

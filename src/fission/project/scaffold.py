@@ -9,7 +9,7 @@ from pathlib import Path
 from string import Template
 
 from fission.errors import ProjectError
-from fission.project.names import SHARED, check_name
+from fission.project.names import SHARED, check_hides_nothing, check_name
 
 MANAGE = "manage.py"
 """The file that makes a folder a project."""
@@ -24,13 +24,12 @@ def start_project(parent: Path, name: str) -> Path:
     Raises ProjectError, and writes nothing then.
     """
     check_name(name, "project")
-    target = parent / name
-    with _Draft(target, "project") as draft:
+    with _Draft(parent / name, "project") as draft:
         _copy(_templates() / "project", draft, {"name": name})
         manage = draft / MANAGE
         manage.chmod(manage.stat().st_mode | _EXECUTABLE & ~_umask())
         _write_network(draft / SHARED, SHARED, config=False)
-    return target
+    return parent / name
 
 
 def start_network(root: Path, name: str) -> Path:
@@ -53,10 +52,9 @@ def start_network(root: Path, name: str) -> Path:
     check_name(name, "network")
     if (root / f"{name}.py").exists():
         raise ProjectError(f"the name would hide {root / name}.py", where=f"network {name!r}")
-    target = root / name
-    with _Draft(target, "network") as draft:
+    with _Draft(root / name, "network") as draft:
         _write_network(draft, name, config=True)
-    return target
+    return root / name
 
 
 class _Draft:
@@ -64,6 +62,7 @@ class _Draft:
 
     def __init__(self, target: Path, kind: str) -> None:
         self._target = target
+        self._kind = kind
         self._where = f"{kind} {target.name!r}"
 
     def __enter__(self) -> Path:
@@ -74,6 +73,7 @@ class _Draft:
                 where=self._where,
                 hint="Take another name, or remove it first",
             )
+        check_hides_nothing(self._target.name, self._kind)
         parent = self._target.parent
         try:
             self._draft = Path(tempfile.mkdtemp(prefix=f".{self._target.name}-", dir=parent))

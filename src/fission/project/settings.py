@@ -87,7 +87,9 @@ def _path(value: object) -> str:
 def _remote_path(value: object) -> str:
     path = _path(value)
     if not path.startswith(("/", "~")):
-        raise _UnfitError("Begin with / or ~: a relative path would depend on where the node service was started")
+        raise _UnfitError(
+            "Begin with / or ~: a relative path would depend on where the node service was started"
+        )
     return path
 
 
