@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import signal
 import sys
 import time
 from collections.abc import Sequence
@@ -14,6 +15,7 @@ from benchmarks.harness.schedule import Wish, runs
 from benchmarks.report.page import publish
 from benchmarks.report.result import Result
 from benchmarks.report.show import show
+from benchmarks.report.summary import sentences
 from benchmarks.report.tables import all_tables
 from benchmarks.subjects import SUBJECTS
 from benchmarks.workloads import KINDS, WORKLOADS
@@ -38,9 +40,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         result = Result.from_dict(json.loads(Path(options.stored).read_text(encoding="utf-8")))
     else:
         result = _run(options)
-        path = _store(result)
+        path = _store(result, options.results)
         print(f"stored in {path}", file=sys.stderr)
-    show(all_tables(result))
+    show(all_tables(result), sentences(result))
     if options.publish:
         publish(result, PAGE)
         print(f"written: {PAGE}", file=sys.stderr)
@@ -58,6 +60,7 @@ def _run(options: argparse.Namespace) -> Result:
         growth_seconds=options.growth_seconds or (5.0 if quick else 60.0),
     )
     become_reaper()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends like Ctrl+C: nothing is left behind
     result = Result(describe(), bare_memory(), {"runs": wish.runs, "seconds": wish.seconds})
     schedule = list(runs(wish))
     try:
@@ -81,11 +84,11 @@ def _line(one: Measure) -> str:
     return f"{name}: {one.figures.get(shown, float('nan')):,.4g} {unit}"
 
 
-def _store(result: Result) -> Path:
-    RESULTS.mkdir(exist_ok=True)
+def _store(result: Result, folder: Path) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
     text = json.dumps(result.as_dict(), indent=1)
-    path = RESULTS / time.strftime("%Y%m%d-%H%M%S.json", time.gmtime())
-    for target in (path, RESULTS / "latest.json"):
+    path = folder / time.strftime("%Y%m%d-%H%M%S.json", time.gmtime())
+    for target in (path, folder / "latest.json"):
         target.write_text(text, encoding="utf-8")
     return path
 
@@ -105,6 +108,9 @@ def _parser() -> argparse.ArgumentParser:
     add("--seconds", type=_positive, metavar="S", help="seconds that count of each run (default 3)")
     add("--growth-seconds", type=_positive, metavar="S", help="the same for growth (default 60)")
     add("--publish", action="store_true", help="write the figures into RESULTS.md")
+    add(
+        "--results", type=Path, default=RESULTS, metavar="DIR", help="store here (default benchmarks/results)"
+    )
     add("--from", dest="stored", metavar="FILE", help="show (or publish) a stored result; measure nothing")
     return parser
 

@@ -35,9 +35,9 @@ WORKLOADS = {
     workload.name: workload
     for workload in (
         Workload("int", "int", 0, 100.0, 1024, 256),
-        Workload("4k", "float64[500] (4 KB)", 500, 100.0, 256, 64),
-        Workload("1m", "float64[131072] (1 MB)", 131_072, 100.0, 16, 1),
-        Workload("16m", "float64[2097152] (16 MB)", 2_097_152, 20.0, 1, 1),
+        Workload("4k", "4 KB", 500, 100.0, 256, 64),
+        Workload("1m", "1 MB", 131_072, 100.0, 16, 1),
+        Workload("16m", "16 MB", 2_097_152, 20.0, 1, 1),
     )
 }
 

@@ -59,6 +59,13 @@ class Run:
         return self
 
     def __exit__(self, *exception: object) -> None:
+        handler = signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second Ctrl+C must not stop the ending
+        try:
+            self._end()
+        finally:
+            signal.signal(signal.SIGINT, handler)
+
+    def _end(self) -> None:
         if self.process.poll() is None:
             self.process.terminate()
             with suppress(subprocess.TimeoutExpired):

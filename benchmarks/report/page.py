@@ -4,6 +4,7 @@ from pathlib import Path
 
 from benchmarks.report.result import Result
 from benchmarks.report.show import markdown
+from benchmarks.report.summary import sentences
 from benchmarks.report.tables import all_tables
 
 BEGIN = "<!-- figures: from here to the end mark written by `python -m benchmarks --publish` -->"
@@ -18,5 +19,6 @@ def publish(result: Result, page: Path) -> None:
     _, end, after = rest.partition(END)
     if not (begin and end):
         raise ValueError(f"{page}: expected the marks {BEGIN!r} and {END!r}")
-    figures = "\n\n".join(map(markdown, all_tables(result)))
+    short = "\n".join(f"- {sentence}" for sentence in sentences(result))
+    figures = "\n\n".join(filter(None, [short, *map(markdown, all_tables(result))]))
     page.write_text(f"{before}{BEGIN}\n\n{figures}\n\n{END}{after}", encoding="utf-8")

@@ -139,7 +139,15 @@ def targets(result: Result) -> Table:
             reached = "reached" if target.reached(measured) else "not reached"
             goal = f"{'>=' if target.kind == 'throughput' else '<='} {target.goal:,g}"
             when = "now" if target.now else "later"
-            rows.append((target.what, when, goal, spread(measured, "{:,.4g}"), reached))
+            rows.append(
+                (
+                    target.what,
+                    when,
+                    goal,
+                    spread(measured, "{:,.0f}" if measured.median >= 100 else "{:,.3g}"),
+                    reached,
+                )
+            )
     note = "Now: the goal of the first issue; later: that of the design, for another issue to reach."
     return Table("Goals", note, ("what", "when", "goal", "measured", ""), rows)
 

@@ -1,4 +1,4 @@
-"""A run ends every process that it started, in good and in bad days; every peer carries the whole stream."""
+"""A run ends every process that it started, in good and in bad days; everyone carries the whole stream."""
 
 import os
 import signal
@@ -25,9 +25,9 @@ time.sleep(60)
 """
 
 
-@pytest.mark.parametrize("name", ["bare", "bare-batched", "pyzmq", "mp-queue", "mp-pipe"])
+@pytest.mark.parametrize("name", ["fission", "bare", "bare-batched", "pyzmq", "mp-queue", "mp-pipe"])
 @pytest.mark.parametrize("workload", ["int", "4k"])
-def test_peer_carries_every_block(name: str, workload: str) -> None:
+def test_subject_carries_every_block(name: str, workload: str) -> None:
     if name == "pyzmq":
         pytest.importorskip("zmq")
     one = measure(SUBJECTS[name], Plan("throughput", WORKLOADS[workload], 0.1, 0.3), 0)
@@ -53,18 +53,12 @@ def test_stubborn_orphan_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert not psutil.Process().children(recursive=True)
 
 
-def test_interrupt_ends_everything() -> None:
-    command = [
-        sys.executable,
-        "-m",
-        "benchmarks",
-        "--only",
-        "int",
-        "--kind",
-        "throughput",
-        "--subject",
-        "bare",
-    ]
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
+@pytest.mark.parametrize("subject", ["bare", "fission"])
+def test_interrupt_ends_everything(number: signal.Signals, subject: str, tmp_path: Path) -> None:
+    """Both start one process that starts three."""
+    command = [sys.executable, "-m", "benchmarks", "--only", "int", "--kind", "throughput"]
+    command += ["--subject", subject, "--results", str(tmp_path)]
     harness = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         family = psutil.Process(harness.pid)
@@ -72,7 +66,7 @@ def test_interrupt_ends_everything() -> None:
         while len(started := family.children(recursive=True)) < 4 and time.monotonic() < deadline:
             time.sleep(0.05)
         assert len(started) == 4
-        harness.send_signal(signal.SIGINT)
+        harness.send_signal(number)
         assert harness.wait(20) == 1
         assert not psutil.wait_procs(started, 5)[1]
     finally:
