@@ -1,4 +1,5 @@
 import contextlib
+import struct
 from io import BytesIO
 from typing import Any
 
@@ -78,6 +79,28 @@ def test_a_dtype_on_the_wire_that_is_none_or_has_objects(text: str) -> None:
             stage(block + bytes(8))
 
 
+@pytest.mark.parametrize(
+    "text", ["<f8", "V0", "S0", "|V2147483647", "[('a', '<f8', (2147483647,))]", "M8[ns]"]
+)
+@pytest.mark.parametrize(
+    "shape",
+    [(2**64 - 1,), (2**62,), (2**31, 2**33), (0, 2**64 - 1), (0, 2**63 - 1), (2**40, 2**40), (1,) * 70],
+)
+def test_a_shape_that_no_array_has(text: str, shape: tuple[int, ...]) -> None:
+    lengths = struct.pack("<HH", len(text), len(shape))
+    block = lengths + text.encode() + struct.pack(f"<{len(shape)}Q", *shape)
+    for elements in (b"", bytes(16)):
+        with pytest.raises(PipeError, match="pipe 1"):
+            ArrayPipe(1).unpack(block + elements)
+        with contextlib.suppress(PipeError):
+            ArrayPipe(1).read(BytesIO(block + elements))
+
+
+def test_a_block_with_bytes_left_over_is_no_array() -> None:
+    with pytest.raises(PipeError, match="no array"):
+        ArrayPipe(1).unpack(ArrayPipe(1).pack(np.zeros(3)) + b"x")
+
+
 def test_order_of_elements_is_that_of_c() -> None:
     array = np.asfortranarray(np.arange(6.0).reshape(2, 3))
     for one in (array, array[:, ::2], array.T):
@@ -130,7 +153,7 @@ def test_what_is_no_array() -> None:
 
 
 def test_objects_are_refused() -> None:
-    for array in (np.array([{}]), np.zeros(2, [("a", object)])):
+    for array in (np.array([{}]), np.zeros(2, [("a", object)]), np.zeros(2, "V0")):
         with pytest.raises(PipeError, match="PicklePipe carries any object"):
             ArrayPipe(1).pack(array)
 

@@ -64,9 +64,9 @@ class ArrayPipe(BasePipe):
                 found=brief(obj),
                 hint="numpy.asarray makes one of a number or a list",
             )
-        if obj.dtype.hasobject:
+        if obj.dtype.hasobject or not obj.dtype.itemsize:
             raise PipeError(
-                "arrays of objects are not carried",
+                "arrays of objects, or of nothing, are not carried",
                 where=str(self),
                 expected="numbers, strings or fields of them",
                 found=str(obj.dtype),
@@ -107,7 +107,12 @@ class ArrayPipe(BasePipe):
         description = read_exactly(file, text_length + 8 * dimensions, where=where, begun=True)
         dtype, shape = _describe(description, text_length, where)
         count = prod(shape) * dtype.itemsize
-        return start + description + read_exactly(file, count, where=where, begun=True)
+        try:
+            return start + description + read_exactly(file, count, where=where, begun=True)
+        except (OverflowError, MemoryError) as error:
+            raise PipeError(
+                "no array", where=where, expected="a block that fits into memory", found=f"{count} bytes"
+            ) from error
 
     def _zeros(self) -> np.ndarray[Any, Any]:
         import numpy as np  # noqa: PLC0415 - see the top
@@ -163,11 +168,11 @@ def _describe(description: bytes, text_length: int, where: str) -> tuple[np.dtyp
             dtype: np.dtype[Any] = descr_to_dtype(literal_eval(text))
         else:
             dtype = np.dtype(text)
-        if dtype.hasobject:
-            raise ValueError("objects")
+        if dtype.hasobject or not dtype.itemsize:  # pointers, taken from bytes, could read any memory
+            raise ValueError("objects, or nothing")
         dimensions = (len(description) - text_length) // 8
         return dtype, struct.unpack_from(f"<{dimensions}Q", description, text_length)
-    except (ValueError, TypeError, SyntaxError) as error:
+    except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError) as error:
         raise PipeError("no array", where=where, expected="a dtype", found=brief(description)) from error
 
 
@@ -178,8 +183,10 @@ def _parse(data: bytes | bytearray | memoryview, where: str) -> np.ndarray[Any, 
         text_length, dimensions = _LENGTHS.unpack_from(data)
         start = _LENGTHS.size + text_length + 8 * dimensions
         dtype, shape = _describe(bytes(data[_LENGTHS.size : start]), text_length, where)
+        if start + prod(shape) * dtype.itemsize != len(data):
+            raise ValueError("too many bytes, or too few")
         return np.ndarray(shape, dtype, data, start).copy()
-    except (ValueError, TypeError, struct.error) as error:
+    except (ValueError, TypeError, OverflowError, struct.error) as error:
         raise PipeError(
             "no array", where=where, expected="header and elements", found=brief(bytes(data))
         ) from error
