@@ -17,7 +17,7 @@ def test_a_sound_network(root: Path, run: Run) -> None:
     for command in (("manage.py", "demo", "check"), ("fission", "check", "demo/")):
         result = run(*command)
         assert (result.code, result.err) == (0, "")
-        assert result.out == "demo: 2 jobs, 1 pipes, 0 nodes: no problems\n"
+        assert result.out == "demo: 2 jobs, 1 pipe, no nodes: no problems\n"
 
 
 def test_problems(root: Path, run: Run) -> None:
@@ -30,7 +30,7 @@ def test_problems(root: Path, run: Run) -> None:
         "     hint: Is it in the outputs of a job?",
         "error E202 SinkJob 2: run takes 1 value (value), and the job has 2 inputs: 101 and 7",
         "     hint: run gets one value per input, in their order",
-        "demo: 2 jobs, 1 pipes, 0 nodes: 3 errors",
+        "demo: 2 jobs, 1 pipe, no nodes: 3 errors",
     ]
 
 

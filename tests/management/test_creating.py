@@ -55,7 +55,10 @@ def test_a_network_from_deep_within_the_project(
         (("fission_admin.py", "class", "startproject"), "project 'class': the name is a word of the Python"),
         (("fission_admin.py", "my-project", "startproject"), "What about 'my_project'?"),
         (("fission", "new", "project", "json"), "project 'json': the name would hide the standard module"),
-        (("fission", "new", "project", "x", "--in", "no"), "it cannot be written: No such file or directory"),
+        (
+            ("fission", "new", "project", "x", "--in", "no"),
+            "no: No such file or directory. Nothing was written",
+        ),
         (("fission", "new", "network", "x"), "neither this folder nor one above it is a project"),
         (("fission", "new", "network", "x", "--project", "no"), "--project no: there is no such folder"),
         (("fission", "new", "network", "x", "--project", "."), "this is no project"),

@@ -92,3 +92,12 @@ def test_when_dot_fails_without_a_word(network: Network, monkeypatch: pytest.Mon
     monkeypatch.setattr(subprocess, "run", fail)
     with pytest.raises(ProjectError, match=r"dot cannot draw it$"):
         render(network, "pdf")
+
+
+def test_a_broken_block_count_is_drawn_as_it_is() -> None:
+    class Odd(PicklePipe):
+        BLOCK_COUNT = "many"  # type: ignore[assignment]
+
+    pipe = Odd(1)
+    network, _ = Network.build("demo", [SourceJob(outputs=[pipe]), ForwardingJob(inputs=[pipe])])
+    assert "|1 xmany|" in to_mermaid(network)

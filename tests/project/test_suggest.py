@@ -1,6 +1,6 @@
 """Guesses and lists in messages."""
 
-from fission.project.suggest import did_you_mean, listed
+from fission.project.suggest import counted, did_you_mean, listed
 
 
 def test_a_close_name_is_guessed() -> None:
@@ -20,3 +20,7 @@ def test_lists() -> None:
     assert listed(["a"]) == "a"
     assert listed(["a", "b"]) == "a and b"
     assert listed(iter("abc")) == "a, b and c"
+
+
+def test_numbers() -> None:
+    assert [counted(number, "job") for number in (0, 1, 2)] == ["no jobs", "1 job", "2 jobs"]

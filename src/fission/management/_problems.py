@@ -10,6 +10,7 @@ from fission.core.network import Network, Problem
 from fission.errors import NetworkError
 from fission.project.checks import check
 from fission.project.load import load_network
+from fission.project.suggest import counted
 
 _RED, _YELLOW, _DIM, _END = "\033[31m", "\033[33m", "\033[2m", "\033[0m"
 
@@ -52,4 +53,10 @@ def count(problems: Iterable[Problem]) -> str:
     """Say how many problems there are: "2 errors, 1 warning"."""
     levels = [problem.level for problem in problems]
     numbers = [(levels.count(level), level) for level in ("error", "warning")]
-    return ", ".join(f"{n} {level}{'s' if n > 1 else ''}" for n, level in numbers if n) or "no problems"
+    return ", ".join(counted(n, level) for n, level in numbers if n) or "no problems"
+
+
+def describe(network: Network) -> str:
+    """Say how large a network is: "demo: 5 jobs, 4 pipes, no nodes"."""
+    parts = {"job": network.jobs, "pipe": network.edges, "node": network.nodes}
+    return f"{network.name}: {', '.join(counted(len(things), noun) for noun, things in parts.items())}"

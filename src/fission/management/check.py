@@ -8,7 +8,7 @@ from pathlib import Path
 
 from fission.core.network import Problem
 from fission.errors import ConfigError
-from fission.management._problems import count, load_and_check, show_problems
+from fission.management._problems import count, describe, load_and_check, show_problems
 from fission.project.checks import RULES
 
 OK, WRONG = 0, 2
@@ -20,8 +20,7 @@ def check_command(root: Path, name: str, *, as_json: bool) -> int:
         return _check_as_json(root, name)
     network, problems = load_and_check(root, name)
     show_problems(problems, sys.stdout)
-    parts = [f"{len(network.jobs)} jobs", f"{len(network.edges)} pipes", f"{len(network.nodes)} nodes"]
-    print(f"{network.name}: {', '.join(parts)}: {count(problems)}")
+    print(f"{describe(network)}: {count(problems)}")
     return _code(problems)
 
 

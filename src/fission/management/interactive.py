@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from fission.core.network import Network
-from fission.management._problems import load_and_check, show_problems
+from fission.management._problems import describe, load_and_check, show_problems
 
 
 def interactive_command(root: Path, name: str) -> int:
@@ -16,11 +16,10 @@ def interactive_command(root: Path, name: str) -> int:
     names = namespace(network)
     with contextlib.suppress(ImportError):
         _complete_with_tab(names)
-    banner = (
-        f"{network.name}: {len(network.jobs)} jobs, {len(network.edges)} pipes, {len(network.nodes)} nodes"
-    )
     with contextlib.suppress(SystemExit):
-        code.interact(f"{banner}\nThere are {', '.join(names)}. Ctrl+D ends.", local=names, exitmsg="")
+        code.interact(
+            f"{describe(network)}\nThere are {', '.join(names)}. Ctrl+D ends.", local=names, exitmsg=""
+        )
     return 0
 
 

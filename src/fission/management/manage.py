@@ -25,7 +25,12 @@ def main(argv: list[str], root: Path | None = None) -> int:
         from fission.management._apps import PROJECT_VERBS, run_named  # noqa: PLC0415 - Ctrl+C is ours here
 
         return run_named(
-            argv, PROJECT_VERBS, root or Path.cwd(), program="python3 manage.py", kind="network", help_text=_HELP
+            argv,
+            PROJECT_VERBS,
+            root or Path.cwd(),
+            program="python3 manage.py",
+            kind="network",
+            help_text=_HELP,
         )
 
     return guard(work)

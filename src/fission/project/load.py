@@ -1,6 +1,7 @@
 """Load a network from its folder: config.py becomes a value, and a list of all that is wrong with it."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from fission.core import base
@@ -46,7 +47,13 @@ def load_network(root: Path, name: str) -> tuple[Network, tuple[Problem, ...]]:
     ]
     entries = jobs if isinstance(jobs, list | tuple) else ()
     network, structural = Network.build(folder.name, entries, reader.nodes, settings, str(folder))
-    return network, (*problems, *structural)
+    placed = (replace(problem, where=_place(config, problem.where)) for problem in structural)
+    return network, (*problems, *placed)
+
+
+def _place(config: ConfigFile, where: str) -> str:
+    """Where a problem of the structure is; "JOBS[2]" gets the file and the line."""
+    return config.where(where) if where.startswith("JOBS[") else where
 
 
 def find_network(root: Path, name: str) -> Path:

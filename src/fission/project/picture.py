@@ -83,7 +83,7 @@ def _is_local(job: BaseJob) -> bool:
 
 def _label(edge: Edge) -> str:
     count = edge.pipe.BLOCK_COUNT
-    return f"{edge.pipe.id} x{count}" if count > 1 else str(edge.pipe.id)
+    return f"{edge.pipe.id} x{count}" if count != 1 else str(edge.pipe.id)
 
 
 def _quoted(text: str) -> str:

@@ -95,9 +95,8 @@ class _Draft:
 
     def _unwritable(self, error: OSError) -> ProjectError:
         return ProjectError(
-            f"it cannot be written: {error.strerror or error}",
+            f"it cannot be written to {self._target.parent.absolute()}: {error.strerror or error}",
             where=self._where,
-            found=str(self._target.parent),
             hint="Nothing was written",
         )
 

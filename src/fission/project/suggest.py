@@ -1,4 +1,4 @@
-"""Guess what was meant by a name that does not exist."""
+"""Words in messages: a guess what was meant by a name that does not exist, lists, numbers of things."""
 
 from collections.abc import Iterable
 from difflib import get_close_matches
@@ -19,3 +19,8 @@ def listed(words: Iterable[str]) -> str:
     if len(every) < 2:
         return every[0] if every else "none"
     return f"{', '.join(every[:-1])} and {every[-1]}"
+
+
+def counted(number: int, noun: str) -> str:
+    """Return "no jobs", "1 job", "2 jobs"."""
+    return f"{number or 'no'} {noun}{'' if number == 1 else 's'}"

@@ -10,7 +10,7 @@ from fission.core.network import Network
 from fission.project.checks._check import Finding, check
 from fission.project.dependencies import find_dependencies
 from fission.project.settings import describe
-from fission.project.suggest import did_you_mean, listed
+from fission.project.suggest import counted, did_you_mean, listed
 
 
 def _computing(network: Network) -> Iterator[tuple[PythonJob, Callable[..., Any]]]:
@@ -65,7 +65,7 @@ def _run_arguments(network: Network) -> Iterator[Finding]:
             continue
         if not _accepts(signature, inputs):
             pipes = f": {listed(str(pipe.id) for pipe in job.inputs)}" if inputs else ""
-            has = f"the job has {_count(inputs, 'input')}{pipes}"
+            has = f"the job has {counted(inputs, 'input')}{pipes}"
             yield Finding(
                 job.name,
                 f"{name} {_wants(signature)}, and {has}",
@@ -91,14 +91,10 @@ def _wants(signature: inspect.Signature) -> str:
     needed = sum(one.default is kinds.empty for one in places)
     names = f" ({', '.join(one.name for one in places)})" if places else ""
     if any(one.kind is kinds.VAR_POSITIONAL for one in every):
-        return f"takes {_count(needed, 'value')} or more{names}"
+        return f"takes {counted(needed, 'value')} or more{names}"
     if needed < len(places):
-        return f"takes {needed} to {_count(len(places), 'value')}{names}"
-    return f"takes {_count(needed, 'value')}{names}"
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number or 'no'} {noun}{'' if number == 1 else 's'}"
+        return f"takes {needed} to {counted(len(places), 'value')}{names}"
+    return f"takes {counted(needed, 'value')}{names}"
 
 
 @check("E203", "run is a generator in a job that has inputs")
