@@ -9,6 +9,12 @@ restart points, which are not before p, because they have released everything up
 senders keep, or after their own restart compute again, every block after p, because only blocks up to p were released. By
 induction from the sinks to the sources it does not matter which, or how many, of the jobs are restarted.
 
+How a restarted job finds its point, although its predecessor may still be running somewhere: first the store refuses the
+predecessor; then the job says HELLO to the receivers of its outputs, which from then on refuse the predecessor too. Each answers
+with WELCOME and with an ACK, what it has released: `Sender.acknowledged`. From these and the stored rounds `restart_point`
+chooses, `Sender.resume` begins there, and only then the job opens its inputs. What the predecessor may still release on them
+lies before the same ACKs.
+
 A state that was stored too late, after a round whose outputs are not released yet, is kept for later: it becomes the restart
 point as soon as its outputs are released. A store may forget what is older than `restart`.
 

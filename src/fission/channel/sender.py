@@ -142,6 +142,15 @@ class Sender:
         self.counters.queued = self._window.waiting
         return last
 
+    def send(self, blocks: list[Payload], head: int, mono: float, wall: float) -> list[Buffer]:
+        """Do `write` and then `take`: the shortest way for one block that is alone."""
+        if len(blocks) == 1 and self._connection.state is _S.STREAMING and self._stream.state is _T.OPEN:
+            frame = self._window.write_lone(blocks[0], head, mono, wall)
+            if frame is not None:
+                return [frame]
+        self.write(blocks, head, mono, wall)
+        return self.take()
+
     def finish(self) -> None:
         """Let an END follow everything that was written. Go on calling `take` and `receive` until `finished`."""
         self._stream.fire(_E.FINISH)
@@ -154,6 +163,15 @@ class Sender:
                 "reset to an old epoch", expected=f"> {self._window.epoch}", found=str(epoch)
             )
         self._window.reset(epoch)
+
+    def resume(self, after: Position) -> None:
+        """Number the next block after this position; before the first write only.
+
+        For a job that is restarted: it connects its outputs first, waits until each has `acknowledged`, and chooses its
+        restart point from what they say (see `ledger`).
+        """
+        if not self._window.resume(after):
+            self._stream.misused("resumed after blocks were written", found=str(self.written))
 
     @property
     def writable(self) -> bool:
@@ -183,6 +201,11 @@ class Sender:
         if self._live or self.done:
             return self.written
         return self._window.released
+
+    @property
+    def acknowledged(self) -> Position:
+        """What the receiver has said to have released; (0, 0) as long as it has said nothing."""
+        return self._window.acknowledged
 
     @property
     def unreleased(self) -> tuple[int, int]:

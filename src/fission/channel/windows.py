@@ -14,7 +14,7 @@ from collections import deque
 from collections.abc import Iterable
 
 from fission.channel.counters import PipeCounters
-from fission.channel.frames import WIRE_RESET, Batch, Buffer, Payload, encode_batch
+from fission.channel.frames import WIRE_RESET, Batch, Buffer, Payload, encode_batch, encode_lone
 from fission.channel.ranges import Position, cut, size_of
 
 FRAME_BYTES = 64 << 10
@@ -110,7 +110,8 @@ class SendWindow:
     ) -> None:
         self.epoch, following = start
         self.last = following - 1
-        self.released: Position = (self.epoch, self.last)
+        self._start: Position = (self.epoch, self.last)
+        self.released: Position = self._start
         self.acknowledged: Position = (0, 0)
         self.wanted: Position = start
         self.count = 0
@@ -139,6 +140,40 @@ class SendWindow:
         if blocks:
             self._append(blocks, head, times)
         return self.last
+
+    def write_lone(self, block: Payload, head: int, mono: float, wall: float) -> bytes | None:
+        """Number one small block and return its frame, as sent; None when it has to go through `write` and `take`.
+
+        What these two would do, without the detours: nothing waits, the block is not the first of its epoch and the
+        receiver does not have it yet.
+        """
+        epoch, last = self.epoch, self.last
+        position = (epoch, last + 1)
+        if self._queue or not last or position <= self.released or position < self.wanted or not self.keeps:
+            return None
+        if type(block) is not bytes or len(block) >= FRAME_BYTES:
+            return None
+        self.last = first = last + 1
+        size = len(block)
+        head &= ~WIRE_RESET
+        frame = encode_lone(epoch, first, head, mono, wall, block)
+        entry = Kept(epoch, first, head, (mono, wall), [], size + BLOCK_COST + FRAME_COST)
+        entry.count, entry.last, entry.sent, entry.data = 1, first, True, [frame]
+        self._sent.append(entry)
+        self.count += 1
+        self.size += entry.size
+        self._counters.sent += 1
+        self._counters.bytes += size
+        return frame
+
+    def resume(self, after: Position) -> bool:
+        """Number on after this position. False: blocks have been written already."""
+        if (self.epoch, self.last) != self._start:
+            return False
+        self._start = after
+        self.epoch, self.last = after
+        self.released = max(after, self.acknowledged)
+        return True
 
     def reset(self, epoch: int) -> None:
         """Begin with number 1 again. What is kept of older epochs stays until it is released."""

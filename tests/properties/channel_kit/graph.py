@@ -1,0 +1,347 @@
+"""A whole network of jobs on simulated wires, with processes that die, stay as zombies, and start again from checkpoints.
+
+It uses windows, joins and ledgers as a runtime would. What the sink gets has to equal `undisturbed`, which computes the
+network with lists.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from types import SimpleNamespace
+from zlib import crc32
+
+from channel_kit.wire import Connection, Wire
+
+from fission.channel.frames import WIRE_RESET, Batch
+
+EVERYTHING = (1 << 31, 0)
+
+
+@dataclass(frozen=True)
+class Pipe:
+    """`source` and `destination` are indexes of jobs."""
+
+    source: int
+    destination: int
+    block_count: int = 1
+
+
+@dataclass(frozen=True)
+class Graph:
+    """Jobs in topological order; the last one is the sink. `totals`: rounds of each source. `stateful`: per job."""
+
+    pipes: tuple[Pipe, ...]
+    totals: dict[int, int]
+    stateful: tuple[bool, ...]
+
+    def inputs(self, job: int) -> list[int]:
+        return [number for number, pipe in enumerate(self.pipes) if pipe.destination == job]
+
+    def outputs(self, job: int) -> list[int]:
+        return [number for number, pipe in enumerate(self.pipes) if pipe.source == job]
+
+
+CHAIN = Graph((Pipe(0, 1), Pipe(1, 2)), {0: 40}, (False, True, True))
+STATELESS = Graph((Pipe(0, 1), Pipe(1, 2), Pipe(2, 3)), {0: 40}, (False, False, False, True))
+DIAMOND = Graph(
+    (Pipe(0, 1), Pipe(0, 2), Pipe(1, 3), Pipe(2, 3), Pipe(3, 4)), {0: 30}, (True, True, False, True, True)
+)
+COUNTS = Graph(
+    (Pipe(0, 2, 2), Pipe(1, 3), Pipe(2, 4), Pipe(3, 4, 3), Pipe(4, 5, 2)),
+    {0: 36, 1: 50},
+    (True, False, True, False, True, True),
+)
+GRAPHS = (CHAIN, STATELESS, DIAMOND, COUNTS)
+
+
+def user_head(job: int, number: int) -> int:
+    return 16 * (number % (job + 4) == 2)
+
+
+def compute(job: int, stateful: bool, state: int, number: int, blocks: Sequence[bytes]) -> tuple[int, bytes]:
+    """What a job makes of a round: its new state and the block for all its outputs."""
+    value = crc32(b"|".join(blocks), state if stateful else job + number)
+    return value, b"%d.%d.%d" % (job, number, value) * (60 if number % 9 == 4 else 1)
+
+
+def undisturbed(graph: Graph) -> list[tuple[int, bytes]]:
+    """Head and block of every round of the sink."""
+    written: dict[int, list[tuple[int, bytes]]] = {}
+    rounds: list[tuple[int, bytes]] = []
+    for job, stateful in enumerate(graph.stateful):
+        inputs = graph.inputs(job)
+        count = graph.totals.get(job) or min(len(written[p]) // graph.pipes[p].block_count for p in inputs)
+        state, rounds = 0, []
+        for number in range(1, count + 1):
+            blocks: list[tuple[int, bytes]] = []
+            for pipe in inputs:
+                size = graph.pipes[pipe].block_count
+                blocks += written[pipe][(number - 1) * size : number * size]
+            state, payload = compute(job, stateful, state, number, [block for _, block in blocks])
+            rounds.append((head_of(job, number, [head for head, _ in blocks]), payload))
+        for pipe in graph.outputs(job):
+            written[pipe] = rounds
+    return rounds
+
+
+def head_of(job: int, number: int, heads: Sequence[int]) -> int:
+    result = user_head(job, number) | WIRE_RESET * (number == 1)
+    for head in heads:
+        result |= head
+    return result
+
+
+class Process:
+    """One incarnation of a job. It opens its inputs when its outputs have told it where to begin."""
+
+    def __init__(self, world: "World", job: int, incarnation: int) -> None:
+        self.world, self.job, self.incarnation = world, job, incarnation
+        self.graph = world.graph
+        self.fenced = False  # the store refuses this incarnation
+        self.opened = self.ended = self.exited = False
+        self.round, self.state = 0, 0
+        self.log: list[tuple[int, bytes]] = []
+        self.snapshots: list[tuple[int, tuple[int, list[tuple[int, bytes]]]]] = []  # on their way to the store
+        self.connections: dict[int, tuple[Wire, Connection]] = {}
+        self.wires: dict[int, Wire] = {}
+        self.senders = {
+            pipe: world.channel.Sender(
+                pipe, run="run", incarnation=incarnation, retain=world.retain, needed=2 * world.needed[pipe]
+            )
+            for pipe in self.graph.outputs(job)
+        }
+
+    # -- beginning ---------------------------------------------------------------------------------------
+
+    def try_to_open(self) -> None:
+        """Choose the restart point once every receiver has said what it has released."""
+        if self.opened or any(s.acknowledged == (0, 0) and not s.done for s in self.senders.values()):
+            return
+        released = [EVERYTHING if s.done else s.acknowledged for s in self.senders.values()]
+        stored = self.world.stored[self.job]
+        if self.graph.stateful[self.job]:
+            point = self.world.channel.restart_point(stored, released)
+            assert point is not None, "no checkpoint is old enough"
+        else:
+            point = min(released, default=(1, 0))
+        if point == EVERYTHING:
+            point = max(stored)
+        for sender in self.senders.values():
+            if not sender.done:
+                sender.resume(point)
+        self.round = point[1]
+        self.state, log = stored.get(point, (0, []))
+        self.log = list(log)
+        self.open(point)
+
+    def open(self, point: tuple[int, int]) -> None:
+        channel, graph = self.world.channel, self.graph
+        inputs = graph.inputs(self.job)
+        counts = {pipe: graph.pipes[pipe].block_count for pipe in inputs}
+        for index, pipe in enumerate(inputs):
+            receiver = channel.Receiver(
+                pipe,
+                run="run",
+                start=(1, point[1] * counts[pipe] + 1),
+                retain=self.world.retain,
+                incarnation=self.world.processes[graph.pipes[pipe].source].incarnation,
+            )
+            self.wires[pipe] = Wire(receiver, lambda batches, index=index: self.offer(index, batches))
+            self.world.wires[pipe] = self.wires[pipe]
+        rules = [channel.InputRule(block_count=counts[pipe]) for pipe in inputs]
+        self.join = channel.Join(rules, start=(1, point[1] + 1)) if inputs else None
+        self.ledger = channel.Ledger(self.senders, counts, graph.stateful[self.job], start=point)
+        self.opened = True
+        if self.senders and all(sender.done for sender in self.senders.values()):
+            self.exit()
+
+    # -- working -----------------------------------------------------------------------------------------
+
+    def offer(self, index: int, batches: list[Batch]) -> None:
+        for batch in batches:
+            self.join.offer(index, batch, 0.0)
+
+    def work(self, limit: int) -> bool:
+        """Compute some rounds; True when there were any."""
+        if not self.opened or self.ended or not all(s.writable for s in self.senders.values()):
+            return False
+        if self.senders and all(sender.done for sender in self.senders.values()):
+            return self.end()
+        if self.join is None:
+            count = min(limit, self.graph.totals[self.job] - self.round)
+            for _ in range(count):
+                self.compute([], [])
+            return bool(count) or self.end()
+        for index, pipe in enumerate(self.graph.inputs(self.job)):
+            if self.wires[pipe].receiver.ended:
+                self.join.end(index)
+        stretch = self.join.take(0.0, limit)
+        if stretch is None:
+            return self.join.finished and self.end()
+        assert (stretch.epoch, stretch.first) == (1, self.round + 1)
+        for i in range(stretch.count):
+            blocks, heads = [], []
+            for column, one in zip(stretch.columns, stretch.heads, strict=True):
+                blocks += [bytes(block) for block in column[i * len(one) : (i + 1) * len(one)]]
+                heads += one
+            self.compute(blocks, heads)
+        return True
+
+    def compute(self, blocks: list[bytes], heads: list[int]) -> None:
+        self.round += 1
+        stateful = self.graph.stateful[self.job]
+        self.state, payload = compute(self.job, stateful, self.state, self.round, blocks)
+        head = head_of(self.job, self.round, heads)
+        for sender in self.senders.values():
+            if not sender.done:
+                sender.write([payload], head, 0.0, 0.0)
+        if not self.senders:
+            self.log.append((head, payload))
+        self.ledger.computed(1, self.round)
+        if stateful and self.round % self.world.every == 0:
+            self.checkpoint()
+
+    def checkpoint(self) -> None:
+        self.snapshots.append((self.round, (self.state, list(self.log))))
+
+    def store(self) -> None:
+        """The store answers to the oldest checkpoint that is on its way."""
+        if not self.snapshots:
+            return
+        number, state = self.snapshots.pop(0)
+        if self.fenced:
+            return
+        stored = self.world.stored[self.job]
+        stored[(1, number)] = state
+        self.ledger.stored(1, number)
+        for old in [point for point in stored if point < self.ledger.restart]:
+            del stored[old]
+
+    def end(self) -> bool:
+        self.ended = True
+        if self.graph.stateful[self.job]:
+            self.checkpoint()
+        for sender in self.senders.values():
+            sender.finish()
+        return True
+
+    def acknowledge(self) -> None:
+        """Carry releases from the outputs to the inputs; leave when nothing of ours is needed any more."""
+        if not self.opened or self.exited:
+            return
+        for pipe, sender in self.senders.items():
+            released = EVERYTHING if sender.done else sender.released
+            self.ledger.output_released(pipe, *released)
+        for pipe, position in self.ledger.releases().items():
+            self.wires[pipe].receiver.release(*position)
+        if self.ended and not self.snapshots and all(sender.finished for sender in self.senders.values()):
+            self.exit()
+
+    def exit(self) -> None:
+        if not self.fenced:
+            self.exited = self.ended = True
+            for wire in self.wires.values():
+                wire.receiver.done()
+
+
+class World:
+    """All processes and wires, and the coordinator that restarts what died."""
+
+    def __init__(self, channel: SimpleNamespace, graph: Graph, *, retain: int, every: int) -> None:
+        self.channel, self.graph, self.retain, self.every = channel, graph, retain, every
+        self.now = 0.0
+        self.jobs = range(len(graph.stateful))
+        self.stored: list[dict[tuple[int, int], tuple[int, list[tuple[int, bytes]]]]] = [
+            {(1, 0): (0, [])} for _ in self.jobs
+        ]
+        self.needed: dict[int, int] = {}
+        for pipe in reversed(range(len(graph.pipes))):
+            below = [self.needed[p] for p in graph.outputs(graph.pipes[pipe].destination)]
+            self.needed[pipe] = channel.needed_blocks(graph.pipes[pipe].block_count, below)
+        self.wires: dict[int, Wire] = {}
+        self.dead: set[int] = set()
+        self.zombies: list[Process] = []
+        self.processes: list[Process] = [Process(self, job, 1) for job in self.jobs]
+        for process in self.processes:
+            for sender in process.senders.values():
+                assert sender.acknowledged == (0, 0)
+            process.open((1, 0))
+
+    # -- faults ------------------------------------------------------------------------------------------
+
+    def crash(self, job: int, share: int, *, zombie: bool) -> None:
+        """The process is gone; or only the coordinator believes so."""
+        process = self.processes[job]
+        if job in self.dead or process.exited or not process.opened:
+            return
+        self.dead.add(job)
+        process.fenced = True
+        if zombie:
+            self.zombies.append(process)
+            return
+        process.snapshots.clear()
+        for pipe in list(process.connections):
+            self.lose(process, pipe, share)
+        for wire in process.wires.values():
+            for connection in wire.connections:
+                wire.receiver_gone(connection, process=True)
+
+    def restart(self, job: int) -> None:
+        if job in self.dead:
+            self.dead.discard(job)
+            self.processes[job] = Process(self, job, self.processes[job].incarnation + 1)
+
+    def lose(self, process: Process, pipe: int, share: int) -> None:
+        """The connection of an output breaks; of what is under way some arrives."""
+        if pipe in process.connections:
+            wire, connection = process.connections.pop(pipe)
+            wire.sender_gone(connection, len(connection.up) * share // 4)
+            process.senders[pipe].disconnected()
+
+    # -- wires -------------------------------------------------------------------------------------------
+
+    def carry(self, process: Process, pipe: int, share: int) -> None:
+        """Connect the output if need be, and move a part of what is under way."""
+        sender = process.senders[pipe]
+        destination = self.processes[self.graph.pipes[pipe].destination]
+        route = self.wires[pipe] if destination.opened and destination.job not in self.dead else None
+        if pipe not in process.connections:
+            if route is None or sender.refused or sender.done:
+                return
+            process.connections[pipe] = (route, route.connect(sender))
+        wire, connection = process.connections[pipe]
+        wire.pump_sender(sender, connection)
+        wire.up(connection, len(connection.up) * share // 4)
+        wire.pump_receiver(self.now)
+        wire.down(sender, connection, len(connection.down) * share // 4)
+        stale = wire is not route and route is not None
+        closed = not connection.receiver_open and not connection.down
+        if share == 4 and (stale or closed or sender.refused):
+            self.lose(process, pipe, 4)
+
+    # -- until the end ---------------------------------------------------------------------------------------
+
+    def everybody(self, process: Process) -> bool:
+        """One fair turn of a process; True when something happened that is worth another turn."""
+        process.try_to_open()
+        busy = process.work(2)
+        process.store()
+        process.acknowledge()
+        for pipe in process.senders:
+            self.carry(process, pipe, 4)
+        return busy
+
+    def drain(self) -> None:
+        """No more faults: run until everything has been worked off."""
+        for job in list(self.dead):
+            self.restart(job)
+        for _ in range(3000):
+            self.now += 1.0
+            for process in self.processes:
+                self.everybody(process)
+            if all(process.exited for process in self.processes):
+                break
+        stuck = [process.job for process in self.processes if not process.exited]
+        assert not stuck, f"jobs {stuck} never end"
+        assert self.processes[-1].log == undisturbed(self.graph)
+        for process in self.processes:
+            assert all(sender.unreleased == (0, 0) for sender in process.senders.values())

@@ -1,0 +1,19 @@
+"""Whole networks: any connectors may die at any time, the sink's output is that of the undisturbed run."""
+
+import pytest
+from channel_kit.graph import GRAPHS, World
+from channel_kit.graph_machine import graph_machine
+from channel_kit.loading import load
+from hypothesis import settings
+
+CHANNEL = load()
+
+
+@pytest.mark.parametrize("graph", GRAPHS)
+@pytest.mark.parametrize("retain", [0, 1 << 20])
+def test_the_undisturbed_run(graph, retain):
+    World(CHANNEL, graph, retain=retain, every=2).drain()
+
+
+TestGraph = graph_machine(CHANNEL).TestCase
+TestGraph.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
