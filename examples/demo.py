@@ -54,12 +54,11 @@ def main() -> int:
     run("separation", "reference.py")
 
     network = EXAMPLES / "separation" / "separation"
-    print("\nListen to")
-    print(f"    {short(network / 'source' / 'mixture.wav')}   the microphones: both talkers")
-    print(f"    {short(network / 'simulation' / '6' / 'voice_1.wav')}   the first voice")
-    print(f"    {short(network / 'simulation' / '7' / 'voice_2.wav')}   the second voice")
-    print(f"\nHow it is done: {short(EXAMPLES / 'separation' / 'README.md')} and, in 100 lines of Python,")
-    print(f"{short(network / 'jobs' / 'jobs.py')}. Your own first network: README.md, five minutes.")
+    print("\nListen to what the microphones heard, then to each voice:")
+    for recording in ("source/mixture.wav", "simulation/6/voice_1.wav", "simulation/7/voice_2.wav"):
+        print(f"    {short(network / recording)}")
+    print(f"\nHow it works: {short(EXAMPLES / 'separation' / 'README.md')}")
+    print(f"The jobs:     {short(network / 'jobs' / 'jobs.py')}")
     return 0
 
 
