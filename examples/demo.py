@@ -72,7 +72,7 @@ def draw(example: str, network: str) -> None:
         run(example, "manage.py", network, "graphviz", quiet=True)
         print(f"\nThe whole graph: {short(EXAMPLES / example / network / 'network.pdf')}")
     else:
-        print("\nThe whole graph (Mermaid; Graphviz is not installed):\n")
+        print("\nThe whole graph, as a Mermaid chart because Graphviz is not installed:", flush=True)
         run(example, "manage.py", network, "graphviz", "--format", "mermaid")
 
 
