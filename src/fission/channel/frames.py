@@ -56,6 +56,7 @@ __all__ = [
     "FRAME_HEADER",
     "HELLO",
     "LARGE",
+    "LONE",
     "MAGIC",
     "MAX_BLOCK",
     "MAX_BLOCKS",
@@ -81,6 +82,7 @@ __all__ = [
     "Welcome",
     "encode_batch",
     "encode_control",
+    "encode_lone",
     "frozen",
     "payload_size",
 ]
@@ -112,6 +114,8 @@ FIXED = 1
 PARTS = 2
 FRAME_HEADER = Struct("<IBBH")
 DATA_HEADER = Struct("<IBBHIQIIdd")
+LONE = Struct("<IBBHIQIIddI")
+"""Header and size of a DATA frame with one block of one part."""
 POSITION = Struct("<IQ")
 HELLO = Struct("<HII")
 SIZE = Struct("<I")
@@ -230,6 +234,15 @@ def frozen(payload: Payload) -> Payload:
     if isinstance(payload, tuple):
         return tuple(map(bytes, payload))
     return bytes(payload)
+
+
+def encode_lone(epoch: int, first: int, head: int, mono: float, wall: float, block: bytes) -> bytes:
+    """Return the DATA frame of one small block, as `encode_batch` makes it; a shorter way to it.
+
+    All fields must fit; `block` has less than LARGE bytes.
+    """
+    size = len(block)
+    return LONE.pack(LONE.size + size, Kind.DATA, FIXED, MAGIC, epoch, first, 1, head, mono, wall, size) + block
 
 
 def encode_control(frame: Control) -> bytes:

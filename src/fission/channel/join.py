@@ -136,6 +136,23 @@ class Join:
         if one.live:  # a user may change what he gets; a dummy repeats what came
             queue.newest = frozen(queue.newest)
 
+    def straight(self, batch: Batch) -> Stretch | None:
+        """Return the rounds that a batch makes by itself; None when it has to be offered.
+
+        For a join with one input and one block per round where nothing waits: what `offer` and `take` would do.
+        """
+        if len(self._inputs) != 1:
+            return None
+        (one,) = self._inputs
+        if one.rule.block_count != 1 or one.queue.count or one.later or one.live:
+            return None
+        first, blocks, head = batch.first, batch.blocks, batch.head
+        if batch.epoch != self._epoch or first != self._round or one.ended or head & WIRE_FINISHED:
+            return None
+        one.last += len(blocks)
+        self._round = first + len(blocks)
+        return Stretch(self._epoch, first, len(blocks), ((head,),), [blocks])
+
     def end(self, index: int) -> None:
         """No more blocks will be offered to this input."""
         self._inputs[index].ended = True

@@ -2,7 +2,7 @@
 
 import socket
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 from fission.channel.decoder import FrameDecoder
 from fission.channel.frames import Buffer, Frame
@@ -14,8 +14,8 @@ _READ_LIMIT = 4 << 20
 class Connection:
     """Moves bytes; knows nothing of pipes.
 
-    `read` after the socket became readable, `queue` and `flush` to write. `closed` is set once the other side
-    has gone or the socket failed; the owner then closes and forgets the connection.
+    `read` when the socket is readable, `send` to write, `flush` when it is writable again. `closed` is set
+    once the other side has gone or the socket failed; the owner then closes and forgets the connection.
     """
 
     def __init__(self, sock: socket.socket) -> None:
@@ -52,12 +52,27 @@ class Connection:
                 break
         return frames
 
-    def queue(self, buffers: Iterable[Buffer]) -> None:
-        """Put buffers behind what already waits; call `flush` to send."""
+    def send(self, buffers: Sequence[Buffer]) -> None:
+        """Send buffers behind what already waits; what the socket does not take now is in `backlog`."""
+        if len(buffers) == 1 and not self._out:
+            (only,) = buffers
+            try:
+                sent = self._sock.send(only)
+            except BlockingIOError:
+                sent = 0
+            except OSError:
+                self.closed = True
+                return
+            if sent < len(only):
+                self._queue(memoryview(only)[sent:])
+            return
         for buffer in buffers:
-            view = memoryview(buffer)
-            self.backlog += view.nbytes
-            self._out.append(view)
+            self._queue(memoryview(buffer))
+        self.flush()
+
+    def _queue(self, view: memoryview) -> None:
+        self.backlog += view.nbytes
+        self._out.append(view)
 
     def flush(self) -> None:
         """Send as much as the socket takes now."""

@@ -37,6 +37,7 @@ class RoundLoop:
         self.epoch = 1
         self.round = 0
         self._emit = _emitter(job, exchange)
+        self._only = _only_plain_input(exchange)
 
     def run(self) -> None:
         """Compute round after round; return when the job's stream has ended, with nothing left to compute."""
@@ -83,7 +84,11 @@ class RoundLoop:
             for heads in stretch.heads:
                 for one in heads:
                     head |= one
-            self._compute(self._job.run, self._arguments(stretch.columns, stretch.count), head, stretch.heads)
+            if self._only is not None:
+                arguments: Iterator[tuple[Any, ...]] = zip(map(self._only.decode, stretch.columns[0]))
+            else:
+                arguments = self._arguments(stretch.columns, stretch.count)
+            self._compute(self._job.run, arguments, head, stretch.heads)
 
     def _arguments(self, columns: Sequence[list[Payload]], count: int) -> Iterator[tuple[Any, ...]]:
         """The arguments of `run` for `count` rounds, decoded one round at a time."""
@@ -109,7 +114,8 @@ class RoundLoop:
                 self._complete(call(*args), head)
             return
         for port in exchange.outputs:
-            exchange.set_head(port, head)
+            if port.head != head:
+                exchange.set_head(port, head)
         done = self.round
         due = monotonic() + SLICE
         try:
@@ -131,7 +137,7 @@ class RoundLoop:
     def _service(self, done: int) -> float:
         self._exchange.progress = (self.epoch, done)
         due = self._exchange.service()
-        if self._exchange.unwanted:
+        if self._exchange.outgoing.unwanted:
             raise EndOfStream
         return due
 
@@ -159,12 +165,22 @@ class RoundLoop:
                 chosen = job.out_heads[index]
                 wire = _wire(job.head if chosen is None else chosen, job.head_size)
                 wire |= head & (WIRE_RESET | WIRE_FINISHED)  # these two are not the job's to take away
-            exchange.set_head(port, wire | last)
+            wire |= last
+            if port.head != wire:
+                exchange.set_head(port, wire)
         self._emit(value)
         self.round += 1
         self._service(self.round)
         if last:
             raise EndOfStream
+
+
+def _only_plain_input(exchange: Exchange) -> InPort | None:
+    """The input of a job that has one, with one block per round: the usual case, worth a shorter way."""
+    if len(exchange.inputs) != 1:
+        return None
+    (port,) = exchange.inputs
+    return port if port.mailbox is None and port.pipe.BLOCK_COUNT == 1 else None
 
 
 def _rounds(port: InPort, column: list[Payload]) -> Iterator[Any]:
@@ -211,10 +227,10 @@ def _emitter(job: PythonJob, exchange: Exchange) -> Callable[[Any], None]:
         encode, append = outputs[0].encode, outputs[0].pending.append
 
         def emit_one(value: Any) -> None:
-            if type(value) is tuple:
-                (value,) = _checked(job, value, 1)
             if value is None:
                 raise EndOfStream
+            if type(value) is tuple:
+                (value,) = _checked(job, value, 1)
             append(encode(value))
 
         return emit_one

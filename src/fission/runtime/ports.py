@@ -10,7 +10,6 @@ from fission.channel.mailbox import Mailbox
 from fission.channel.receiver import Receiver
 from fission.channel.sender import Sender
 from fission.core.pipes import BasePipe
-from fission.errors import FissionError
 from fission.runtime.connection import Connection
 
 QUEUE_BLOCKS = 4096
@@ -35,12 +34,7 @@ class OutPort:
         self.connection: Connection | None = None
         self.retry_at = 0.0
         self.retries = 0
-        self.done = False  # the receiver wants nothing more; the exchange sets it
-
-    @property
-    def finished(self) -> bool:
-        """Whether nothing of this pipe is needed any more."""
-        return self.done or self.sender.finished
+        self.done = False  # the receiver wants nothing more
 
 
 class InPort:
@@ -94,7 +88,7 @@ def _initial(encode: Callable[[object], Payload]) -> Payload:
     """What stands for 'the previous block' before there was one: None where the pipe can carry it."""
     try:
         return encode(None)
-    except FissionError:
+    except Exception:  # noqa: BLE001 - the user's own pack may raise anything
         return b""
 
 

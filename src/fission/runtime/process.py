@@ -23,9 +23,12 @@ from fission.core.pipes import BasePipe
 from fission.runtime import messages, transport
 from fission.runtime.exchange import Exchange
 from fission.runtime.failure import describe_failure
+from fission.runtime.incoming import Incoming
 from fission.runtime.io_thread import IoThread
 from fission.runtime.loop import RoundLoop
 from fission.runtime.messages import JobSpec, MessageReader
+from fission.runtime.outgoing import Outgoing
+from fission.runtime.poller import Poller
 from fission.runtime.ports import InPort, OutPort, input_rule
 
 GRACE = 1.0
@@ -88,6 +91,7 @@ class JobProcess:
         self._loop: RoundLoop | None = None
         self._job: PythonJob | None = None
         self._exchange: Exchange | None = None
+        self._poller: Poller | None = None
 
     def run(self) -> int:
         """Run the job to its end and return the exit code of the process."""
@@ -169,17 +173,18 @@ class JobProcess:
         ]
         synchronous = [port.pipe for port in inputs if port.mailbox is None]
         backing = [port.pipe.id for port in outputs if not port.pipe.ASYNC and port.pipe.DELIVERY == "exact"]
+        poller = Poller()
+        join = Join([input_rule(pipe) for pipe in synchronous]) if synchronous else None
         exchange = Exchange(
-            inputs,
-            outputs,
-            join=Join([input_rule(pipe) for pipe in synchronous]) if synchronous else None,
+            Incoming(inputs, join, self._listener, poller, self._log),
+            Outgoing(outputs, poller, self._log),
             ledger=Ledger(backing, {pipe.id: pipe.BLOCK_COUNT for pipe in synchronous}, stateful=False),
-            listener=self._listener,
-            log=self._log,
+            poller=poller,
             report=self._report,
         )
         self._exchange = exchange
-        exchange.watch(self._control.fd, lambda _event: self._on_control())
+        self._poller = poller
+        poller.watch(self._control.fd, lambda _event: self._on_control())
         self._on_control()  # what came early does not make the socket readable
         return exchange
 
@@ -194,14 +199,14 @@ class JobProcess:
             return
         for message in received:
             if isinstance(message, messages.Route) and self._exchange is not None:
-                self._exchange.route(message.pipe, message.address)
+                self._exchange.outgoing.route(message.pipe, message.address)
             elif isinstance(message, messages.ReceiverGone) and self._exchange is not None:
-                self._exchange.receiver_gone(message.pipe)
+                self._exchange.outgoing.receiver_gone(message.pipe)
 
     def _orphaned(self) -> None:
         """The supervisor has gone: stop the job's thread, wherever it is; if it cannot be stopped, end at once."""
-        if self._exchange is not None:
-            self._exchange.unwatch(self._control.fd)
+        if self._poller is not None:
+            self._poller.forget(self._control.fd)
         timer = threading.Timer(GRACE, os._exit, args=(1,))
         timer.daemon = True
         timer.start()

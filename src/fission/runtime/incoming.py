@@ -1,0 +1,199 @@
+"""The receiving side of a job: connections that come in, and what they bring, up to the rounds."""
+
+import socket
+from collections.abc import Callable, Sequence
+from functools import partial
+from time import monotonic
+
+from fission.channel.frames import Batch, Frame, Hello, Refuse, encode_control
+from fission.channel.join import Join, Stretch
+from fission.errors import ChannelError
+from fission.runtime import transport
+from fission.runtime.connection import Connection
+from fission.runtime.poller import GONE, READ, WRITE, Poller
+from fission.runtime.ports import InPort
+
+
+class Incoming:
+    """All inputs of a job: the synchronous ones meet in `join`, the others have mailboxes.
+
+    The caller holds the exchange's lock. While `eager` is set, the job waits for just one round and gets what
+    comes without a detour.
+    """
+
+    def __init__(
+        self,
+        ports: Sequence[InPort],
+        join: Join | None,
+        listener: socket.socket,
+        poller: Poller,
+        log: Callable[[int, str], None],
+    ) -> None:
+        self.ports = tuple(ports)
+        self.joined = tuple(port for port in self.ports if port.mailbox is None)
+        self.join = join
+        self.news = 0
+        """Blocks that have come into mailboxes."""
+        self.eager = False
+        self.closing = False
+        """The job's last round was computed; what still comes is read and forgotten."""
+        self._by_pipe = {port.pipe.id: port for port in self.ports}
+        self._straight: Stretch | None = None  # comes before what the join has
+        self._poller = poller
+        self._log = log
+        self._listener = listener
+        poller.watch(listener.fileno(), lambda _event: self._accept())
+
+    def take(self) -> Stretch | None:
+        """Return rounds that can be computed now, or None. Reads again from inputs that have room now."""
+        stretch = self._straight
+        if stretch is not None:
+            self._straight = None
+            return stretch
+        if self.join is None:
+            return None
+        stretch = self.join.take(monotonic())
+        if stretch is not None:
+            for port in self.joined:
+                if port.paused and not port.crowded(*self.join.queued(port.index)):
+                    self._pause(port, paused=False)
+        return stretch
+
+    @property
+    def finished(self) -> bool:
+        """Whether no round can come any more: `take` has returned None and this is True."""
+        if self.join is not None:
+            return self.join.finished
+        return all(port.ended for port in self.ports)
+
+    def release(self, pipe: int, epoch: int, sqn: int) -> None:
+        """Blocks of an input up to this one will never be needed again."""
+        self._by_pipe[pipe].receiver.release(epoch, sqn)
+
+    def acknowledge(self) -> None:
+        """Send the acknowledgements that are due."""
+        now = 0.0
+        for port in self.ports:
+            connection = port.connection
+            if connection is not None:
+                now = now or monotonic()
+                buffers = port.receiver.take(now)
+                if buffers:
+                    connection.send(buffers)
+                    self._poller.want(connection, paused=port.paused)
+
+    def deadline(self) -> float | None:
+        """When `take` or `acknowledge` has something to do even if nothing comes."""
+        times = [port.receiver.deadline() for port in self.ports]
+        if self.join is not None:
+            times.append(self.join.deadline())
+        return min((time for time in times if time is not None), default=None)
+
+    @property
+    def backlog(self) -> bool:
+        """Whether acknowledgements wait for a socket."""
+        return any(port.connection is not None and port.connection.backlog for port in self.ports)
+
+    # -- connections -------------------------------------------------------------------------------------
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                sock, _ = self._listener.accept()
+            except (BlockingIOError, InterruptedError, ConnectionAbortedError):
+                return
+            transport.tune(sock)
+            connection = Connection(sock)
+            self._poller.watch(connection.fd, partial(self._greeting, connection))
+
+    def _greeting(self, connection: Connection, _event: int) -> None:
+        """The first frames of a new connection: it must say which pipe it is for."""
+        try:
+            frames = connection.read()
+        except ChannelError as error:
+            self._log(30, f"a connection that does not speak our protocol was closed: {error}")
+            self._poller.drop(connection)
+            return
+        if frames:
+            hello, *rest = frames
+            port = self._by_pipe.get(hello.pipe) if isinstance(hello, Hello) else None
+            if not isinstance(hello, Hello) or port is None:
+                self._refuse(connection, "no such pipe here")
+            elif not port.receiver.hello(hello):
+                self._refuse(connection, f"pipe {hello.pipe}: {port.receiver.refusal}")
+            else:
+                self._adopt(port, connection, rest)
+        elif connection.closed:
+            self._poller.drop(connection)
+
+    def _adopt(self, port: InPort, connection: Connection, frames: Sequence[Frame]) -> None:
+        if port.connection is not None:
+            self._poller.drop(port.connection)
+        port.connection = connection
+        port.paused = False
+        self._poller.forget(connection.fd)
+        self._poller.watch(connection.fd, partial(self._event, port, connection))
+        try:
+            self._take_in(port, frames)
+        except ChannelError as error:
+            self._broken(port, connection, error)
+
+    def _refuse(self, connection: Connection, reason: str) -> None:
+        self._log(30, f"a connection was refused: {reason}")
+        connection.send([encode_control(Refuse(reason))])
+        self._poller.drop(connection)
+
+    def _event(self, port: InPort, connection: Connection, event: int) -> None:
+        try:
+            if event & WRITE:
+                connection.flush()
+                self._poller.want(connection, paused=port.paused)
+            if event & (READ | GONE):
+                self._take_in(port, connection.read())
+        except ChannelError as error:
+            self._broken(port, connection, error)
+        if connection.closed and port.connection is connection:
+            self._lose(port, connection)
+
+    def _broken(self, port: InPort, connection: Connection, error: ChannelError) -> None:
+        self._log(30, f"pipe {port.pipe.id}: {error}")
+        self._lose(port, connection)
+
+    def _lose(self, port: InPort, connection: Connection) -> None:
+        self._poller.drop(connection)
+        port.connection = None
+        port.receiver.disconnected()
+
+    # -- what they bring ---------------------------------------------------------------------------------
+
+    def _take_in(self, port: InPort, frames: Sequence[Frame]) -> None:
+        now = monotonic()
+        receiver, mailbox = port.receiver, port.mailbox
+        for frame in frames:
+            for batch in receiver.receive(frame):
+                port.lag = max(0.0, now - batch.mono)  # one clock: one machine
+                if mailbox is not None:
+                    for block in batch.blocks:
+                        mailbox.put(block)
+                    self.news += batch.count
+                    receiver.release(batch.epoch, batch.last)
+                elif self.join is not None and not self.closing:
+                    self._offer(port, self.join, batch, now)
+        if receiver.ended and not port.ended:
+            port.ended = True
+            if mailbox is None and self.join is not None:
+                self.join.end(port.index)
+
+    def _offer(self, port: InPort, join: Join, batch: Batch, now: float) -> None:
+        if self.eager and self._straight is None:
+            self._straight = join.straight(batch)
+            if self._straight is not None:
+                return
+        join.offer(port.index, batch, now)
+        if not port.paused and port.crowded(*join.queued(port.index)):
+            self._pause(port, paused=True)
+
+    def _pause(self, port: InPort, *, paused: bool) -> None:
+        port.paused = paused
+        if port.connection is not None:
+            self._poller.want(port.connection, paused=paused)
