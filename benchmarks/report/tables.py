@@ -155,14 +155,16 @@ def targets(result: Result) -> Table:
 def problems(result: Result) -> Table:
     """Runs that failed, left processes behind, or had to share the machine."""
     rows = []
+    noisy = [item.figures["foreign"] for item in result.measures if item.figures.get("foreign", 0.0) > NOISY]
+    if noisy:
+        what = f"others used more than {NOISY:.0%} of the machine: {spread(Spread.of(noisy), '{:.0%}')}"
+        rows.append((f"{len(noisy)} of {len(result.measures)}", "", what))
     for item in result.measures:
         name = (f"{item.kind} {item.workload}, round {item.round + 1}", SUBJECTS[item.subject].title)
         if item.problem:
             rows.append((*name, f"{item.problem}: {item.output}".rstrip(": ")))
         if item.figures.get("left"):
             rows.append((*name, f"{item.figures['left']:.0f} processes had to be ended by the harness"))
-        if item.figures.get("foreign", 0.0) > NOISY:
-            rows.append((*name, f"others used {item.figures['foreign']:.0%} of the machine"))
     return Table("Problems", "", ("run", "carried by", "what"), rows)
 
 
