@@ -3,10 +3,20 @@
 import asyncio
 import contextlib
 import socket
+import ssl
 
 import pytest
 
-from fission.security import PeerError, Role, accept_tls, client_context, dial_tls, server_context
+from fission.security import (
+    Peer,
+    PeerError,
+    Role,
+    accept_tls,
+    client_context,
+    dial_tls,
+    peer_role,
+    server_context,
+)
 from fission.security.aio import complete
 
 
@@ -81,3 +91,33 @@ def test_cancelled(sockets, node) -> None:
 
 def test_full(client) -> None:
     asyncio.run(full_body(client))
+
+
+async def streams_body(node, client) -> None:
+    """The contexts also serve asyncio's own streams, and `peer_role` reads what these tell."""
+    seen: list[Peer] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        seen.append(peer_role(writer.get_extra_info("ssl_object")))
+        seen.append(peer_role(writer.get_extra_info("peercert")))
+        writer.write(await reader.readline())
+        writer.close()
+        await writer.wait_closed()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=server_context(node))
+    async with server:
+        address = server.sockets[0].getsockname()
+        reader, writer = await asyncio.open_connection(*address, ssl=client_context(client))
+        writer.write(b"hello\n")
+        assert await reader.read() == b"hello\n"
+        writer.close()
+        await writer.wait_closed()
+        with pytest.raises(
+            ssl.SSLCertVerificationError, match=r"doesn't match|not valid for|IP address mismatch"
+        ):
+            await asyncio.open_connection(*address, ssl=client_context(client), server_hostname="127.0.0.2")
+    assert [peer.role for peer in seen] == [Role.CLIENT, Role.CLIENT]
+
+
+def test_streams(node, client) -> None:
+    asyncio.run(streams_body(node, client))

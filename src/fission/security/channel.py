@@ -3,7 +3,7 @@
 import contextlib
 import errno
 import ssl
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TypeAlias, cast
 
 from fission.errors import LocalProtocolError
@@ -20,6 +20,8 @@ _READ = 4 * (RECORD + 256)
 """Encrypted bytes received at a time."""
 _CHUNK = 8 * RECORD
 """Encrypted at a time: enough for few system calls, little enough to stay in the processor's cache."""
+_MOST = 1 << 20
+"""Sent in one call, about: others want to be served too."""
 
 
 class TlsChannel:
@@ -29,7 +31,8 @@ class TlsChannel:
 
     - when a read has filled its buffer, ask `pending()`: bytes that TLS holds do not make the socket readable
       again, so read on instead of waiting while it is not 0;
-    - after BlockingIOError from a `send`, the next one must begin with the same bytes: they are encrypted;
+    - after a `send` that sent less than it was given, or raised BlockingIOError, the next one must begin with
+      the rest: it may be encrypted already;
     - while `wants_write` is set, wait until the socket is writable and `flush`, also with nothing to send:
       TLS itself has something to say (rare; who has bytes to send waits anyway, and `send` flushes too).
 
@@ -78,28 +81,26 @@ class TlsChannel:
         raise BlockingIOError(errno.EAGAIN, "nothing has arrived")
 
     def send(self, buffer: Buffer) -> int:
-        """Send the beginning of the buffer, up to 128 KiB; return how much has left.
+        """Send from the beginning of the buffer; return how much has left, at most about 1 MiB.
 
-        Raises BlockingIOError when the socket takes no more (see above), OSError when the connection failed.
+        Raises BlockingIOError when the socket takes nothing (see above), OSError when the connection failed.
         """
-        view = memoryview(buffer)[:_CHUNK]
-        return self._write(view)
+        return self._write(memoryview(buffer)) if len(buffer) <= _CHUNK else self.sendmsg((buffer,))
 
     def sendmsg(self, buffers: Sequence[Buffer]) -> int:
         """Like `send`, with the bytes of several buffers one after another."""
-        parts: list[Buffer] = []
-        room = _CHUNK
-        for buffer in buffers:
-            size = len(buffer)
-            if size >= room:
-                parts.append(memoryview(buffer)[:room])
-                room = 0
+        done = 0
+        for chunk in _chunks(buffers):
+            try:
+                count = self._write(chunk)
+            except OSError:
+                if not done:
+                    raise
+                break  # the next call meets it again
+            done += count
+            if count < len(chunk) or done >= _MOST:
                 break
-            parts.append(buffer)
-            room -= size
-        # joined, because every write makes a record of its own
-        joined = parts[0] if len(parts) == 1 else b"".join(parts)
-        return self._write(memoryview(joined))
+        return done
 
     def flush(self) -> bool:
         """Send what TLS has for the socket; True when all has left. Raises OSError."""
@@ -155,7 +156,7 @@ class TlsChannel:
                 self._encrypt(view)
             elif self._owed > len(view):
                 raise LocalProtocolError(
-                    "after a send that would have blocked the same bytes must follow",
+                    "after a send that was cut short its rest must follow",
                     where=self._where,
                     expected=f"{self._owed} bytes or more",
                     found=str(len(view)),
@@ -182,3 +183,24 @@ class TlsChannel:
     def _raise_failure(self) -> None:
         if self.error is not None:
             raise ConnectionAbortedError(errno.ECONNABORTED, str(self.error))
+
+
+def _chunks(buffers: Sequence[Buffer]) -> Iterator[memoryview]:
+    """Cut and join buffers into pieces to be encrypted at once: every write makes a record of its own."""
+    parts: list[Buffer] = []
+    room = _CHUNK
+    for buffer in buffers:
+        rest = buffer
+        while len(rest) >= room:
+            view = memoryview(rest)
+            parts.append(view[:room])
+            yield _joined(parts)
+            rest, parts, room = view[room:], [], _CHUNK
+        parts.append(rest)
+        room -= len(rest)
+    if room < _CHUNK:
+        yield _joined(parts)
+
+
+def _joined(parts: list[Buffer]) -> memoryview:
+    return memoryview(parts[0] if len(parts) == 1 else b"".join(parts))
