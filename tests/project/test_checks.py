@@ -102,14 +102,20 @@ def test_without_nodes_a_default_node_is_no_problem() -> None:
     assert problems(grouped("ALL", node="10.0.0.9")) == []
 
 
-def test_run_that_is_no_python_function() -> None:
-    class Builtin:
-        __signature__ = "none"
+class Foreign(PythonJob):
+    """Its run is a builtin that nothing is known about, or one that takes anything."""
 
-        def __call__(self, *args: object) -> None:
-            """Have no signature."""
+    run = staticmethod(max)
 
-    assert [p.id for p in problems(chain(PicklePipe(1), sink=Holder(run=Builtin())))] == ["E205"]
+
+class Anything(PythonJob):
+    def run(*args: object) -> None:  # type: ignore[override]
+        """Take self and the values in one."""
+
+
+@pytest.mark.parametrize("kind", [Foreign, Anything])
+def test_a_run_that_nothing_is_known_about_is_no_problem(kind: type[PythonJob]) -> None:
+    assert problems(chain(PicklePipe(1), sink=kind())) == []
 
 
 def test_large_arrays_are_not_copied_to_see_whether_they_can_be_pickled() -> None:

@@ -56,12 +56,12 @@ def _run_arguments(network: Network) -> Iterator[Finding]:
     for job, run in _computing(network):
         name = getattr(run, "__name__", "run")
         inputs = len(job.inputs)
-        try:
-            signature = inspect.signature(run)
-        except ValueError:
+        if _lacks_self(run):
             yield Finding(job.name, f"{name} does not take self", f"Write def {name}(self, ...)")
             continue
-        except TypeError:  # no Python function: it says itself what it wants, when it is called
+        try:
+            signature = inspect.signature(run)
+        except (TypeError, ValueError):  # no Python function: it says what it wants when it is called
             continue
         if not _accepts(signature, inputs):
             pipes = f": {listed(str(pipe.id) for pipe in job.inputs)}" if inputs else ""
@@ -71,6 +71,11 @@ def _run_arguments(network: Network) -> Iterator[Finding]:
                 f"{name} {_wants(signature)}, and {has}",
                 "run gets one value per input, in their order",
             )
+
+
+def _lacks_self(run: Callable[..., Any]) -> bool:
+    code = getattr(getattr(run, "__func__", None), "__code__", None)
+    return code is not None and code.co_argcount == 0 and not code.co_flags & inspect.CO_VARARGS
 
 
 def _accepts(signature: inspect.Signature, values: int) -> bool:
