@@ -11,15 +11,17 @@ $(VENV)/.ready: pyproject.toml scripts/setup.sh
 	@scripts/setup.sh $(VENV)
 
 demo: $(VENV)/.ready ## see two networks work on this machine (about half a minute)
-	@PATH="$(CURDIR)/$(VENV)/bin:$$PATH" sh examples/demo.sh
+	@$(PYTHON) examples/demo.py
 
 test: $(VENV)/.ready ## run all tests
 	$(PYTHON) -m pytest
+	$(PYTHON) -m pytest benchmarks/tests
 
 lint: $(VENV)/.ready ## check style, types and the rules between the rooms
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/mypy
+	MYPYPATH=src:benchmarks/networks $(VENV)/bin/mypy --explicit-package-bases benchmarks
 	$(VENV)/bin/lint-imports
 
 format: $(VENV)/.ready ## put the code into its standard form
@@ -30,9 +32,8 @@ docs: $(VENV)/.ready ## build the documentation into site/
 	$(PYTHON) -m pip install --quiet --group docs
 	$(VENV)/bin/mkdocs build --strict
 
-benchmark: $(VENV)/.ready ## measure against the peers (about ten minutes); writes benchmarks/results/
-	$(PYTHON) -m pip install --quiet --group benchmark
-	$(PYTHON) -m benchmarks
+benchmark: $(VENV)/.ready ## measure against the peers (about 25 minutes; ARGS=--quick for less)
+	$(PYTHON) -m benchmarks $(ARGS)
 
 clean: ## remove everything that was made
 	rm -rf $(VENV) site build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

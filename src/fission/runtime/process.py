@@ -22,7 +22,6 @@ from fission.core.jobs import PythonJob
 from fission.core.pipes import BasePipe
 from fission.runtime import messages, transport
 from fission.runtime.exchange import Exchange
-from fission.runtime.failure import describe_failure
 from fission.runtime.incoming import Incoming
 from fission.runtime.io_thread import IoThread
 from fission.runtime.loop import RoundLoop
@@ -231,6 +230,8 @@ class JobProcess:
     # -- what is reported --------------------------------------------------------------------------------
 
     def _fail(self, error: BaseException) -> None:
+        from fission.runtime.failure import describe_failure  # noqa: PLC0415 - it imports much; most jobs do not fail
+
         rounds = self._loop.round if self._loop else 0
         self._control.send(describe_failure(error, self._where, rounds + 1))
 
