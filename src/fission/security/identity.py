@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fission.security.errors import CertificateError, PeerError
-from fission.security.roles import Role, peer_role
+from fission.security.roles import Peer, Role, peer_role
 
 if TYPE_CHECKING:
     from cryptography import x509
@@ -107,8 +107,7 @@ def find_identity(folder: Path) -> IdentityFiles:
 
 def read_identity(folder: Path) -> Identity:
     """Like `load_identity`, but the time is not checked: for lists of certificates, and to renew them."""
-    from cryptography import x509  # noqa: PLC0415 - slow to import, and job processes do without
-    from cryptography.exceptions import InvalidSignature  # noqa: PLC0415
+    from cryptography.exceptions import InvalidSignature  # noqa: PLC0415 - slow to import; jobs do without
 
     files = find_identity(folder)
     ca, certificate = _certificate(files.ca), _certificate(files.cert)
@@ -126,25 +125,7 @@ def read_identity(folder: Path) -> Identity:
             found=certificate.issuer.rfc4514_string(),
             hint=_WHOLE,
         ) from None
-    try:
-        names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-    except x509.ExtensionNotFound:
-        names = x509.SubjectAlternativeName([])
-    try:
-        peer = peer_role(
-            {
-                "subject": tuple(((("commonName", part.value),)) for part in certificate.subject),
-                "subjectAltName": (
-                    *(("URI", value) for value in names.get_values_for_type(x509.UniformResourceIdentifier)),
-                    *(("IP Address", str(value)) for value in names.get_values_for_type(x509.IPAddress)),
-                    *(("DNS", value) for value in names.get_values_for_type(x509.DNSName)),
-                ),
-            }
-        )
-    except PeerError as error:
-        raise CertificateError(
-            error.what, where=str(files.cert), expected=error.expected, found=error.found, hint=error.hint
-        ) from None
+    peer = _peer(certificate, files.cert)
     return Identity(
         folder,
         role=peer.role,
@@ -181,6 +162,31 @@ def load_identity(folder: Path, *, now: dt.datetime | None = None) -> Identity:
             hint=_RENEW,
         )
     return identity
+
+
+def _peer(certificate: "x509.Certificate", path: Path) -> Peer:
+    """Read role, name and addresses, by the same rules as the other side will."""
+    from cryptography import x509  # noqa: PLC0415
+
+    try:
+        names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    except x509.ExtensionNotFound:
+        names = x509.SubjectAlternativeName([])
+    try:
+        return peer_role(
+            {
+                "subject": tuple(((("commonName", part.value),)) for part in certificate.subject),
+                "subjectAltName": (
+                    *(("URI", value) for value in names.get_values_for_type(x509.UniformResourceIdentifier)),
+                    *(("IP Address", str(value)) for value in names.get_values_for_type(x509.IPAddress)),
+                    *(("DNS", value) for value in names.get_values_for_type(x509.DNSName)),
+                ),
+            }
+        )
+    except PeerError as error:
+        raise CertificateError(
+            error.what, where=str(path), expected=error.expected, found=error.found, hint=error.hint
+        ) from None
 
 
 def _check_file(path: Path, *, private: bool) -> None:
