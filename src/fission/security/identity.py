@@ -168,6 +168,7 @@ def _peer(certificate: "x509.Certificate", path: Path) -> Peer:
     """Read role, name and addresses, by the same rules as the other side will."""
     from cryptography import x509  # noqa: PLC0415
 
+    common = certificate.subject.get_attributes_for_oid(x509.NameOID.COMMON_NAME)
     try:
         names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     except x509.ExtensionNotFound:
@@ -175,7 +176,7 @@ def _peer(certificate: "x509.Certificate", path: Path) -> Peer:
     try:
         return peer_role(
             {
-                "subject": tuple(((("commonName", part.value),)) for part in certificate.subject),
+                "subject": tuple((("commonName", part.value),) for part in common),
                 "subjectAltName": (
                     *(("URI", value) for value in names.get_values_for_type(x509.UniformResourceIdentifier)),
                     *(("IP Address", str(value)) for value in names.get_values_for_type(x509.IPAddress)),
