@@ -401,7 +401,7 @@ def test_ctrl_c_ends_cleanly(project: Project) -> None:
     project.write(COUNT, config="JOBS = [SourceJob(outputs=[PicklePipe(1)]), Write(inputs=[PicklePipe(1)])]")
     process = project.start()
     wait_for(lambda: len(processes_of(project.root)) == 2, "two job processes")
-    wait_for(lambda: (project.simulation / "2" / "out.txt").exists(), "the sink is running")
+    wait_for((project.simulation / "2" / "out.txt").exists, "the sink is running")
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=20)
     assert process.returncode == 0, err
@@ -412,7 +412,7 @@ def test_ctrl_c_ends_cleanly(project: Project) -> None:
 def test_sigint_at_a_job_ends_all(project: Project) -> None:
     project.write(COUNT, config="JOBS = [SourceJob(outputs=[PicklePipe(1)]), Write(inputs=[PicklePipe(1)])]")
     process = project.start()
-    wait_for(lambda: (project.simulation / "2" / "out.txt").exists(), "the sink is running")
+    wait_for((project.simulation / "2" / "out.txt").exists, "the sink is running")
     os.kill(processes_of(project.root)[0].pid, signal.SIGINT)
     process.communicate(timeout=20)
     assert process.returncode == 0
@@ -431,10 +431,16 @@ class Deaf(PythonJob):
             except BaseException:
                 pass
 """,
-        config="JOBS = [SourceJob(outputs=[PicklePipe(1), PicklePipe(2)]), Write(inputs=[PicklePipe(1)]), Deaf(inputs=[PicklePipe(2)])]",
+        config="""
+        JOBS = [
+            SourceJob(outputs=[PicklePipe(1), PicklePipe(2)]),
+            Write(inputs=[PicklePipe(1)]),
+            Deaf(inputs=[PicklePipe(2)]),
+        ]
+        """,
     )
     process = project.start()
-    wait_for(lambda: (project.simulation / "2" / "out.txt").exists(), "the sink is running")
+    wait_for((project.simulation / "2" / "out.txt").exists, "the sink is running")
     process.kill()
     process.communicate()
     wait_for(lambda: not processes_of(project.root), "the jobs notice that simulate has gone")

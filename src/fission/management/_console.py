@@ -5,6 +5,7 @@ lines are plain and the status line is left out.
 """
 
 import sys
+from collections import deque
 from collections.abc import Mapping
 
 from rich.console import Console
@@ -104,20 +105,19 @@ class RunConsole:
 
 
 class _Rates:
-    """Rates between two status reports."""
+    """Rates over the last few seconds: a network of one block per second has a rate as well."""
 
     def __init__(self, network: Network) -> None:
         self._sources = [job.id for job in network.jobs if job.is_source()]
         self._sinks = [job.id for job in network.jobs if job.is_sink()]
-        self._before: dict[int, int] = {}
-        self._at = 0.0
+        self._history: deque[tuple[float, dict[int, int]]] = deque([(0.0, {})], maxlen=8)
 
     def describe(self, reports: Mapping[int, JobReport], seconds: float) -> str:
         """The status line."""
-        span = max(seconds - self._at, 1e-9)
-        rate = {job: (one.rounds - self._before.get(job, 0)) / span for job, one in reports.items()}
-        self._before = {job: one.rounds for job, one in reports.items()}
-        self._at = seconds
+        then, before = self._history[0]
+        span = max(seconds - then, 1e-9)
+        rate = {job: (one.rounds - before.get(job, 0)) / span for job, one in reports.items()}
+        self._history.append((seconds, {job: one.rounds for job, one in reports.items()}))
         running = sum(one.state == "running" for one in reports.values())
         finished = sum(one.state == "finished" for one in reports.values())
         pipes = [pipe for one in reports.values() for pipe in one.pipes.values() if "lag" in pipe]
