@@ -175,6 +175,37 @@ def test_a_large_block_is_received_in_place():
     assert not memoryview(block).readonly
 
 
+def test_lone_blocks_one_by_one():
+    decoder = greeted()
+    for i, size in enumerate([0, 1, 13, 255, 256, 4000, LARGE - 1, LARGE, OWN_MEMORY, 200_000, 5], 1):
+        batch = batch_of(bytes([i]) * size, first=i)
+        assert feed(decoder, b"".join(encode_batch(batch))) == [batch]
+
+
+def test_a_tiny_block_after_a_large_one_opens_the_buffer_again():
+    decoder = greeted()
+    feed(decoder, b"".join(encode_batch(batch_of(bytes(1 << 20)))))
+    assert len(decoder.get_buffer()) <= 64
+    (tiny,) = encode_batch(batch_of(b"x"))
+    assert feed(decoder, tiny) == [batch_of(b"x")]
+    assert len(decoder.get_buffer()) == RECEIVE_BUFFER
+
+
+@pytest.mark.parametrize(
+    "lie",
+    [
+        data_frame(numbers(1) + b"x", flags=FIXED, first=0),
+        data_frame(numbers(1) + b"x", flags=FIXED, first=1 << 63),
+        data_frame(numbers(1) + b"x", flags=FIXED, mono=float("nan")),
+        data_frame(numbers(2) + b"x", flags=FIXED),
+        data_frame(numbers(1) + b"x", flags=FIXED)[:6] + b"??" + bytes(41),
+    ],
+)
+def test_a_lone_block_that_lies(lie):
+    with pytest.raises(RemoteProtocolError):
+        feed(greeted(), lie)
+
+
 def test_the_header_after_a_large_block_comes_alone():
     decoder = greeted()
     data = b"".join(encode_batch(batch_of(bytes(1 << 20))))

@@ -19,6 +19,7 @@ from fission.channel.frames import (
     Welcome,
     encode_batch,
     encode_control,
+    encode_lone,
     frozen,
     payload_size,
 )
@@ -194,6 +195,21 @@ BATCHES = st.builds(
     st.lists(BLOCKS, min_size=1, max_size=6)
     | st.tuples(PARTS, st.integers(1, 300)).map(lambda one: [one[0]] * one[1]),
 )
+
+
+@settings(deadline=None)
+@given(
+    st.integers(0, 2**32 - 1),
+    st.integers(1, 2**63 - 1),
+    st.integers(0, 2**32 - 1),
+    TIMES,
+    TIMES,
+    st.binary(max_size=600) | st.just(bytes(LARGE - 1)),
+)
+def test_a_lone_block_makes_the_same_frame_on_a_shorter_way(epoch, first, head, mono, wall, block):
+    batch = Batch(epoch, first, head, mono, wall, [block])
+    assert [encode_lone(epoch, first, head, mono, wall, block)] == encode_batch(batch)
+    assert there_and_back(batch) == batch
 
 
 @settings(deadline=None)

@@ -11,6 +11,7 @@
 Most pipes carry one dtype and shape all the time, so both directions try the last header first.
 """
 
+import sys
 from collections.abc import Callable
 from math import prod
 from struct import Struct
@@ -36,34 +37,43 @@ _REMEMBERED = 256
 """Headers kept per pipe; a pipe with more shapes than that forgets them all and begins again."""
 
 
-def array_encoder(check: "Check | None" = None) -> "Callable[[Array], Payload | None]":
+def array_encoder(
+    otherwise: Callable[[Any], Payload], check: "Check | None" = None
+) -> Callable[[Any], Payload]:
     """Return a function that makes a block of an array (exactly numpy.ndarray), with one copy of its elements.
 
-    The function returns None for an array that has no such form: objects, and dtypes that a text cannot say.
-    `check` is called for the first array of each dtype and shape, and may raise.
+    All other values, arrays of objects, and dtypes that a text cannot say are left to `otherwise`. `check` is
+    called for the first array of each dtype and shape, and may raise.
     """
     known: dict[tuple[Dtype, tuple[int, ...]], tuple[bytes, bool]] = {}
+    ndarray: Any = None  # until numpy has been imported no value is one
     last_dtype: Dtype | None = None
     last_shape: tuple[int, ...] = ()
     header, large = b"", False
 
-    def encode(array: "Array") -> Payload | None:
-        nonlocal last_dtype, last_shape, header, large
-        dtype, shape = array.dtype, array.shape
+    def encode(value: Any) -> Payload:
+        nonlocal ndarray, last_dtype, last_shape, header, large
+        if type(value) is not ndarray:
+            if ndarray is None:
+                ndarray = getattr(sys.modules.get("numpy"), "ndarray", None)
+                if type(value) is ndarray:
+                    return encode(value)
+            return otherwise(value)
+        dtype, shape = value.dtype, value.shape
         if dtype is not last_dtype or shape != last_shape:
             entry = known.get((dtype, shape))
             if entry is None:
                 if check is not None:
-                    check(array)
+                    check(value)
                 entry = _describe(dtype, shape)
                 if entry is None:
-                    return None
+                    return otherwise(value)
                 if len(known) >= _REMEMBERED:
                     known.clear()
                 known[dtype, shape] = entry
             header, large = entry
             last_dtype, last_shape = dtype, shape
-        return _encode_large(header, array) if large else header + array.tobytes()
+        return _encode_large(header, value) if large else header + value.tobytes()
 
     return encode
 
@@ -102,8 +112,10 @@ def _describe(dtype: "Dtype", shape: tuple[int, ...]) -> tuple[bytes, bool] | No
     return _START.pack(MARK, length) + text.ljust(length - _START.size), size >= LARGE
 
 
-def array_decoder(where: str, check: "Check | None" = None) -> "Callable[[Buffer], Array]":
-    """Return a function that makes an array of a block that begins with `MARK`.
+def array_decoder(
+    where: str, otherwise: Callable[[Payload], Any], check: "Check | None" = None
+) -> Callable[[Payload], Any]:
+    """Return a function that makes an array of a block that begins with `MARK`; all others go to `otherwise`.
 
     The array is writable and, if the block is, shares its memory; else the elements are copied. The function
     raises PipeError when the block is no array. `check` is called for the first array of each dtype and shape.
@@ -147,13 +159,18 @@ def array_decoder(where: str, check: "Check | None" = None) -> "Callable[[Buffer
         header, offset = start, len(start)
         shape, dtype, total = entry
 
-    def decode(payload: Buffer) -> "Array":
+    def decode(payload: Payload) -> Any:
         kind = type(payload)
-        if len(payload) != total or kind is memoryview or not payload.startswith(header):  # type: ignore[union-attr]
-            find(payload)
-        if kind is bytes or (kind is memoryview and payload.readonly):  # type: ignore[union-attr]
-            payload = bytearray(payload)
-        return ndarray(shape, dtype, payload, offset)  # type: ignore[no-any-return]
+        if (kind is bytearray or kind is bytes) and len(payload) == total and payload.startswith(header):  # type: ignore[union-attr]
+            memory: Any = payload
+        elif kind is tuple or payload[:2] != MARK:
+            return otherwise(payload)
+        else:
+            memory = payload
+            find(memory)
+        if kind is bytes or (kind is memoryview and memory.readonly):
+            memory = bytearray(memory)
+        return ndarray(shape, dtype, memory, offset)
 
     return decode
 

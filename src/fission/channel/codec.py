@@ -16,7 +16,6 @@ through; what the library cannot carry is an OutputError, what it cannot make se
 """
 
 import pickle
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from io import BytesIO
@@ -24,7 +23,7 @@ from struct import Struct
 from struct import error as StructError  # noqa: N812 - it is a class
 from typing import Any
 
-from fission.channel.arrays import MARK, array_decoder, array_encoder
+from fission.channel.arrays import array_decoder, array_encoder
 from fission.channel.frames import LARGE, MAX_BLOCK, Buffer, Payload, payload_size
 from fission.core.pipes import ArrayPipe, BasePipe, BytesPipe, JSONPipe, PicklePipe
 from fission.errors import OutputError, PipeError
@@ -42,7 +41,9 @@ _INT_START = int.from_bytes(b"\x80\x05\x8a\x08", "little")
 _INT_STOP = ord(".")
 """An integer of up to 64 bits becomes a pickle of always the same form (PROTO 5, LONG1 of 8 bytes, STOP): made three
 times as fast as by `pickle.dumps`, and blocks of one size travel best."""
-_PLAIN = frozenset({int, float, bool, str, bytes, type(None)})
+_TINY = frozenset({float, bool, type(None)})
+"""Types whose pickles are never large, and never fail."""
+_PLAIN = frozenset({int, str, bytes})
 """Types without buffers in them."""
 _MOST_BUFFERS = 1000
 
@@ -112,28 +113,20 @@ def _before(pipe: BasePipe, decode: Decode) -> Decode:
 
 
 def _pickle_encoder(where: str) -> Encode:
-    pack_int = _INT.pack
-    encode_array = array_encoder()
+    dumps, pack_int = pickle.dumps, _INT.pack
     encode_object = _object_encoder(where)
-    ndarray: type | None = None
+    encode_array = array_encoder(encode_object)
 
     def encode(value: Any) -> Payload:
-        nonlocal ndarray
         kind = type(value)
         if kind is int:
             try:
                 return pack_int(_INT_START, value, _INT_STOP)
             except StructError:
                 return encode_object(value)
-        if kind is ndarray:
-            block = encode_array(value)
-            if block is not None:
-                return block
-        elif ndarray is None and kind not in _PLAIN:
-            ndarray = _ndarray()
-            if kind is ndarray:
-                return encode(value)
-        return encode_object(value)
+        if kind in _TINY:
+            return dumps(value, 5)
+        return encode_array(value)
 
     return encode
 
@@ -186,7 +179,7 @@ def _dump_with_buffers(value: Any) -> Payload:
 
 def _pickle_decoder(where: str) -> Decode:
     loads, unpack_int = pickle.loads, _INT_VALUE.unpack
-    decode_array = array_decoder(where)
+    decode_array = array_decoder(where, _load_with_buffers)
 
     def decode(payload: Payload) -> Any:
         try:
@@ -196,11 +189,7 @@ def _pickle_decoder(where: str) -> Decode:
                     if start == _INT_START:
                         return value
                 return loads(payload)  # type: ignore[arg-type]
-            if isinstance(payload, tuple):
-                return loads(payload[0], buffers=map(_writable, payload[1:]))
-            if payload[0] == MARK[0]:
-                return decode_array(payload)
-            return loads(payload)
+            return decode_array(payload)
         except PipeError:
             raise
         except Exception as error:
@@ -215,6 +204,12 @@ def _pickle_decoder(where: str) -> Decode:
     return decode
 
 
+def _load_with_buffers(payload: Payload) -> Any:
+    if isinstance(payload, tuple):
+        return pickle.loads(payload[0], buffers=map(_writable, payload[1:]))
+    return pickle.loads(payload)
+
+
 def _writable(buffer: Buffer) -> Buffer:
     return bytearray(buffer) if memoryview(buffer).readonly else buffer
 
@@ -224,44 +219,26 @@ def _writable(buffer: Buffer) -> Buffer:
 
 def _array_encoder(pipe: ArrayPipe) -> Encode:
     where = str(pipe)
-    encode_array = array_encoder(pipe.check)
-    ndarray: Any = None
 
-    def encode(value: Any) -> Payload:
-        nonlocal ndarray
-        try:
-            if type(value) is ndarray:
-                block = encode_array(value)
-                if block is not None:
-                    return block
-            elif ndarray is None:
-                ndarray = _ndarray()
-                if type(value) is ndarray:
-                    return encode(value)
-            data = bytes(pipe.pack(value))  # subclasses of ndarray, unusual dtypes; raises for all else
-        except PipeError as error:
-            raise _output_error(error) from error
+    def encode_other(value: Any) -> Payload:
+        data = bytes(pipe.pack(value))  # subclasses of ndarray, unusual dtypes; raises for all else
         _check_size(data, where)
         return data
+
+    encode_array = array_encoder(encode_other, pipe.check)
+
+    def encode(value: Any) -> Payload:
+        try:
+            return encode_array(value)
+        except PipeError as error:
+            raise _output_error(error) from error
 
     return encode
 
 
 def _array_decoder(pipe: ArrayPipe) -> Decode:
-    decode_array = array_decoder(str(pipe), pipe.check)
     unpack = pipe.unpack
-
-    def decode(payload: Payload) -> Any:
-        if len(payload) > 1 and payload[1] == MARK[1] and not isinstance(payload, tuple):
-            return decode_array(payload)
-        return unpack(_whole(payload))
-
-    return decode
-
-
-def _ndarray() -> type | None:
-    """numpy.ndarray if numpy has been imported: before that no value is one."""
-    return getattr(sys.modules.get("numpy"), "ndarray", None)
+    return array_decoder(str(pipe), lambda payload: unpack(_whole(payload)), pipe.check)
 
 
 # -- JSON ------------------------------------------------------------------------------------------------

@@ -229,7 +229,9 @@ class FrameDecoder:
 
         A paced stream comes like that; after a pause every function that is called costs several microseconds.
         """
-        length, kind, flags, magic, epoch, first, number, head, mono, wall, size = LONE.unpack_from(self._buffer)
+        length, kind, flags, magic, epoch, first, number, head, mono, wall, size = LONE.unpack_from(
+            self._buffer
+        )
         if (
             length != count
             or magic != MAGIC
@@ -237,11 +239,13 @@ class FrameDecoder:
             or flags != FIXED
             or number != 1
             or size != count - LONE.size
+            or size > self._max_block
             or not 0 < first < 1 << 63
             or not isfinite(mono + wall)
         ):
             return None
         self._events.append((epoch, first, 1))
+        self._window = RECEIVE_BUFFER
         block = self._buffer[LONE.size : count]
         return Batch(epoch, first, head, mono, wall, [block if size >= WRITABLE else bytes(block)], size)
 

@@ -242,7 +242,9 @@ def encode_lone(epoch: int, first: int, head: int, mono: float, wall: float, blo
     All fields must fit; `block` has less than LARGE bytes.
     """
     size = len(block)
-    return LONE.pack(LONE.size + size, Kind.DATA, FIXED, MAGIC, epoch, first, 1, head, mono, wall, size) + block
+    return (
+        LONE.pack(LONE.size + size, Kind.DATA, FIXED, MAGIC, epoch, first, 1, head, mono, wall, size) + block
+    )
 
 
 def encode_control(frame: Control) -> bytes:
