@@ -1,6 +1,6 @@
 """The commands as they are typed: arguments, options, help. What they do stands in a file per command."""
 
-# ruff: noqa: D301, PLC0415, PLR0917 - \b is for the help's layout; a command imports only what it needs; options
+# ruff: noqa: D301, PLC0415 - \b is for the layout of the help; a command imports only what it needs
 
 from pathlib import Path
 from typing import Annotated
