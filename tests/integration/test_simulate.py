@@ -490,3 +490,36 @@ def test_output_of_all_kinds_is_shown(project: Project) -> None:
         assert text in done.stdout
     assert done.stdout.count("x" * 60_000) == 3
     assert "Talk 1 | to stderr" in done.stderr
+
+
+def test_one_simulation_of_a_network_at_a_time(project: Project) -> None:
+    project.write(COUNT, config="JOBS = [SourceJob(outputs=[PicklePipe(1)]), Write(inputs=[PicklePipe(1)])]")
+    first = project.start()
+    wait_for((project.simulation / "2" / "out.txt").exists, "the sink is running")
+    second = project.start()
+    _, err = second.communicate(timeout=30)
+    assert second.returncode == 2
+    assert "simulated already" in err
+    first.send_signal(signal.SIGINT)
+    first.communicate(timeout=20)
+    assert first.returncode == 0
+
+
+def test_teardown_is_called_and_does_not_hide_what_went_wrong(project: Project) -> None:
+    project.write(
+        COUNT
+        + """
+class Careless(PythonJob):
+    def setup(self, *args, **kwargs):
+        self.file = open("no such file")
+    def run(self, value):
+        pass
+    def teardown(self):
+        self.file.close()
+""",
+        config="JOBS = [Count(outputs=[PicklePipe(1)]), Careless(inputs=[PicklePipe(1)])]",
+    )
+    done = project.simulate()
+    assert done.returncode == 1
+    assert "job Careless 2 failed in setup(): FileNotFoundError" in done.stderr
+    assert "teardown() failed as well" in (project.simulation / "fission.log").read_text()

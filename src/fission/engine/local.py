@@ -13,6 +13,7 @@ from fission.core.jobs import BaseJob
 from fission.core.network import Network
 from fission.engine.base import JobEvent
 from fission.engine.spec import needed_blocks, pickle_job
+from fission.errors import RunError
 from fission.runtime.messages import Finished, JobSpec, Listening
 from fission.runtime.supervisor import Event, JobSupervisor
 
@@ -34,7 +35,7 @@ class LocalEngine:
         self._finished: set[int] = set()
 
     async def start(self) -> None:
-        """Start the process of every job. Raises OSError when that cannot be done; then call `stop`."""
+        """Start the process of every job. Raises RunError when that cannot be done; then call `stop`."""
         self._sockets = Path(tempfile.mkdtemp(prefix="fission-"))
         run = uuid.uuid4().hex
         blocks = needed_blocks(self._network)
@@ -53,7 +54,14 @@ class LocalEngine:
                 job=pickle_job(job),
             )
             self._supervisors[job.id] = JobSupervisor(spec, self._handler(job))
-        await asyncio.gather(*(supervisor.start() for supervisor in self._supervisors.values()))
+        try:
+            await asyncio.gather(*(supervisor.start() for supervisor in self._supervisors.values()))
+        except OSError as error:
+            raise RunError(
+                "the processes of the jobs cannot be started",
+                found=str(error),
+                hint=f"The network needs {len(self._supervisors)} processes and 4 open files for each (see ulimit)",
+            ) from error
 
     async def stop(self) -> None:
         """End every process and remove the sockets; returns when nothing is left."""

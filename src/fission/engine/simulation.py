@@ -2,6 +2,8 @@
 
 import asyncio
 import contextlib
+import fcntl
+import os
 import shutil
 import signal
 from dataclasses import dataclass, field
@@ -104,7 +106,7 @@ class Simulation:
         self._finish(End.INTERRUPTED)
 
     async def run(self) -> Outcome:
-        """Run to the end. Raises OSError when processes cannot be started."""
+        """Run to the end. Raises RunError when processes cannot be started."""
         started = monotonic()
         tasks = [asyncio.create_task(self._follow()), asyncio.create_task(self._show(started))]
         try:
@@ -171,7 +173,7 @@ class Simulation:
     def _failed(self, job: int, event: Failed) -> None:
         report = self._reports[job]
         report.state = "failed"
-        place = f"in round {event.round}" if event.where == "run" else f"while {_DOING[event.where]}"
+        place = f"in round {event.round}" if event.where == "run" else _PLACES[event.where]
         message = f"job {report.name} failed {place}: {event.message}"
         self._watcher.log(job, 40, f"{message}\n{event.traceback}".rstrip())
         if self._end is None:
@@ -193,10 +195,10 @@ class Simulation:
         self._finish(End.FAILED)
 
 
-_DOING = {
-    "loading": "being loaded",
+_PLACES = {
+    "loading": "while it was loaded",
     "setup": "in setup()",
-    "finish": "ending its outputs",
+    "finish": "while its outputs were ended",
     "teardown": "in teardown()",
 }
 
@@ -209,20 +211,29 @@ def _signal_name(number: int) -> str:
 
 
 def prepare_folders(network: Network, folder: Path) -> dict[int, Path]:
-    """Empty `folder` and make one folder per job in it, and `info.txt`. Raises ProjectError."""
+    """Empty `folder` and make one folder per job in it, and `info.txt`. Raises ProjectError.
+
+    The folder is locked until the process ends.
+    """
     try:
-        if folder.exists():
-            for entry in folder.iterdir():
-                if entry.is_dir() and not entry.is_symlink():
-                    shutil.rmtree(entry)
-                else:
-                    entry.unlink()
         folder.mkdir(exist_ok=True)
+        _lock(folder)
+        for entry in folder.iterdir():
+            if entry.is_dir() and not entry.is_symlink():
+                shutil.rmtree(entry)
+            else:
+                entry.unlink()
         folders = {job.id: folder / str(job.id) for job in network.jobs}
         for path in folders.values():
             path.mkdir()
         lines = [f"{job.id}: {job.name}\n" for job in network.jobs]
         (folder / "info.txt").write_text("".join(lines), encoding="utf-8")
+    except BlockingIOError as error:
+        raise ProjectError(
+            "the network is being simulated already",
+            where=str(folder),
+            hint="End the other simulation first: both would write into this folder",
+        ) from error
     except OSError as error:
         raise ProjectError(
             f"the simulation's folder cannot be prepared: {error.strerror}",
@@ -230,3 +241,13 @@ def prepare_folders(network: Network, folder: Path) -> dict[int, Path]:
             hint="It is emptied before every simulation; check who owns it.",
         ) from error
     return folders
+
+
+def _lock(folder: Path) -> None:
+    """Hold a lock on the folder itself. Raises BlockingIOError when another process has it."""
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(handle)
+        raise

@@ -4,12 +4,14 @@ It reads its `JobSpec`, opens its listener, loads the user's job, calls `setup()
 happens on the control socket. It ends by itself when the supervisor has gone.
 """
 
+import contextlib
 import os
 import pickle
 import signal
 import socket
 import sys
 import threading
+from collections.abc import Callable
 from types import FrameType
 from typing import NoReturn
 
@@ -50,11 +52,14 @@ class Control:
 
     def send(self, message: messages.FromJob) -> None:
         """Send a message; a supervisor that has gone is noticed when reading."""
+        data = messages.encode(message)
+        # A handler that raises in the middle would leave half a message on the socket.
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGTERM, signal.SIGINT))
         try:
-            with self._lock:
-                self._sock.sendall(messages.encode(message))
-        except OSError:
-            pass
+            with self._lock, contextlib.suppress(OSError):
+                self._sock.sendall(data)
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
     def read(self, *, wait: bool) -> list[messages.ToJob]:
         """Return the messages that have come. Raises EOFError when the supervisor has gone."""
@@ -95,23 +100,35 @@ class JobProcess:
     def run(self) -> int:
         """Run the job to its end and return the exit code of the process."""
         signal.signal(signal.SIGTERM, self._on_sigterm)
-        try:
-            try:
-                self._work()
-            finally:
-                self._stopping = True  # what is left to do takes no time and must not be cut short
-                self._teardown()
-        except JobStopped:
+        failed = self._attempt(self._work)
+        self._stopping = True  # what is left to do takes no time and must not be cut short
+        where = self._where
+        if where != "loading":
+            self._where = "teardown"
+            late = self._attempt(self._teardown)
+            if failed is None:
+                failed, where = late, "teardown"
+            elif late is not None:
+                self._log(40, f"teardown() failed as well: {type(late).__name__}: {late}")
+        if failed is None:
+            sys.stdout.flush()
+            self._control.send(messages.Finished(self._loop.round if self._loop else 0))
             return 0
-        except KeyboardInterrupt:
+        if isinstance(failed, JobStopped):
+            return 0
+        if isinstance(failed, KeyboardInterrupt):
             self._control.send(messages.Interrupted())
             return 130
-        except BaseException as error:  # noqa: BLE001 - whatever it is, the supervisor has to hear of it
-            self._fail(error)
-            return 1
-        sys.stdout.flush()
-        self._control.send(messages.Finished(self._loop.round if self._loop else 0))
-        return 0
+        self._fail(failed, where)
+        return 1
+
+    def _attempt(self, what: Callable[[], None]) -> BaseException | None:
+        """Call it; return what it raised, whatever that is: the supervisor has to hear of it."""
+        try:
+            what()
+        except BaseException as error:  # noqa: BLE001
+            return error
+        return None
 
     def _work(self) -> None:
         job = self._load()
@@ -217,23 +234,21 @@ class JobProcess:
             raise JobStopped
 
     def _on_io_error(self, error: BaseException) -> None:
-        self._fail(error)
+        self._fail(error, self._where)
         os._exit(1)
 
     def _teardown(self) -> None:
-        """Call the job's `teardown()` once, however it ended, if it was set up."""
-        if self._job is not None and self._where != "loading":
-            where, self._where = self._where, "teardown"
+        """Call the job's `teardown()`: once, however the job ended."""
+        if self._job is not None:
             self._job.teardown()
-            self._where = where
 
     # -- what is reported --------------------------------------------------------------------------------
 
-    def _fail(self, error: BaseException) -> None:
+    def _fail(self, error: BaseException, where: str) -> None:
         from fission.runtime.failure import describe_failure  # noqa: PLC0415 - it imports much; most jobs do not fail
 
         rounds = self._loop.round if self._loop else 0
-        self._control.send(describe_failure(error, self._where, rounds + 1))
+        self._control.send(describe_failure(error, where, rounds + 1))
 
     def _log(self, level: int, text: str) -> None:
         self._control.send(messages.Log(level, text))

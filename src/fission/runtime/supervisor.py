@@ -7,6 +7,7 @@ the last one is always `Exited`.
 import asyncio
 import contextlib
 import os
+import pickle
 import signal
 import socket
 import sys
@@ -126,7 +127,10 @@ class JobSupervisor:
         ]
         code = await process.wait()
         self._kill_group()  # before waiting for the outputs: a child of the job may hold them open
-        await asyncio.gather(*outputs)
+        # A child that has left the group may hold the outputs open for as long as it likes.
+        _, open_still = await asyncio.wait(outputs, timeout=GRACE)
+        for task in open_still:
+            task.cancel()
         if self._writer is not None:
             self._writer.close()
         self._on_event(Exited(code))
@@ -146,7 +150,8 @@ class JobSupervisor:
 
     async def _read_messages(self, control: asyncio.StreamReader) -> None:
         reader = MessageReader()
-        with contextlib.suppress(ConnectionError):
+        # What cannot be read was written by something that has taken over the socket: no message of ours.
+        with contextlib.suppress(ConnectionError, ValueError, pickle.UnpicklingError):
             while data := await control.read(1 << 16):
                 for message in reader.feed(data):
                     self._on_event(message)
