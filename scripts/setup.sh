@@ -32,5 +32,5 @@ fi
 echo "setting up $venv ..."
 [ -x "$venv/bin/python" ] || "$python" -m venv "$venv"
 "$venv/bin/python" -m pip install --quiet --upgrade 'pip>=25.1'
-"$venv/bin/python" -m pip install --quiet --editable '.[all]' --group dev
+"$venv/bin/python" -m pip install --quiet --editable . --group dev
 touch "$venv/.ready"

@@ -9,25 +9,16 @@ from fission.errors import NetworkError
 
 
 def pickle_job(job: BaseJob) -> bytes:
-    """Pickle a job with its pipes. Raises NetworkError naming the attribute that cannot be pickled."""
+    """Pickle a job with its pipes. Raises NetworkError; check E205 can say more."""
     try:
         return pickle.dumps(job, protocol=5)
     except Exception as error:
-        culprit = next((name for name, value in vars(job).items() if not _picklable(value)), "")
         raise NetworkError(
-            f"attribute {culprit!r} cannot be pickled" if culprit else "the job cannot be pickled",
+            "the job cannot be pickled",
             where=f"job {job.name}",
             found=f"{type(error).__name__}: {error}".splitlines()[0],
             hint="A job is made on the client and sent to its node: open files and threads in setup().",
         ) from error
-
-
-def _picklable(value: object) -> bool:
-    try:
-        pickle.dumps(value, protocol=5)
-    except Exception:  # noqa: BLE001 - pickling runs user code, which may raise anything
-        return False
-    return True
 
 
 def needed_blocks(network: Network) -> dict[int, int]:

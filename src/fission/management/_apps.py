@@ -24,6 +24,8 @@ FISSION_VERBS: Mapping[str, Verb] = {
     "graph": verbs.graph,
     "show": verbs.show,
     "interactive": verbs.interactive,
+    "place": verbs.place,
+    "certs": verbs.certs,
 }
 """What `fission` knows, beside `new`."""
 
@@ -34,6 +36,7 @@ PROJECT_VERBS: Mapping[str, Verb] = {
     "graphviz": verbs.graph,
     "show": verbs.show,
     "interactive": verbs.interactive,
+    "place": verbs.place,
 }
 """What `manage.py <network>` knows."""
 

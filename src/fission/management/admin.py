@@ -1,17 +1,18 @@
-"""The program `fission_admin.py`: `fission_admin.py <project> startproject`."""
+"""The program `fission_admin.py`: `fission_admin.py <project> startproject`, `fission_admin.py certs`."""
 
 import sys
 from pathlib import Path
 
 from fission.management._guard import guard
 
-_HELP = """Create a project.
+_HELP = """Create a project, or the certificates of a cluster.
 
 \b
-Example:
+Examples:
   fission_admin.py greenhouse startproject
   cd greenhouse
   python3 manage.py demo startnetwork
+  fission_admin.py certs --node 192.168.4.2
 """
 
 
@@ -19,10 +20,13 @@ def main() -> int:
     """Run the command line; the process ends with the code that it returns or exits with."""
 
     def work() -> int:
-        from fission.management._apps import ADMIN_VERBS, run_named  # noqa: PLC0415 - Ctrl+C is ours here
+        from fission.management._apps import ADMIN_VERBS, fission_app, run_named  # noqa: PLC0415 - Ctrl+C is ours here
 
+        words = sys.argv[1:]
+        if words[:1] == ["certs"]:  # it belongs to no project
+            fission_app()(words, prog_name="fission_admin.py")
         return run_named(
-            sys.argv[1:], ADMIN_VERBS, Path(), program="fission_admin.py", kind="project", help_text=_HELP
+            words, ADMIN_VERBS, Path(), program="fission_admin.py", kind="project", help_text=_HELP
         )
 
     return guard(work)

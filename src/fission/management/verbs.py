@@ -9,7 +9,7 @@ import typer
 
 from fission.management._durations import parse_duration
 from fission.management._guard import guard
-from fission.management._place import find_root
+from fission.management._root import find_root
 
 
 def _complete_networks(incomplete: str) -> list[str]:
@@ -173,6 +173,60 @@ def show(net: Net, project: Project = None, debug: Debug = False) -> None:
     from fission.management.show import show_command
 
     _end(guard(lambda: show_command(find_root(project), net), debug=debug))
+
+
+def place(
+    net: Net,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="For every job all nodes, with score or refusal.")
+    ] = False,
+    project: Project = None,
+    debug: Debug = False,
+) -> None:
+    """Tell which job would go to which node.
+
+    By the rules that a run follows, as if all NODES were up and idle. Exit code 2 when a job finds no node.
+
+    \b
+      fission place demo
+      fission place demo --explain
+    """
+    from fission.management._problems import load_sound
+    from fission.management.place import place_network
+
+    def work() -> int:
+        return place_network(load_sound(find_root(project), net, quiet=True), explain=explain)
+
+    _end(guard(work, debug=debug))
+
+
+def certs(
+    folder: Annotated[Path, typer.Option("--dir", metavar="DIR", help="Where they are kept.")] = Path(
+        "certs"
+    ),
+    nodes: Annotated[
+        list[str] | None,
+        typer.Option("--node", metavar="ADDRESS", help="A node: its address; further names after commas."),
+    ] = None,
+    days: Annotated[int, typer.Option("--days", min=1, help="How long they are valid.")] = 730,
+    renew: Annotated[bool, typer.Option("--renew", help="Replace the certificates that are there.")] = False,
+    list_only: Annotated[bool, typer.Option("--list", help="Only list; write nothing.")] = False,
+    debug: Debug = False,
+) -> None:
+    """Make the certificates of a cluster, and list them.
+
+    One for the authority, one for the client, one for each node. What is there stays as it is.
+
+    \b
+      fission certs --node 192.168.4.2 --node 192.168.4.3,pi3.local
+      fission certs --list
+    """
+    from fission.management.certs import certs_command
+
+    def work() -> int:
+        return certs_command(folder, nodes=nodes or (), days=days, renew=renew, list_only=list_only)
+
+    _end(guard(work, debug=debug))
 
 
 def interactive(net: Net, project: Project = None, debug: Debug = False) -> None:
