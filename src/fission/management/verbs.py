@@ -169,6 +169,9 @@ def show(net: Net, project: Project = None, debug: Debug = False) -> None:
     """Draw a network and open the picture.
 
     Without a display it says where the picture is.
+
+    \b
+      fission show demo
     """
     from fission.management.show import show_command
 
