@@ -120,6 +120,7 @@ def test_the_limit_counts_rounds():
     stretch = join.take(0.0, 3)
     assert stretch is not None
     assert stretch.columns == [blocks(3, 8)]
+    assert join.take(0.0, 0) is None
     assert [r[1] for r in rounds(join)] == [5, 6, 7, 8, 9, 10]
 
 

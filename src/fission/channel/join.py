@@ -161,12 +161,13 @@ class Join:
 
     def take(self, now: float, limit: int = 4096) -> Stretch | None:
         """Return consecutive rounds that can be computed now, at most `limit`; None when there are none."""
-        while True:
+        while limit > 0:
             count = self._ready(limit)
             if count:
                 return self._cut(count)
             if not self._give_dummies(now) and not self._next_epoch():
-                return None
+                break
+        return None
 
     def deadline(self) -> float | None:
         """When `take` will give a round with a dummy even if nothing comes; None when there is no such time."""

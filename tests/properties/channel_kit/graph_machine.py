@@ -17,15 +17,19 @@ class GraphRules(RuleBasedStateMachine):
     channel: ClassVar[SimpleNamespace]
 
     @initialize(
-        graph=st.sampled_from(GRAPHS), retain=st.sampled_from([0, 200, 1 << 20]), every=st.integers(1, 3)
+        graph=st.sampled_from(GRAPHS),
+        retain=st.sampled_from([0, 200, 1 << 20]),
+        every=st.integers(1, 3),
+        turns=st.integers(0, 20),
     )
-    def begin(self, graph, retain, every) -> None:
+    def begin(self, graph, retain, every, turns) -> None:
         self.world = World(self.channel, graph, retain=retain, every=every)
+        self.time_passes(turns)
 
     def job(self, which: int) -> int:
         return which % len(self.world.jobs)
 
-    @rule(turns=st.integers(1, 8))
+    @rule(turns=st.integers(1, 25))
     def time_passes(self, turns: int) -> None:
         """Everything goes well for a while."""
         for _ in range(turns):

@@ -84,7 +84,7 @@ def expected(streams: Sequence[Stream]) -> tuple[list[Round], bool]:
 @st.composite
 def streams(draw: st.DrawFn) -> list[Stream]:
     """Some inputs of a join."""
-    return [draw(stream(name)) for name in range(draw(st.integers(1, 3)))]
+    return [draw(stream(name)) for name in range(draw(st.sampled_from([1, 2, 2, 3])))]
 
 
 @st.composite
@@ -128,7 +128,11 @@ def run(channel: SimpleNamespace, made: Sequence[Stream], choices: st.DataObject
     while any(waiting):
         index = draw(st.sampled_from([i for i, rest in enumerate(waiting) if rest]))
         batch = next_batch(made[index], waiting[index], draw(st.integers(1, 8)))
-        join.offer(index, batch, 0.0)
+        straight = join.straight(batch) if draw(st.booleans()) else None
+        if straight is None:
+            join.offer(index, batch, 0.0)
+        else:
+            note(straight, taken, used)
         offered[index] += batch.count
         if not waiting[index] and made[index].end == "end":
             join.end(index)
@@ -160,11 +164,16 @@ def take(join, taken: list[Round], used: list[int], limit: int) -> None:
     """Take all there is."""
     while (stretch := join.take(0.0, limit)) is not None:
         assert 1 <= stretch.count <= limit
-        for i in range(stretch.count):
-            inputs = []
-            for index, (heads, column) in enumerate(zip(stretch.heads, stretch.columns, strict=True)):
-                size = len(heads)
-                assert len(column) == size * stretch.count
-                inputs.append(list(zip(heads, map(bytes, column[i * size : (i + 1) * size]), strict=True)))
-                used[index] += size
-            taken.append((stretch.epoch, stretch.first + i, inputs))
+        note(stretch, taken, used)
+
+
+def note(stretch, taken: list[Round], used: list[int]) -> None:
+    """Write down the rounds of a stretch one by one."""
+    for i in range(stretch.count):
+        inputs = []
+        for index, (heads, column) in enumerate(zip(stretch.heads, stretch.columns, strict=True)):
+            size = len(heads)
+            assert len(column) == size * stretch.count
+            inputs.append(list(zip(heads, map(bytes, column[i * size : (i + 1) * size]), strict=True)))
+            used[index] += size
+        taken.append((stretch.epoch, stretch.first + i, inputs))
