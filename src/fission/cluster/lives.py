@@ -1,0 +1,228 @@
+"""The life of a job: started, crashed, lost, finished, and what each of these means for its neighbors.
+
+Why a job that has FINISHED is never started again, whatever becomes of its node: it says so only after the
+receivers of all its synchronous outputs have said DONE (or are known to have finished). Nobody will ever ask
+it for a block again.
+
+And why its receivers are not either: a job says DONE on a synchronous input only when all its own outputs are
+worked off. So a job that waits for blocks of a job that has FINISHED has finished too, even if its own report
+was lost with its node: it is FINISHED as soon as its process has ended. If a successor of it was started before
+that became clear, nobody will ever send it anything; after some time (its predecessor cannot be told from itself
+at the sender, and it may just be busy in `teardown`) it is stopped. An asynchronous input says DONE earlier, so
+nothing follows from it; a receiver that is started after the sender has finished gets SenderGone.
+
+A failure in `teardown` comes after all of this: such a job has finished, and the network will fail at its end.
+"""
+
+from signal import Signals
+
+from fission.cluster import events
+from fission.cluster.board import ERROR, INFO, WARNING, Board, JobRecord, Told
+from fission.cluster.ending import begin_ending
+from fission.cluster.instructions import Failure, Outcome, StartJob
+from fission.cluster.states import JOB_TABLE, JobMove, JobState
+
+
+def start(board: Board, job: JobRecord, node: str) -> None:
+    """Start the next incarnation of a job on a node."""
+    job.machine.fire(JobMove.PLACE)
+    job.node = node
+    job.incarnation += 1
+    job.address = ""
+    job.round = job.failing = 0
+    job.timer = None
+    job.failure = job.avoid = None
+    job.complained = False
+    if job.id in board.wiring.live and job.numbered:
+        _begin_epoch(board, job)
+    job.numbered = True
+    job.told = Told(epoch=job.epoch)
+    board.touched.add(job.id)
+    board.send(StartJob(node, job.id, job.incarnation, job.incarnation > 1, job.epoch))
+
+
+def _begin_epoch(board: Board, job: JobRecord) -> None:
+    """The company of a live origin counts from 1 again; those that have no process have numbered nothing yet."""
+    board.epoch += 1
+    company = board.wiring.company[job.id]
+    for origin in company:
+        other = board.jobs[origin]
+        other.epoch = board.epoch
+        other.numbered = other.alive
+        board.touched.add(origin)
+    for other in board.jobs.values():
+        if other.id not in board.wiring.company:
+            other.failed_round = 0  # a number of an older epoch says nothing in this one
+    if len(company) > 1:
+        names = ", ".join(board.jobs[origin].name for origin in sorted(company - {job.id}))
+        board.tell(INFO, f"begins to count again, and with it {names}: epoch {board.epoch}", job=job)
+
+
+def wait(board: Board, job: JobRecord) -> None:
+    """A job has become WAITING: it is placed at the end of this event, if it can be."""
+    leave(board, job)
+    timeout = board.policy.allocation_timeout
+    job.timer = None if timeout is None else board.now + timeout
+
+
+def leave(board: Board, job: JobRecord) -> None:
+    """A job gives its slot back."""
+    job.node = None
+    job.address = ""
+    job.timer = None
+    board.vacancy = True
+
+
+def listen(board: Board, job: JobRecord, address: str) -> None:
+    """The process of a job listens: its senders are told where, and it is told what it must know."""
+    job.machine.fire(JobMove.LISTEN)
+    job.address = address
+    job.told = Told(epoch=job.told.epoch)
+    board.touched.add(job.id)
+
+
+def progress(job: JobRecord, round: int) -> None:
+    """A job has completed rounds; past the one at which it failed, its restarts are forgotten."""
+    job.round = max(job.round, round)
+    if job.round >= job.failed_round:
+        job.restarts = 0
+
+
+def fail(board: Board, job: JobRecord, event: events.JobFailed) -> None:
+    """A job says that it cannot go on; its process ends by itself, or is ended in a while."""
+    place = f"in round {event.round}" if event.where == "run" else f"in {event.where}"
+    message = f"job {job.name} failed {place}: {event.message}"
+    failure = Failure(message, event.traceback, job.id)
+    if job.state is not JobState.STOPPING:
+        board.tell(ERROR, f"{message}\n{event.traceback}".rstrip(), job=job, node=job.node)
+    if event.where == "teardown":
+        board.fault = board.fault or failure
+        finish(board, job)
+    elif job.machine.fire(JobMove.FAIL) is JobState.FAILED:
+        job.failure = failure
+        job.failing = max(event.round, 1)
+        job.numbered = event.where not in ("loading", "setup")
+        job.address = ""
+        job.timer = board.now + board.policy.exit_grace
+
+
+def not_started(board: Board, job: JobRecord, message: str) -> None:
+    """A node could not start the process of a job: count it as a crash, and try another node if there is one."""
+    node = job.node
+    job.numbered = False
+    job.failing = 1
+    end(board, job, f"could not be started on {node}: {message}")
+    if job.state is JobState.BACKING_OFF:
+        timer = job.timer
+        leave(board, job)
+        job.timer, job.avoid = timer, node
+
+
+def end(board: Board, job: JobRecord, how: str) -> None:
+    """The process of a job has ended; `how` is said if it has not given a reason. A crash, if it should work still."""
+    before = job.state
+    if (before, JobMove.CRASH) not in JOB_TABLE:
+        return  # told twice
+    if worked_off(board, job):
+        finish(board, job)
+    after = job.machine.fire(JobMove.CRASH)
+    if after is not JobState.BACKING_OFF:
+        leave(board, job)
+        return
+    if before is not JobState.FAILED:
+        job.failure = Failure(f"job {job.name} {how}", job=job.id)
+        board.tell(ERROR, job.failure.message, job=job, node=job.node)
+    job.address = ""
+    _count(board, job)
+
+
+def lose(board: Board, job: JobRecord, why: str) -> None:
+    """The node of a job is gone, or has no such process: what ran there counts as dead. No fault of the job's."""
+    if worked_off(board, job):
+        finish(board, job)
+    before, timer, node = job.state, job.timer, job.node
+    after = job.machine.fire(JobMove.LOSE)
+    if after is JobState.WAITING:
+        wait(board, job)
+        board.tell(WARNING, f"lost: {why}", job=job, node=node)
+        return
+    leave(board, job)
+    if before is JobState.FAILED:
+        _count(board, job)
+    elif after is JobState.BACKING_OFF:
+        job.timer = timer
+
+
+def worked_off(board: Board, job: JobRecord) -> bool:
+    """Whether a job must have finished, because a job that it waits for says that it has."""
+    return any(board.finished(sender) for sender in board.wiring.senders(job.id))
+
+
+def finish(board: Board, job: JobRecord) -> None:
+    """A job has finished, by its own word or by that of its sender."""
+    if job.state is JobState.FINISHED:
+        return
+    processless = job.state in (JobState.WAITING, JobState.BACKING_OFF)
+    job.machine.fire(JobMove.FINISH)
+    if processless:
+        leave(board, job)
+    else:
+        job.timer = board.now + board.policy.exit_grace
+    job.address = ""
+    board.touched.add(job.id)
+    board.tell(INFO, "finished", job=job, node=job.node)
+    for receiver in board.wiring.receivers(job.id):
+        other = board.jobs[receiver]
+        if other.state in (JobState.WAITING, JobState.BACKING_OFF):
+            finish(board, other)
+        elif other.alive and other.incarnation > 1:
+            other.timer = board.now + board.policy.surplus_grace
+
+
+def expire(board: Board, job: JobRecord) -> None:
+    """The timer of a job has run out."""
+    job.timer = None
+    match job.state:
+        case JobState.BACKING_OFF:
+            if job.node is not None and board.usable(job.node):
+                start(board, job, job.node)
+            else:
+                job.machine.fire(JobMove.NO_NODE)
+                wait(board, job)
+        case JobState.WAITING:
+            board.tell(ERROR, "no node came in time", job=job)
+            message = f"job {job.name} has waited {board.policy.allocation_timeout:g} s for a node"
+            begin_ending(board, Outcome.FAILED, 1, Failure(message, job=job.id))
+        case JobState.FAILED | JobState.FINISHED:
+            board.stop_process(job, force=True)
+            job.timer = board.now + board.policy.exit_grace
+        case _:  # at work, although its sender has finished
+            board.stop_process(job)
+            finish(board, job)
+
+
+def how_it_ended(code: int) -> str:
+    """Say what an exit code means; it follows the name of the job."""
+    if code >= 0:
+        return f"ended by itself with exit code {code}"
+    return f"was killed by {Signals(-code).name if -code in set(Signals) else f'signal {-code}'}"
+
+
+def _count(board: Board, job: JobRecord) -> None:
+    """Count a crash; start again in a moment, unless that has been tried often enough."""
+    failed, policy = job.failing or job.round + 1, board.policy
+    live = job.id in board.wiring.live
+    # A live origin counts from 1 again each time: for it another round is progress, but not to fail at once.
+    if (failed > 1 and failed != job.failed_round) if live else failed > job.failed_round:
+        job.restarts = 0
+    job.failed_round = failed
+    if job.restarts >= policy.max_restarts:
+        board.tell(ERROR, f"given up after {job.restarts} restarts at round {failed}", job=job)
+        begin_ending(board, Outcome.FAILED, 1, job.failure)
+        return
+    delay = policy.back_off[min(job.restarts, len(policy.back_off) - 1)]
+    job.restarts += 1
+    job.timer = board.now + delay
+    board.tell(
+        WARNING, f"restart {job.restarts} of {policy.max_restarts} at round {failed} in {delay:g} s", job=job
+    )

@@ -1,0 +1,81 @@
+"""Which job goes where: asks `fission.placement`, and remembers who found no node."""
+
+from dataclasses import replace
+
+from fission.cluster.board import WARNING, Board, JobRecord
+from fission.cluster.ending import begin_ending
+from fission.cluster.instructions import Failure, Outcome
+from fission.cluster.lives import start
+from fission.cluster.states import JobState, NodeLife, Phase
+from fission.errors import JobDefinitionError, UserError
+from fission.placement import Links, NodeState, place, propose, refusals
+
+
+def start_network(board: Board) -> None:
+    """Place all jobs and start them, once no node is busy with ending jobs of an earlier run; or start nothing."""
+    busy = any(node.life in (NodeLife.FENCED, NodeLife.AWAITED) for node in board.nodes.values())
+    if busy and board.start_timer is not None and board.now < board.start_timer:
+        return
+    try:
+        placement = place(board.network, _nodes(board), _links(board))
+    except UserError as error:
+        begin_ending(board, Outcome.FAILED, error.exit_code, Failure(str(error)))
+        return
+    board.phase = Phase.RUNNING
+    board.start_timer = None
+    for job, node in placement.nodes.items():
+        start(board, board.jobs[job], node)
+
+
+def place_waiting(board: Board) -> None:
+    """Start the jobs that wait and for which there is a node now; say once why not for the others."""
+    waiting = [job for job in board.jobs.values() if job.state is JobState.WAITING]
+    for job in waiting:
+        if job.avoid is not None:
+            _place(board, [job], without=job.avoid)
+    waiting = [job for job in waiting if job.state is JobState.WAITING]
+    if waiting:
+        _place(board, waiting)
+
+
+def _place(board: Board, jobs: list[JobRecord], *, without: str = "") -> None:
+    """Start those that can be placed; a `preference` that raises does not keep the others from it."""
+    nodes = [node for node in _nodes(board) if node.address != without]
+    fixed = {job.id: job.node for job in board.jobs.values() if job.node is not None}
+    only = {job.id for job in jobs}
+    try:
+        placement = propose(board.network, nodes, _links(board), fixed=fixed, only=only)
+    except JobDefinitionError as error:
+        if len(jobs) == 1:
+            _complain(board, jobs[0], str(error))
+            return
+        for job in jobs:
+            _place(board, [job], without=without)
+        return
+    for decision in placement:
+        if decision.job not in only:
+            continue
+        if board.usable(decision.node):
+            start(board, board.jobs[decision.job], str(decision.node))
+        elif not without:
+            why = refusals(decision.reasons) if decision.node is None else "the client has not joined yet"
+            _complain(board, board.jobs[decision.job], why)
+
+
+def _complain(board: Board, job: JobRecord, why: str) -> None:
+    if not job.complained:
+        job.complained = True
+        board.tell(WARNING, f"waits for a node: {why}", job=job)
+
+
+def _links(board: Board) -> Links:
+    return Links(board.tq, board.client)
+
+
+def _nodes(board: Board) -> list[NodeState]:
+    """All nodes that were ever seen; only those that are UP can take jobs."""
+    return [
+        replace(node.state, active=node.life is NodeLife.UP)
+        for node in board.nodes.values()
+        if node.state is not None and node.life is not NodeLife.REFUSED
+    ]
