@@ -136,6 +136,25 @@ def test_heads_that_differ_cut_stretches():
     assert found == [(2, 2, ((0,), (0,))), (4, 1, ((8,), (0,))), (5, 2, ((8,), (16,)))]
 
 
+def test_a_batch_that_makes_its_rounds_alone_takes_the_short_way():
+    join = Join([InputRule()])
+    lone = join.straight(batch(1, 1, head=R))
+    assert lone is not None
+    assert (lone.epoch, lone.first, lone.count, lone.heads, lone.columns) == (1, 1, 1, ((R,),), [[b"1"]])
+    assert join.straight(batch(3, 3)) is None
+    offer(join, 0, 2, 3)
+    assert join.straight(batch(4, 4)) is None
+    assert len(rounds(join)) == 2
+    assert join.straight(batch(1, 1, epoch=2, head=R)) is None
+    assert join.straight(batch(4, 4, head=F)) is None
+    assert join.straight(batch(4, 5)) is not None
+    join.end(0)
+    assert join.straight(batch(6, 6)) is None
+    assert Join([InputRule(), InputRule()]).straight(batch(1, 1, head=R)) is None
+    assert Join([InputRule(block_count=2)]).straight(batch(1, 2, head=R)) is None
+    assert Join([InputRule(delivery="live")]).straight(batch(1, 1, head=R)) is None
+
+
 def test_no_inputs():
     with pytest.raises(LocalProtocolError):
         Join([])

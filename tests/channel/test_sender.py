@@ -221,6 +221,63 @@ def test_frames_that_only_senders_send(frame):
         s.receive(frame)
 
 
+def test_a_receiver_that_wants_nothing_does_not_even_welcome():
+    s = sender()
+    write(s, 3)
+    s.connected()
+    s.take()
+    s.receive(Done())
+    assert s.finished
+    assert s.unreleased == (0, 0)
+
+
+def test_a_restarted_job_asks_first_and_resumes_then():
+    s = streaming(wanted=(2, 9), incarnation=2)
+    assert s.acknowledged == (0, 0)
+    s.receive(Ack(2, 5))
+    assert s.acknowledged == (2, 5)
+    s.resume((2, 4))
+    assert s.released == (2, 5)
+    assert write(s, 6) == 10
+    assert spans(s.take()) == [(2, 6, 10)]
+    with pytest.raises(LocalProtocolError, match="resumed"):
+        s.resume((2, 4))
+
+
+def test_a_lone_block_takes_the_short_way_and_is_kept_like_the_others(monkeypatch):
+    monkeypatch.setattr("fission.channel.windows.encode_lone", lambda *fields: fields)
+    s = streaming()
+    assert [b.first for b in s.send([b"1"], 0, 0.0, 0.0)] == [1]  # with the reset bit: the long way
+    assert s.send([b"2"], WIRE_RESET | 4, 0.5, 9.5) == [(1, 2, 4, 0.5, 9.5, b"2")]
+    assert [type(frame) for frame in s.send([bytearray(b"3")], 0, 0.0, 0.0)] == [Batch]
+    assert [type(frame) for frame in s.send([bytes(1 << 16)], 0, 0.0, 0.0)] == [Batch]
+    assert spans(s.send([b"5", b"6"], 0, 0.0, 0.0)) == [(1, 5, 6)]
+    assert s.written == (1, 6)
+    assert s.unreleased[0] == 6
+    s.write([b"7"], 0, 0.0, 0.0)
+    assert spans(s.send([b"8"], 0, 0.0, 0.0)) == [(1, 7, 8)]
+    s.receive(Ack(1, 9))
+    assert s.send([b"9"], 0, 0.0, 0.0) == []
+    s.disconnected()
+    assert s.send([b"10"], 0, 0.0, 0.0) == []
+    s.connected()
+    s.take()
+    s.receive(Welcome(1, 12))
+    assert s.send([b"11"], 0, 0.0, 0.0) == []
+    assert s.unreleased[0] == 2
+    s.finish()
+    with pytest.raises(LocalProtocolError):
+        s.send([b"12"], 0, 0.0, 0.0)
+
+
+def test_live_has_no_short_way():
+    s = streaming(delivery="live")
+    write(s, 1)
+    s.take()
+    assert spans(s.send([b"2"], 0, 0.0, 0.0)) == [(1, 2, 2)]
+    assert s.unreleased == (0, 0)
+
+
 @pytest.mark.parametrize("frame", [Welcome(1, 1), Ack(1, 1), Done(), Refuse("no")])
 def test_frames_without_a_connection(frame):
     with pytest.raises(RemoteProtocolError, match="in state IDLE"):

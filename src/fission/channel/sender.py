@@ -58,6 +58,7 @@ _S, _E, _T = SenderState, SenderEvent, StreamState
 CONNECTION_TABLE: dict[tuple[SenderState, SenderEvent], SenderState] = {
     (_S.IDLE, _E.CONNECTED): _S.GREETING,
     (_S.GREETING, _E.WELCOME): _S.STREAMING,
+    (_S.GREETING, _E.DONE): _S.DONE,  # nothing is wanted, so there is nothing to welcome
     (_S.GREETING, _E.REFUSE): _S.REFUSED,
     (_S.GREETING, _E.DISCONNECTED): _S.IDLE,
     (_S.STREAMING, _E.ACK): _S.STREAMING,
@@ -206,6 +207,13 @@ class Sender:
     def acknowledged(self) -> Position:
         """What the receiver has said to have released; (0, 0) as long as it has said nothing."""
         return self._window.acknowledged
+
+    @property
+    def waiting(self) -> bool:
+        """Whether `take` has something to say now."""
+        if self._greet or self._window.waiting:
+            return True
+        return self._stream.state is _T.ENDED and not self._end_sent
 
     @property
     def unreleased(self) -> tuple[int, int]:

@@ -7,11 +7,13 @@ protocol: every epoch complete and in order, unless its source died without a re
 from types import SimpleNamespace
 from typing import ClassVar
 
+import pytest
 from channel_kit.wire import Wire
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from fission.channel.frames import WIRE_RESET, Batch, Hello
+from fission.errors import RemoteProtocolError
 
 SMALL = st.integers(0, 12)
 SHARE = st.sampled_from([0, 1, 2, 3, 4, 4, 4])  # quarters of what is under way
@@ -315,6 +317,35 @@ class PipeRules(RuleBasedStateMachine):
         self.wire.down(side.sender, connection, len(connection.down) * share // 4)
         if not connection.receiver_open and not connection.up and not connection.down:
             self.lose_sender(side, 4)
+
+    # -- a sender that breaks the protocol -------------------------------------------------------------------
+
+    @precondition(lambda self: self.wire.accepted is not None and not self.receiver.ended)
+    @rule(epochs=st.integers(0, 1), skipped=st.integers(1, 2))
+    def somebody_skips_blocks(self, epochs: int, skipped: int) -> None:
+        """A gap inside a connection is an error; the runtime closes the connection."""
+        epoch, wanted = self.receiver.wanted
+        first = skipped + 1 if epochs else wanted + skipped
+        self.refused_batch(Batch(epoch + epochs, first, 0, 0.0, 0.0, [b"gap"]))
+
+    @precondition(lambda self: self.wire.accepted is not None and not self.receiver.ended)
+    @rule()
+    def somebody_forgets_the_reset_bit(self) -> None:
+        epoch, _ = self.receiver.wanted
+        self.refused_batch(Batch(epoch + 1, 1, 0, 0.0, 0.0, [b"no reset"]))
+
+    def refused_batch(self, batch: Batch) -> None:
+        assert self.wire.accepted is not None
+        with pytest.raises(RemoteProtocolError):
+            self.receiver.receive(batch)
+        self.wire.receiver_gone(self.wire.accepted)
+
+    @precondition(lambda self: self.wire.accepted is not None and not self.receiver.ended)
+    @rule()
+    def somebody_repeats_an_old_epoch(self) -> None:
+        epoch, _ = self.receiver.wanted
+        if epoch > 1:
+            assert self.receiver.receive(Batch(epoch - 1, 99, 0, 0.0, 0.0, [b"late"])) == []
 
     # -- in the end --------------------------------------------------------------------------------------
 

@@ -1,0 +1,1 @@
+"""Broken copies of the channel: a test of the tests."""
