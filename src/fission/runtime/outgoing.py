@@ -56,12 +56,14 @@ class Outgoing:
         """Move pending blocks into the windows, and the windows into the sockets."""
         for port in self.ports:
             connection = port.connection
-            if connection is not None and not connection.backlog:
+            if connection is None:
+                self.write_pending(port)
+                if port.address is not None and monotonic() >= port.retry_at:
+                    self._connect(port, port.address)
+            elif connection.backlog:
+                self.write_pending(port)
+            elif port.pending or port.sender.waiting:
                 self._send(port, connection)
-                continue
-            self.write_pending(port)
-            if connection is None and port.address is not None and monotonic() >= port.retry_at:
-                self._connect(port, port.address)
 
     def write_pending(self, port: OutPort) -> None:
         """Move what the job has appended into the window."""
@@ -90,14 +92,16 @@ class Outgoing:
 
     def _send(self, port: OutPort, connection: Connection) -> None:
         """Send what is pending and what waits in the window, as much as the socket takes."""
-        sender = port.sender
-        blocks = _drain(port)
+        sender, pending = port.sender, port.pending
+        blocks = [pending.popleft()] if len(pending) == 1 else _drain(port)
         wanted = blocks and not port.done
         buffers = sender.send(blocks, port.head, monotonic(), time()) if wanted else sender.take()
         while buffers:
             connection.send(buffers)
             if connection.backlog:
                 self._poller.want(connection)
+                return
+            if not sender.waiting:
                 return
             buffers = sender.take()
 

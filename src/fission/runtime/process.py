@@ -5,6 +5,7 @@ happens on the control socket. It ends by itself when the supervisor has gone.
 """
 
 import contextlib
+import gc
 import os
 import pickle
 import signal
@@ -137,6 +138,7 @@ class JobProcess:
         io_thread = IoThread(exchange, self._on_io_error)
         io_thread.start()
         job.setup()
+        gc.freeze()  # what is there now stays: no collection needs to look at it again
         self._control.send(messages.Ready())
         self._where = "run"
         self._loop = RoundLoop(job, exchange)
