@@ -4,7 +4,6 @@
 
 from fission.core.nodes import BaseNode
 from fission.core.pipes import ArrayPipe
-
 from separation.jobs.jobs import Norm, Output, SdrSink, SecondCovariance, WavSink, WavSource, Whitening
 
 # Enter the user on the remote machines

@@ -16,7 +16,6 @@ Rules
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import repeat
 
 from fission.channel.frames import WIRE_CORRUPTED, WIRE_FINISHED, WIRE_RESET, Batch, Payload, frozen
 from fission.channel.ranges import LONG_AGO, Position, RunQueue, cut

@@ -70,14 +70,14 @@ class Ledger:
         self._advance()
         return self._restart
 
-    def computed(self, epoch: int, round: int) -> None:  # noqa: A002 - the word of the specification
+    def computed(self, epoch: int, round: int) -> None:
         """All rounds up to this one have been computed and their outputs written."""
         position = (epoch, round)
         if position > self._computed:
             self._computed = position
             self._changed = True
 
-    def stored(self, epoch: int, round: int) -> None:  # noqa: A002
+    def stored(self, epoch: int, round: int) -> None:
         """The state after this round is safe outside this process."""
         position = (epoch, round)
         if position > self._computed:

@@ -13,8 +13,8 @@ import wave
 from pathlib import Path
 
 import numpy as np
-from fission.core.jobs import LocalJob, PythonJob
 
+from fission.core.jobs import LocalJob, PythonJob
 from separation.sdr import best_si_sdr
 
 # Bits of the head. 0, 1 and 2 belong to the system; the others are ours.
