@@ -12,7 +12,7 @@ from pathlib import Path
 from fission.core.jobs import BaseJob
 from fission.core.network import Network
 from fission.engine.base import JobEvent
-from fission.engine.spec import needed_blocks, pickle_job
+from fission.engine.spec import needed_blocks, pickle_job, queue_limits
 from fission.errors import RunError
 from fission.runtime.messages import Finished, JobSpec, Listening
 from fission.runtime.supervisor import Event, JobSupervisor
@@ -38,7 +38,7 @@ class LocalEngine:
         """Start the process of every job. Raises RunError when that cannot be done; then call `stop`."""
         self._sockets = Path(tempfile.mkdtemp(prefix="fission-"))
         run = uuid.uuid4().hex
-        blocks = needed_blocks(self._network)
+        blocks, limits = needed_blocks(self._network), queue_limits(self._network)
         for job in self._network.jobs:
             spec = JobSpec(
                 run=run,
@@ -51,6 +51,7 @@ class LocalEngine:
                 head_size=self._network.settings.head_size,
                 log_level=self._network.settings.log_level,
                 needed_blocks=blocks,
+                queue_limits=limits,
                 job=pickle_job(job),
             )
             self._supervisors[job.id] = JobSupervisor(spec, self._handler(job))

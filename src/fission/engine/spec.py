@@ -41,3 +41,11 @@ def needed_blocks(network: Network) -> dict[int, int]:
     for edge in network.edges:
         need(edge)
     return needed
+
+
+def queue_limits(network: Network) -> dict[int, int]:
+    """For every pipe, how many blocks may wait before its receiver, 0 for no limit of its own."""
+    return {
+        edge.pipe.id: network.job(edge.destination).MAX_QUEUE * edge.pipe.BLOCK_COUNT
+        for edge in network.edges
+    }

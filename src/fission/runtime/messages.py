@@ -19,7 +19,8 @@ class JobSpec:
     """All that a job process needs to know before it can start.
 
     `job` is the pickled job with its pipes. `needed_blocks` says for each pipe how many blocks
-    its sender must be able to keep, so that jobs downstream that collect many for one round can be served.
+    its sender must be able to keep, so that jobs downstream that collect many for one round can be served. `queue_limits` says
+    how many blocks of a live pipe may wait (`MAX_QUEUE` of the receiving job), 0 for the default.
     """
 
     run: str
@@ -32,6 +33,7 @@ class JobSpec:
     head_size: int
     log_level: str
     needed_blocks: dict[int, int]
+    queue_limits: dict[int, int]
     job: bytes = field(repr=False)
 
 

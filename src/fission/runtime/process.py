@@ -183,7 +183,7 @@ class JobProcess:
                     incarnation=spec.incarnation,
                     delivery=_delivery(pipe),
                     retain=pipe.RETAIN,
-                    max_queue=0,
+                    max_queue=spec.queue_limits.get(pipe.id, 0),
                     needed=spec.needed_blocks.get(pipe.id, 1),
                 ),
             )
