@@ -1,0 +1,71 @@
+"""Try a pipe or a job alone, as it will work in a network: `emulate(pipe_or_job)`."""
+
+from __future__ import annotations
+
+from typing import overload
+
+from fission.core.jobs import PythonJob
+from fission.core.pipes import BasePipe
+from fission.emulate.errors import JobFinished
+from fission.errors import UserError
+
+TYPE_CHECKING = False
+
+if TYPE_CHECKING:
+    from os import PathLike
+
+    from fission.core.network import Network
+    from fission.emulate.jobs import JobEmulator
+    from fission.emulate.pipes import PipeEmulator
+
+__all__ = ["JobFinished", "emulate"]
+
+
+@overload
+def emulate(pipe_or_job: BasePipe) -> PipeEmulator: ...
+
+
+@overload
+def emulate(
+    pipe_or_job: PythonJob,
+    *,
+    network: Network | None = None,
+    root: str | PathLike[str] | None = None,
+    timeout: float | None = 10.0,
+) -> JobEmulator: ...
+
+
+def emulate(
+    pipe_or_job: object,
+    *,
+    network: Network | None = None,
+    root: str | PathLike[str] | None = None,
+    timeout: float | None = 10.0,
+) -> PipeEmulator | JobEmulator:
+    """Return an emulator of a pipe or of a job; call it, see `PipeEmulator` and `JobEmulator`.
+
+    The emulator of a job has a process from now on: call its `kill()`, or use it in a `with` statement. `network`
+    has the settings (by default those of a network that sets nothing), `root` is the project's folder (by default
+    that of the network, else the nearest project from the working directory upwards, else the working directory).
+    A `setup`, or a round, that takes more than `timeout` seconds is a RunError; None: wait for ever.
+
+    Raises UserError for anything else than a pipe or a Python job, JobFailed when `setup` raises.
+    """
+    if isinstance(pipe_or_job, BasePipe):
+        from fission.emulate.pipes import PipeEmulator  # noqa: PLC0415 - job processes import this package
+
+        return PipeEmulator(pipe_or_job)
+    if isinstance(pipe_or_job, PythonJob):
+        from fission.emulate.jobs import JobEmulator  # noqa: PLC0415
+
+        return JobEmulator(pipe_or_job, network=network, root=root, timeout=timeout)
+    hint = ""
+    if isinstance(pipe_or_job, type) and issubclass(pipe_or_job, BasePipe | PythonJob):
+        hint = "That is the class; emulate an object of it"
+    raise UserError(
+        "cannot be emulated",
+        where="emulate",
+        expected="a pipe or a Python job",
+        found=repr(pipe_or_job),
+        hint=hint,
+    )

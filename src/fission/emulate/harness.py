@@ -1,0 +1,119 @@
+"""What the emulator adds to a job, in the job's own process: so that one call is one round.
+
+A job that waits for nothing (a source, a job with optional inputs only) would run ahead. It gets one more input, the
+gate, and begins a round for each block that comes through it. A job without outputs would not tell when a round is
+done. It gets one more output, the bell, which has a block per round. The user's code sees neither.
+"""
+
+import importlib
+import importlib.util
+import pickle
+import sys
+from types import GeneratorType
+from typing import Any
+
+from fission.core.head import Head
+from fission.core.jobs import PythonJob
+from fission.core.pipes import BasePipe
+
+__all__ = ["Harness", "Sealed"]
+
+_END = object()
+"""The user's generator has no more values."""
+
+
+class Sealed:
+    """A pickled job that wears its harness when it is unpickled.
+
+    `modules` maps names of modules that may not be importable in another process to their files.
+    """
+
+    def __init__(
+        self, job: bytes, gate: BasePipe | None, bell: BasePipe | None, modules: dict[str, str]
+    ) -> None:
+        self._parts = (job, gate, bell, modules)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return open_sealed, self._parts
+
+
+def open_sealed(
+    job: bytes, gate: BasePipe | None, bell: BasePipe | None, modules: dict[str, str]
+) -> PythonJob:
+    """Unpickle the job and put the harness on it. Called in the job's process."""
+    for name, file in modules.items():
+        _provide(name, file)
+    opened: PythonJob = pickle.loads(job)
+    if gate is not None or bell is not None:
+        Harness(opened, gate, bell).put_on()
+    return opened
+
+
+class Harness:
+    """Stands between the runtime and the user's `setup` and `run`."""
+
+    def __init__(self, job: PythonJob, gate: BasePipe | None, bell: BasePipe | None) -> None:
+        self._job = job
+        self._gate = gate
+        self._bell = bell
+        self._own_setup, self._own_run = job.setup, job.run
+        self._pipes = (job.inputs, job.outputs)
+        self._values: GeneratorType[Any, None, None] | None = None
+
+    def put_on(self) -> None:
+        """Let the runtime find gate and bell among the job's pipes, and us in place of its methods."""
+        job = self._job
+        if self._gate is not None:
+            job.inputs = [*job.inputs, self._gate]
+        if self._bell is not None:
+            job.outputs = [*job.outputs, self._bell]
+        vars(job).update(setup=self._setup, run=self._run)
+
+    def _setup(self) -> None:
+        job = self._job
+        job.inputs, job.outputs = self._pipes  # the runtime has seen enough
+        self._own_setup()
+
+    def _run(self, *arguments: Any) -> Any:
+        job = self._job
+        if self._gate is not None:
+            arguments = arguments[:-1]
+            if job.HEAD:
+                self._hide_head_of_gate()
+        if self._bell is None:
+            value = self._value(arguments)
+            return None if value is _END else value
+        job.out_heads = []
+        value = self._value(arguments)
+        job.out_heads = [None]
+        return None if value is _END else True
+
+    def _hide_head_of_gate(self) -> None:
+        job = self._job
+        *heads, of_gate = job.in_heads
+        job.in_heads = heads
+        job.head = job.head_reduce() if heads or not isinstance(of_gate, Head) else of_gate
+
+    def _value(self, arguments: tuple[Any, ...]) -> Any:
+        if self._values is None:
+            value = self._own_run(*arguments)
+            if self._job.inputs or not isinstance(value, GeneratorType):
+                return value
+            self._values = value
+        return next(self._values, _END)
+
+
+def _provide(name: str, file: str) -> None:
+    """Import a module by name, or where that cannot be done from its file."""
+    try:
+        importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        if error.name is None or not f"{name}.".startswith(f"{error.name}."):
+            raise  # it was found, and misses something itself
+    else:
+        return
+    spec = importlib.util.spec_from_file_location(name, file)
+    if spec is not None and spec.loader is not None:
+        module = importlib.util.module_from_spec(spec)
+        sys.modules[name] = module
+        spec.loader.exec_module(module)

@@ -1,0 +1,315 @@
+"""The emulator of a job: rounds of a real process, one per call."""
+
+import os
+import pickle
+import shutil
+import sys
+import tempfile
+import weakref
+from collections.abc import Callable, Sequence
+from itertools import count
+from os import PathLike
+from pathlib import Path
+from time import monotonic
+from types import TracebackType
+from typing import Any, Self
+
+from fission.core.head import WIRE_FINISHED, Head
+from fission.core.jobs import PythonJob
+from fission.core.network import Network, Settings
+from fission.core.pipes import BasePipe, PicklePipe
+from fission.emulate.calls import RoundInput, round_inputs
+from fission.emulate.errors import JobFinished
+from fission.emulate.folder import JobFolder, find_project
+from fission.emulate.harness import Sealed
+from fission.emulate.neighbors import Neighbors
+from fission.emulate.process import ChildProcess
+from fission.engine.spec import pickle_job
+from fission.errors import JobDefinitionError, RunError
+from fission.runtime import messages
+from fission.runtime.messages import JobSpec
+from fission.runtime.poller import Poller
+
+__all__ = ["JobEmulator"]
+
+_PULSE = 0.5
+_LAST_ID = 0xFFFFFFFF
+
+
+class JobEmulator:
+    """Call it with one value per input: it lets the job compute one round, and returns the list of its outputs.
+
+    The job runs in a process of its own, as in a network; the emulator plays the jobs around it. It can be used in
+    a `with` statement; else call `kill()` when you are done. When the calling program ends, however it does, the
+    process ends as well. Not for several threads at once.
+    """
+
+    job: PythonJob
+    """The job, as it was given; the one that computes is a copy of it in the process."""
+    cwd: Path
+    """The job's working directory: `.emulate/<id>` in the project."""
+    heads: list[Head]
+    """The heads of the blocks that the last call returned, one per output."""
+    round: int
+    """Rounds that are complete."""
+    finished: bool
+    """Whether the job has ended its stream: no further call can work."""
+
+    def __init__(
+        self,
+        job: PythonJob,
+        *,
+        network: Network | None = None,
+        root: str | PathLike[str] | None = None,
+        timeout: float | None = 10.0,
+    ) -> None:
+        """Start the process, and wait until `setup` is done. See `fission.emulate.emulate`."""
+        self.job = job
+        self.heads = []
+        self.round = 0
+        self.finished = False
+        self._timeout = timeout
+        self._why_over = ""
+        self._taken: tuple[list[Any], list[int]] | None = None
+        project = _project(network, root)
+        network = network or _unconfigured(job, project)
+        self._head_size = network.settings.head_size
+        folder = JobFolder(project, job, network)
+        self.cwd = folder.path
+        try:
+            self._stage = stage = _Stage(job, network, folder, project)
+        except BaseException:
+            folder.release()
+            raise
+        self._close = weakref.finalize(self, stage.close)
+        with _EndOnError(self):
+            self._wait(
+                lambda: stage.child.ready and stage.neighbors.connected, timeout, "setup() has not returned"
+            )
+            shutil.rmtree(stage.sockets, ignore_errors=True)  # everybody is connected
+
+    @property
+    def pid(self) -> int:
+        """Id of the job's process."""
+        return self._stage.child.pid
+
+    def __call__(
+        self,
+        *values: Any,
+        head: Head | int | Sequence[Any] | None = None,
+        timeout: float | None = None,
+    ) -> list[Any]:
+        """Compute a round; return one value per output, [] for a job without outputs.
+
+        One value per input: a list or tuple of `BLOCK_COUNT` values where that is more than 1; for an optional
+        input the value that arrives before this round, None if none does. `head` is for the blocks of all inputs,
+        or a list has one per input (where `BLOCK_COUNT` is more than 1, it may be a list again). One with the reset
+        bit begins a new epoch on all inputs. `timeout` in seconds; None: the one that the emulator was made with.
+
+        Raises UserError for arguments that do not fit, JobFailed (with the user's traceback) when `run` raises,
+        JobFinished when there is no round any more, RunError when it takes too long or the process has died. After
+        each of these but the first the emulator has ended.
+        """
+        self._check_open()
+        stage = self._stage
+        inputs = round_inputs(self.job, stage.neighbors.feeds, values, head, self._head_size)
+        with _EndOnError(self):
+            blocks, wires = self._compute(inputs, self._timeout if timeout is None else timeout)
+            outputs = len(self.job.outputs)  # there may be one more: the bell
+            taps = stage.neighbors.taps[:outputs]
+            self.heads = [Head.from_wire(wire, self._head_size) for wire in wires[:outputs]]
+            self.round += 1
+            if any(wire & WIRE_FINISHED for wire in wires):
+                self._finish()
+            return [tap.decode(block) for tap, block in zip(taps, blocks[:outputs], strict=True)]
+
+    def kill(self) -> None:
+        """End the process: `teardown` is called, then it has a second. Nothing happens when it has ended."""
+        if self._close.alive:
+            self._why_over = self._why_over or "it was killed"
+            self._close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.kill()
+
+    def __repr__(self) -> str:
+        return f"<emulator of {self.job.name}: {self._why_over or f'process {self.pid}'}>"
+
+    # -- inside ------------------------------------------------------------------------------------------
+
+    def _compute(self, inputs: RoundInput, timeout: float | None) -> tuple[list[Any], list[int]]:
+        neighbors = self._stage.neighbors
+        end = _end(timeout)
+        reset = inputs.reset and self.round > 0
+        neighbors.write(inputs.optional, reset=reset)
+        if inputs.optional:
+            self._wait(lambda: neighbors.flushed, _left(end), "it has not taken its optional inputs")
+        neighbors.write(inputs.waited_for)
+        self._wait(self._look, _left(end), "run() has not returned")
+        taken, self._taken = self._taken, None
+        if taken is None:
+            self._finish()
+            raise JobFinished(f"it has finished after {self.round} rounds", where=f"job {self.job.name}")
+        self._stage.child.show_output()
+        return taken
+
+    def _look(self) -> bool:
+        """Whether the round is complete, or will never be."""
+        neighbors = self._stage.neighbors
+        self._taken = neighbors.take()
+        return self._taken is not None or neighbors.finished
+
+    def _wait(self, condition: Callable[[], bool], timeout: float | None, what: str) -> None:
+        stage = self._stage
+        end = _end(timeout)
+        while not condition():
+            stage.child.check()
+            left = _PULSE if end is None else end - monotonic()
+            if left <= 0:
+                stage.child.show_output()
+                raise RunError(
+                    f"{what} within {timeout:g} s" if timeout is not None else what,
+                    where=f"job {self.job.name}",
+                    hint="Its process was ended. If it needs longer: emulate(job, timeout=60)",
+                )
+            stage.neighbors.step(min(left, _PULSE))
+
+    def _finish(self) -> None:
+        self.finished = True
+        self._why_over = f"it has finished after {self.round} rounds"
+        self._stage.neighbors.dismiss()
+
+    def _check_open(self) -> None:
+        if self.finished:
+            raise JobFinished(self._why_over, where=f"job {self.job.name}")
+        if not self._close.alive:
+            raise RunError(
+                f"its emulator has ended: {self._why_over or 'the program ends'}",
+                where=f"job {self.job.name}",
+                hint="Make a new one",
+            )
+
+
+class _EndOnError:
+    """When something goes wrong within, the emulator has lost its place: it ends."""
+
+    def __init__(self, emulator: JobEmulator) -> None:
+        self._emulator = emulator
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if error is not None:
+            self._emulator._why_over = (
+                self._emulator._why_over or f"{type(error).__name__} in an earlier call"
+            )
+            self._emulator.kill()
+
+
+class _Stage:
+    """Everything that has to be closed in the end."""
+
+    def __init__(self, job: PythonJob, network: Network, folder: JobFolder, project: Path) -> None:
+        taken = {pipe.id for pipe in (*job.inputs, *job.outputs)}
+        gate = None if any(not pipe.ASYNC for pipe in job.inputs) else _hidden_pipe(taken)
+        bell = None if job.outputs else _hidden_pipe(taken)
+        sealed = Sealed(pickle_job(job), gate, bell, _modules(job))
+        self.sockets = Path(tempfile.mkdtemp(prefix="fission-"))
+        self._folder = folder
+        try:
+            poller = Poller()
+            self.neighbors = Neighbors(
+                [*job.inputs, *([gate] if gate else [])],
+                [*job.outputs, *([bell] if bell else [])],
+                self.sockets,
+                poller,
+            )
+            spec = JobSpec(
+                run=self.neighbors.run,
+                job_id=job.id,
+                name=job.name,
+                incarnation=1,
+                folder=str(folder.path),
+                sys_path=_search_path(project),
+                listen=f"unix:{self.sockets / 'job'}",
+                head_size=network.settings.head_size,
+                log_level=network.settings.log_level,
+                needed_blocks={},
+                queue_limits={},
+                job=pickle.dumps(sealed, protocol=5),
+            )
+            routes: list[messages.ToJob] = [
+                messages.Route(tap.pipe.id, self.neighbors.address) for tap in self.neighbors.taps
+            ]
+            self.child = ChildProcess(spec, routes, poller, self.neighbors.connect)
+        except BaseException:
+            shutil.rmtree(self.sockets, ignore_errors=True)
+            raise
+
+    def close(self) -> None:
+        """End the process and give back what it had."""
+        self.child.close()
+        self.neighbors.close()
+        self._folder.release()
+        shutil.rmtree(self.sockets, ignore_errors=True)
+
+
+def _hidden_pipe(taken: set[int]) -> BasePipe:
+    """A pipe that nobody finds in `core.base.PIPES`, with an id that no other pipe of the job has."""
+    number = next(id for id in count(_LAST_ID, -1) if id not in taken)
+    taken.add(number)
+    pipe: BasePipe = type.__call__(PicklePipe, number)
+    return pipe
+
+
+def _modules(job: PythonJob) -> dict[str, str]:
+    """The modules of the job's and its pipes' classes, with their files. Raises JobDefinitionError."""
+    found: dict[str, str] = {}
+    for kind in (type(job), *map(type, job.inputs), *map(type, job.outputs)):
+        module = sys.modules.get(kind.__module__)
+        if kind.__module__ == "__main__":
+            raise JobDefinitionError(
+                "its class is defined in the program that runs, where no other process can find it",
+                where=kind.__name__,
+                hint="Define it in a module, and import it from there",
+            )
+        file = getattr(module, "__file__", None)
+        if file and not kind.__module__.startswith("fission."):
+            found[kind.__module__] = file
+    return found
+
+
+def _search_path(project: Path) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(os.path.abspath(path) for path in (str(project), *sys.path)))
+
+
+def _project(network: Network | None, root: str | PathLike[str] | None) -> Path:
+    if root is not None:
+        return Path(root).absolute()
+    if network is not None and network.folder:
+        return Path(network.folder).parent
+    here = Path.cwd()
+    return find_project(here) or here
+
+
+def _unconfigured(job: PythonJob, project: Path) -> Network:
+    """The network of a job of which nothing else is known: the package that its class is in."""
+    name = type(job).__module__.partition(".")[0]
+    folder = project / name
+    return Network(name, (job,), (), (), Settings(), str(folder if folder.is_dir() else project / "network"))
+
+
+def _end(timeout: float | None) -> float | None:
+    return None if timeout is None else monotonic() + timeout
+
+
+def _left(end: float | None) -> float | None:
+    return None if end is None else max(0.0, end - monotonic())
