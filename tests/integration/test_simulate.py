@@ -523,3 +523,40 @@ class Careless(PythonJob):
     assert done.returncode == 1
     assert "job Careless 2 failed in setup(): FileNotFoundError" in done.stderr
     assert "teardown() failed as well" in (project.simulation / "fission.log").read_text()
+
+
+def test_jobs_that_collect_more_than_the_window_holds_do_not_stall(project: Project) -> None:
+    """The second job needs 50 * 50 blocks of 4 KB for its first round; the first window has 64 KiB."""
+    project.write(
+        """
+        class Blocks(PythonJob):
+            def run(self):
+                for n in range(5000):
+                    yield n.to_bytes(4, "little") * 1000
+
+        class Collect(PythonJob):
+            def run(self, blocks):
+                return [block[:4] for block in blocks]
+
+        class Show(PythonJob):
+            def run(self, lists):
+                values = [int.from_bytes(one, "little") for part in lists for one in part]
+                print(values[0], values[-1], values == list(range(values[0], values[-1] + 1)))
+        """,
+        pipes="""
+        class Fifty(PicklePipe):
+            BLOCK_COUNT = 50
+            RETAIN = 1 << 16
+        """,
+        config="""
+        JOBS = [
+            Blocks(outputs=[Fifty(1)]),
+            Collect(inputs=[Fifty(1)], outputs=[Fifty(2)]),
+            Show(inputs=[Fifty(2)]),
+        ]
+        """,
+    )
+    done = project.simulate("--until-finished")
+    assert done.returncode == 0, done.stderr
+    assert "Show 3    | 0 2499 True" in done.stdout
+    assert "Show 3    | 2500 4999 True" in done.stdout

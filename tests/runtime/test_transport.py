@@ -1,0 +1,126 @@
+"""Connections behave alike on every transport: what goes in comes out, however much, and an end is noticed."""
+
+import select
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from fission.channel.frames import Batch, Hello, encode_batch, encode_control
+from fission.errors import RemoteProtocolError, RunError
+from fission.runtime import transport
+from fission.runtime.connection import Connection
+
+HELLO = Hello(1, "run", 7, 1)
+
+
+@pytest.fixture(params=["unix", "tcp", "tcp6"])
+def pair(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[Connection, Connection]]:
+    """Both ends of one connection."""
+    wanted = {"unix": f"unix:{tmp_path}/socket", "tcp": "tcp:127.0.0.1:0", "tcp6": "tcp:[::1]:0"}[
+        request.param
+    ]
+    try:
+        listener, address = transport.listen(wanted)
+    except OSError:
+        pytest.skip("no IPv6 on this machine")
+    client = transport.connect(address)
+    select.select([listener], [], [], 10)
+    server, _ = listener.accept()
+    transport.tune(server)
+    ends = Connection(client), Connection(server)
+    yield ends
+    for end in ends:
+        end.close()
+    listener.close()
+
+
+def carry(sender: Connection, receiver: Connection, count: int) -> list[object]:
+    """Move bytes until `count` frames have come."""
+    frames: list[object] = []
+    while len(frames) < count:
+        writers = [sender.fd] if sender.backlog else []
+        readable, writable, _ = select.select([receiver.fd], writers, [], 10)
+        assert readable or writable, "nothing moves"
+        if writable:
+            sender.flush()
+        if readable:
+            frames += receiver.read()
+    return frames
+
+
+def test_small_and_large_frames_arrive_in_order(pair: tuple[Connection, Connection]) -> None:
+    sender, receiver = pair
+    blocks = [[b"x"], [b"small"] * 300, [bytes(range(256)) * 40_000], [b"", b"y" * 100_000]]
+    sender.send([encode_control(HELLO)])
+    first = 1
+    for batch in blocks:
+        sender.send(encode_batch(Batch(1, first, 0, 1.0, 2.0, list(batch))))
+        first += len(batch)
+    hello, *batches = carry(sender, receiver, 1 + len(blocks))
+    assert hello == HELLO
+    assert [list(map(bytes, batch.blocks)) for batch in batches] == blocks  # type: ignore[attr-defined]
+
+
+def test_what_the_socket_does_not_take_waits(pair: tuple[Connection, Connection]) -> None:
+    sender, receiver = pair
+    sender.send([encode_control(HELLO)])
+    large = bytes(10_000_000)
+    sender.send(encode_batch(Batch(1, 1, 0, 1.0, 2.0, [large])))
+    assert 0 < sender.backlog < len(large) + 100
+    assert len(carry(sender, receiver, 2)) == 2
+    assert sender.backlog == 0
+
+
+def test_an_end_is_noticed_after_what_came_before(pair: tuple[Connection, Connection]) -> None:
+    sender, receiver = pair
+    sender.send([encode_control(HELLO)])
+    sender.close()
+    assert carry(sender, receiver, 1) == [HELLO]
+    while not receiver.closed:
+        assert select.select([receiver.fd], [], [], 10)[0]
+        assert receiver.read() == []
+
+
+def test_writing_to_a_closed_connection_is_no_crash(pair: tuple[Connection, Connection]) -> None:
+    sender, receiver = pair
+    receiver.close()
+    for _ in range(3):
+        sender.send([encode_control(HELLO), bytes(1000)])
+        select.select([], [sender.fd], [], 10)
+    assert sender.closed
+
+
+def test_garbage_is_refused(pair: tuple[Connection, Connection]) -> None:
+    sender, receiver = pair
+    sender.send([b"GET / HTTP/1.1\r\nHost: here\r\n\r\n"])
+    assert select.select([receiver.fd], [], [], 10)[0]
+    with pytest.raises(RemoteProtocolError):
+        receiver.read()
+
+
+@pytest.mark.parametrize("address", ["", "tcp", "tcp:", "udp:1.2.3.4:5", "tcp:1.2.3.4", "tcp::80", "tcp:h:x"])
+def test_bad_addresses(address: str) -> None:
+    with pytest.raises(RunError):
+        transport.connect(address)
+
+
+def test_nobody_listens(tmp_path: Path) -> None:
+    with pytest.raises(OSError, match="No such file"):
+        transport.connect(f"unix:{tmp_path}/nobody")
+
+
+def test_a_stale_socket_file_is_replaced(tmp_path: Path) -> None:
+    for _ in range(2):
+        listener, address = transport.listen(f"unix:{tmp_path}/socket")
+        listener.close()
+    assert address == f"unix:{tmp_path}/socket"
+
+
+def test_tcp_does_not_wait_for_more() -> None:
+    listener, address = transport.listen("tcp:127.0.0.1:0")
+    client = transport.connect(address)
+    assert client.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+    client.close()
+    listener.close()
