@@ -8,6 +8,7 @@ import tempfile
 import weakref
 from collections.abc import Callable, Sequence
 from itertools import count
+from math import inf
 from os import PathLike
 from pathlib import Path
 from time import monotonic
@@ -84,7 +85,9 @@ class JobEmulator:
         self._close = weakref.finalize(self, stage.close)
         with _EndOnError(self):
             self._wait(
-                lambda: stage.child.ready and stage.neighbors.connected, timeout, "setup() has not returned"
+                lambda: stage.child.ready and stage.neighbors.connected,
+                _Limit(timeout),
+                "setup() has not returned",
             )
             shutil.rmtree(stage.sockets, ignore_errors=True)  # everybody is connected
 
@@ -144,13 +147,13 @@ class JobEmulator:
 
     def _compute(self, inputs: RoundInput, timeout: float | None) -> tuple[list[Any], list[int]]:
         neighbors = self._stage.neighbors
-        end = _end(timeout)
+        limit = _Limit(timeout)
         reset = inputs.reset and self.round > 0
         neighbors.write(inputs.optional, reset=reset)
         if inputs.optional:
-            self._wait(lambda: neighbors.flushed, _left(end), "it has not taken its optional inputs")
+            self._wait(lambda: neighbors.flushed, limit, "it has not taken its optional inputs")
         neighbors.write(inputs.waited_for)
-        self._wait(self._look, _left(end), "run() has not returned")
+        self._wait(self._look, limit, "run() has not returned")
         taken, self._taken = self._taken, None
         if taken is None:
             self._finish()
@@ -164,20 +167,19 @@ class JobEmulator:
         self._taken = neighbors.take()
         return self._taken is not None or neighbors.finished
 
-    def _wait(self, condition: Callable[[], bool], timeout: float | None, what: str) -> None:
+    def _wait(self, condition: Callable[[], bool], limit: "_Limit", what: str) -> None:
         stage = self._stage
-        end = _end(timeout)
         while not condition():
             stage.child.check()
-            left = _PULSE if end is None else end - monotonic()
+            left = limit.left(_PULSE)
             if left <= 0:
                 stage.child.show_output()
                 raise RunError(
-                    f"{what} within {timeout:g} s" if timeout is not None else what,
+                    f"{what} within {limit.seconds:g} s",
                     where=f"job {self.job.name}",
-                    hint="Its process was ended. If it needs longer: emulate(job, timeout=60)",
+                    hint="Its process was ended. If it needs longer, pass a larger timeout",
                 )
-            stage.neighbors.step(min(left, _PULSE))
+            stage.neighbors.step(left)
 
     def _finish(self) -> None:
         self.finished = True
@@ -193,6 +195,18 @@ class JobEmulator:
                 where=f"job {self.job.name}",
                 hint="Make a new one",
             )
+
+
+class _Limit:
+    """A time limit that runs from now on; None: there is none."""
+
+    def __init__(self, seconds: float | None) -> None:
+        self.seconds = inf if seconds is None else seconds
+        self._end = monotonic() + self.seconds
+
+    def left(self, most: float) -> float:
+        """Seconds that are left, at most `most`; 0 or less when the limit has passed."""
+        return min(most, self._end - monotonic())
 
 
 class _EndOnError:
@@ -221,7 +235,8 @@ class _Stage:
         taken = {pipe.id for pipe in (*job.inputs, *job.outputs)}
         gate = None if any(not pipe.ASYNC for pipe in job.inputs) else _hidden_pipe(taken)
         bell = None if job.outputs else _hidden_pipe(taken)
-        sealed = Sealed(pickle_job(job), gate, bell, _modules(job))
+        modules = _modules(job)
+        sealed = Sealed(pickle_job(job), gate, bell, modules)
         self.sockets = Path(tempfile.mkdtemp(prefix="fission-"))
         self._folder = folder
         try:
@@ -305,11 +320,3 @@ def _unconfigured(job: PythonJob, project: Path) -> Network:
     name = type(job).__module__.partition(".")[0]
     folder = project / name
     return Network(name, (job,), (), (), Settings(), str(folder if folder.is_dir() else project / "network"))
-
-
-def _end(timeout: float | None) -> float | None:
-    return None if timeout is None else monotonic() + timeout
-
-
-def _left(end: float | None) -> float | None:
-    return None if end is None else max(0.0, end - monotonic())
