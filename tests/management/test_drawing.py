@@ -47,7 +47,8 @@ def test_text_needs_no_graphviz(root: Path, run: Run, monkeypatch: pytest.Monkey
 def test_text_into_a_file(root: Path, run: Run, name: str) -> None:
     assert run("fission", "graph", "demo", "-o", name).out == f"Drew demo into {name}\n"
     text = (root / name).read_text()
-    assert text == CHART if "m" in Path(name).suffix else text.startswith("digraph")
+    fenced = {".md": f"```mermaid\n{CHART}```\n", ".mmd": CHART}.get(Path(name).suffix)
+    assert text == fenced if fenced else text.startswith("digraph")
 
 
 def test_an_incomplete_network_is_drawn_with_a_warning(root: Path, run: Run) -> None:

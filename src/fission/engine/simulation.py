@@ -175,7 +175,9 @@ class Simulation:
         report.state = "failed"
         place = f"in round {event.round}" if event.where == "run" else _PLACES[event.where]
         message = f"job {report.name} failed {place}: {event.message}"
-        self._watcher.log(job, 40, f"{message}\n{event.traceback}".rstrip())
+        self._watcher.log(job, 10, f"{message}\n{event.traceback}".rstrip())
+        if event.where == "run":
+            report.rounds = event.round - 1
         if self._end is None:
             self._failure = Failure(message, event.traceback, event.exit_code)
         self._finish(End.FAILED)
@@ -191,7 +193,6 @@ class Simulation:
         report.state = "failed"
         how = f"was killed by {_signal_name(-code)}" if code < 0 else f"ended by itself with exit code {code}"
         self._failure = Failure(f"the process of job {report.name} {how}", "", 1)
-        self._watcher.log(job, 40, self._failure.message)
         self._finish(End.FAILED)
 
 

@@ -14,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from fission.core.network import Network
+from fission.core.pipes import BasePipe
 from fission.engine.simulation import JobReport
 from fission.runtime.supervisor import OutputLine
 
@@ -62,10 +63,11 @@ class RunConsole:
             print(f"{self._labels[job]} | {line.text}", file=stream, flush=True)
 
     def log(self, job: int | None, level: int, text: str) -> None:
-        """Show warnings; errors are told at the end."""
-        if level == 30 and not self._quiet:
+        """Show what is a warning or worse. What ends the run is told at its end."""
+        if level >= 30 and (not self._quiet or level >= 40):
             name = "" if job is None else f"{self._labels[job].strip()}: "
-            self._errors.print(Text(f"warning: {name}{text}", style="yellow"))
+            kind, style = ("error", "red") if level >= 40 else ("warning", "yellow")
+            self._errors.print(Text(f"{kind}: {name}{text}", style=style))
 
     def status(self, reports: Mapping[int, JobReport], seconds: float) -> None:
         """Refresh the status line."""
@@ -82,15 +84,15 @@ class RunConsole:
             table.add_column(title, justify="left" if title in ("job", "state") else "right")
         for job in self._network.jobs:
             report = reports[job.id]
-            inputs = [report.pipes.get(edge.pipe.id, {}) for edge in self._network.inputs_of(job.id)]
+            inputs = _inputs(self._network, job.id, report)
             table.add_row(
                 report.name,
                 report.state,
                 f"{report.rounds:,}",
                 f"{report.rounds / seconds:,.1f}",
-                f"{sum(pipe.get('queued', 0) for pipe in inputs):,.0f}" if inputs else "",
-                f"{sum(pipe.get('dummies', 0) for pipe in inputs):,.0f}" if inputs else "",
-                _duration(max(pipe.get("lag", 0.0) for pipe in inputs)) if inputs else "",
+                f"{sum(pipe.get('queued', 0) for _, pipe in inputs):,.0f}" if inputs else "",
+                f"{sum(pipe.get('dummies', 0) for _, pipe in inputs):,.0f}" if inputs else "",
+                _duration(_lag(inputs, report.rounds / seconds)) if inputs else "",
             )
         self._console.print(table)
 
@@ -110,6 +112,7 @@ class _Rates:
     def __init__(self, network: Network) -> None:
         self._sources = [job.id for job in network.jobs if job.is_source()]
         self._sinks = [job.id for job in network.jobs if job.is_sink()]
+        self._network = network
         self._history: deque[tuple[float, dict[int, int]]] = deque([(0.0, {})], maxlen=8)
 
     def describe(self, reports: Mapping[int, JobReport], seconds: float) -> str:
@@ -120,7 +123,8 @@ class _Rates:
         self._history.append((seconds, {job: one.rounds for job, one in reports.items()}))
         running = sum(one.state == "running" for one in reports.values())
         finished = sum(one.state == "finished" for one in reports.values())
-        pipes = [pipe for one in reports.values() for pipe in one.pipes.values() if "lag" in pipe]
+        inputs = {job: _inputs(self._network, job, one) for job, one in reports.items()}
+        pipes = [pipe for some in inputs.values() for _, pipe in some]
         parts = [
             f"{seconds:6.1f} s",
             f"{running} running"
@@ -128,7 +132,7 @@ class _Rates:
             + f" of {len(reports)} jobs",
             f"in {_count(sum(rate[job] for job in self._sources))}/s",
             f"out {_count(sum(rate[job] for job in self._sinks))}/s",
-            f"lag {_duration(max((pipe['lag'] for pipe in pipes), default=0.0))}",
+            f"lag {_duration(max((_lag(inputs[job], rate[job]) for job in reports), default=0.0))}",
             f"queued {_count(sum(pipe.get('queued', 0) for pipe in pipes))}",
         ]
         dropped = sum(pipe.get("dropped", 0) for one in reports.values() for pipe in one.pipes.values())
@@ -138,6 +142,21 @@ class _Rates:
         if dummies:
             parts.append(f"dummies {_count(dummies)}")
         return " " + "  ".join(parts) + "  Ctrl+C ends "
+
+
+_Inputs = list[tuple[BasePipe, Mapping[str, float]]]
+
+
+def _inputs(network: Network, job: int, report: JobReport) -> _Inputs:
+    """The inputs of a job with their counters."""
+    return [(edge.pipe, report.pipes.get(edge.pipe.id, {})) for edge in network.inputs_of(job)]
+
+
+def _lag(inputs: _Inputs, rate: float) -> float:
+    """How far a job is behind, in seconds: the way of a block, and the rounds that are complete and wait."""
+    way = max((counts.get("lag", 0.0) for _, counts in inputs), default=0.0)
+    rounds = max((counts.get("queued", 0.0) // pipe.BLOCK_COUNT for pipe, counts in inputs), default=0.0)
+    return way + (rounds / rate if rate > 0 else 0.0)
 
 
 def _count(value: float) -> str:

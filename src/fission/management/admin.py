@@ -23,7 +23,7 @@ def main() -> int:
         from fission.management._apps import ADMIN_VERBS, fission_app, run_named  # noqa: PLC0415 - Ctrl+C is ours here
 
         words = sys.argv[1:]
-        if words[:1] == ["certs"]:  # it belongs to no project
+        if words[:1] == ["certs"] and words[1:2] != ["startproject"]:  # it belongs to no project
             fission_app()(words, prog_name="fission_admin.py")
         return run_named(
             words, ADMIN_VERBS, Path(), program="fission_admin.py", kind="project", help_text=_HELP

@@ -36,11 +36,16 @@ def graph_command(root: Path, name: str, *, output: Path | None, form: str | Non
 
 def draw(network: Network, path: Path, form: str) -> None:
     """Write the network into a file. Raises ProjectError; the file is as before then."""
-    content = _TEXTS[form](network).encode() if form in _TEXTS else render(network, form)
+    content = _text(network, path, form).encode() if form in _TEXTS else render(network, form)
     try:
         path.write_bytes(content)
     except OSError as error:
         raise ProjectError(f"the picture cannot be written: {error.strerror}", where=str(path)) from error
+
+
+def _text(network: Network, path: Path, form: str) -> str:
+    text = _TEXTS[form](network)
+    return f"```mermaid\n{text}```\n" if path.suffix.lower() == ".md" else text
 
 
 def _form_of(output: Path | None) -> str:

@@ -47,7 +47,7 @@ def place_network(network: Network, *, explain: bool = False) -> int:
     if not placement.unplaced:
         return 0
     error = allocation_error(network, placement, nodes)
-    _console(sys.stderr).print(Text(str(error), style="red"), soft_wrap=True)
+    _console(sys.stderr).print(Text(f"error: {error}", style="red"), soft_wrap=True)
     return error.exit_code
 
 

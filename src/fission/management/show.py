@@ -21,7 +21,7 @@ def show_command(root: Path, name: str) -> int:
     opener = _opener()
     if opener is None:
         print(f"There is no display here. The picture is {path}")
-    elif subprocess.run([opener, str(path)], check=False).returncode:  # noqa: S603 - our own arguments
+    elif subprocess.run([opener, str(path)], check=False, capture_output=True).returncode:  # noqa: S603 - ours
         print(f"{opener} could not open a window. The picture is {path}")
     else:
         print(f"Opened {path}")
@@ -32,6 +32,6 @@ def _opener() -> str | None:
     """The program that opens a picture, or None where there is no display."""
     if sys.platform == "darwin":
         return shutil.which("open")
-    if "DISPLAY" in os.environ or "WAYLAND_DISPLAY" in os.environ:
+    if os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"):
         return shutil.which("xdg-open")
     return None

@@ -31,6 +31,8 @@ def simulate_network(
         install_dependencies(network, job, folders[job.id])
     with _log_file(folder / "fission.log") as log, RunConsole(network, quiet=quiet) as console:
         outcome = asyncio.run(_run(network, root, folders, _Both(network, console, log), seconds))
+        if outcome.failure is not None:
+            log.error("%s", outcome.failure.message)
         _tell(outcome, console, until_finished=until_finished)
     if outcome.failure is not None:
         return outcome.failure.exit_code

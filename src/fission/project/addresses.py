@@ -16,7 +16,8 @@ def is_address(text: str) -> bool:
 
 
 def is_pattern(text: str) -> bool:
-    """Tell whether `text` is an address with `*` for any part of it, like 192.168.4.*, or an address."""
+    """Tell whether `text` is an address, or one with `*`, `?` or `[...]` in it, like 192.168.4.*."""
+    text = re.sub(r"\[[^\]]+\]|\?", "*", text)
     parts = text.split(".")
     if re.fullmatch(r"[0-9.*]+", text):  # meant to be IPv4
         return 1 <= len(parts) <= 4 and all(map(_is_octet, parts)) and ("*" in text or len(parts) == 4)

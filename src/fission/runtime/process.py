@@ -133,11 +133,13 @@ class JobProcess:
 
     def _work(self) -> None:
         job = self._load()
+        self._forward_logs()
         self._where = "setup"
         exchange = self._connect(job)
         io_thread = IoThread(exchange, self._on_io_error)
         io_thread.start()
         job.setup()
+        self._forward_logs()
         gc.freeze()  # what is there now stays: no collection needs to look at it again
         self._control.send(messages.Ready())
         self._where = "run"
@@ -157,11 +159,14 @@ class JobProcess:
         job: PythonJob = pickle.loads(spec.job)
         job.head_size = spec.head_size
         self._job = job
-        if "logging" in sys.modules:
-            from fission.runtime.user_logging import forward_user_logs  # noqa: PLC0415 - only for those who log
-
-            forward_user_logs(spec.log_level, self._log)
         return job
+
+    def _forward_logs(self) -> None:
+        """Send what user code says with `logging` to the log of the network; for those who have imported it."""
+        if "logging" in sys.modules:
+            from fission.runtime.user_logging import forward_user_logs  # noqa: PLC0415
+
+            forward_user_logs(self._spec.log_level, self._log)
 
     def _connect(self, job: PythonJob) -> Exchange:
         spec = self._spec

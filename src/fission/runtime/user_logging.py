@@ -14,7 +14,9 @@ class _Forwarder(logging.Handler):
 
 
 def forward_user_logs(level: str, send: Callable[[int, str], None]) -> None:
-    """Attach to the root logger; `send` gets (level, text) for every record at `level` or above."""
+    """Attach to the root logger, once; `send` gets (level, text) for every record at `level` or above."""
     root = logging.getLogger()
+    if any(isinstance(handler, _Forwarder) for handler in root.handlers):
+        return
     root.addHandler(_Forwarder(send))
     root.setLevel(level)

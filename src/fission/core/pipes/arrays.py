@@ -6,6 +6,7 @@ text (`numpy.dtype.str`, or the literal of its fields); the shape (u64 each); th
 
 from __future__ import annotations
 
+import re
 import struct
 from math import prod
 
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 __all__ = ["ArrayPipe", "OptionalArrayPipe"]
 
 _LENGTHS = struct.Struct("<HH")
+_DTYPE = re.compile(r"\[|[<>|=][b-zA-Z]")
+"""How `numpy.dtype.str`, or a list of fields, begins; numpy itself takes much more, some of it deprecated."""
 
 
 class ArrayPipe(BasePipe):
@@ -160,6 +163,8 @@ def _describe(description: bytes, text_length: int, where: str) -> tuple[np.dtyp
 
     try:
         text = description[:text_length].decode()
+        if not _DTYPE.match(text):
+            raise ValueError(text)
         if text.startswith("["):
             from ast import literal_eval  # noqa: PLC0415 - dtypes with fields are rare
 

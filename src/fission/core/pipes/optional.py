@@ -11,7 +11,9 @@ __all__ = ["OptionalMixIn"]
 
 
 class OptionalMixIn:
-    """Put it before a pipe class: `run` gets the latest value at once, or a default, and never waits for one.
+    """Put it before a pipe class: `run` gets what has come, or a default, and never waits for it.
+
+    Values that wait are given out oldest first, one per round; with `OPTIONAL_BUFFER_SIZE = 1` only the latest waits.
 
     ```python
     class OperatorPipe(OptionalMixIn, PicklePipe):
