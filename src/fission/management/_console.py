@@ -42,6 +42,10 @@ class RunConsole:
         return self
 
     def __exit__(self, *_exc: object) -> None:
+        self._end_live()
+
+    def _end_live(self) -> None:
+        """Take the status line away."""
         if self._live is not None:
             self._live.update(Text(""), refresh=True)
             self._live.stop()
@@ -76,7 +80,8 @@ class RunConsole:
             self._live.update(Text(text, style="reverse", overflow="ellipsis", no_wrap=True), refresh=True)
 
     def summary(self, reports: Mapping[int, JobReport], seconds: float) -> None:
-        """Show how far every job came."""
+        """Show how far every job came, in place of the status line."""
+        self._end_live()
         if self._quiet:
             return
         table = Table(box=None, pad_edge=False, header_style="bold")
