@@ -1,0 +1,9 @@
+"""Hypothesis against the coordinator."""
+
+from cluster_machine import ClusterMachine
+from hypothesis import HealthCheck, settings
+
+TestCluster = ClusterMachine.TestCase
+TestCluster.settings = settings(
+    max_examples=150, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck)
+)
