@@ -205,6 +205,14 @@ def test_a_finished_block_is_the_last():
     join.end(0)
 
 
+def test_a_finished_block_alone():
+    join = Join([InputRule()])
+    join.offer(0, batch(1, 1, head=R | F), 0.0)
+    assert len(rounds(join)) == 1
+    assert join.finished
+    assert join.leftover(0) == 0
+
+
 # -- epochs -------------------------------------------------------------------------------------------------
 
 
@@ -398,6 +406,14 @@ def test_every_round_has_its_own_deadline():
     assert join.deadline() == 1.75
     assert [r[1] for r in rounds(join, 1.75)] == [3]
     assert [r[1] for r in rounds(join, 2.0)] == [4]
+
+
+def test_a_round_is_there_when_its_last_block_is():
+    join = Join([InputRule(block_count=2), InputRule(delivery="live", deadline=0.5)], start=(1, 2))
+    offer(join, 0, 3, 3, now=1.0)
+    offer(join, 0, 4, 4, now=2.0)
+    assert join.deadline() == 2.5
+    assert len(rounds(join, 2.5)) == 1
 
 
 def test_a_partial_round_is_completed_at_the_deadline():

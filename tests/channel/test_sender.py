@@ -10,7 +10,7 @@ from fission.errors import LocalProtocolError, RemoteProtocolError
 @pytest.fixture(autouse=True)
 def readable(monkeypatch):
     """Frames instead of bytes."""
-    monkeypatch.setattr("fission.channel.windows.encode_batch", lambda batch: [batch])
+    monkeypatch.setattr("fission.channel.kept.encode_batch", lambda batch: [batch])
     monkeypatch.setattr("fission.channel.sender.encode_control", lambda frame: frame)
 
 
@@ -191,6 +191,24 @@ def test_a_restarted_source_in_a_new_epoch_begins_at_1_whatever_is_wanted():
     assert spans(out) == [(2, 1, 1), (2, 2, 2)]
     assert out[0].head == WIRE_RESET
     assert s.released == (2, 0)
+
+
+def test_waiting_tells_whether_take_has_something_to_say():
+    s = sender()
+    write(s, 2)
+    assert not s.waiting
+    s.connected()
+    assert s.waiting
+    s.take()
+    assert not s.waiting
+    s.receive(Welcome(1, 1))
+    assert s.waiting
+    s.take()
+    assert not s.waiting
+    s.finish()
+    assert s.waiting
+    s.take()
+    assert not s.waiting
 
 
 def test_reset_begins_a_new_epoch_and_nothing_old_is_lost():

@@ -4,15 +4,8 @@ import pytest
 
 from fission.channel.counters import PipeCounters
 from fission.channel.frames import WIRE_FINISHED, WIRE_RESET, Batch
-from fission.channel.windows import (
-    FRAME_BLOCKS,
-    FRAME_BYTES,
-    FRAME_COST,
-    LiveWindow,
-    ReceiveWindow,
-    SendWindow,
-    needed_blocks,
-)
+from fission.channel.kept import FRAME_BLOCKS, FRAME_BYTES, FRAME_COST
+from fission.channel.windows import LiveWindow, ReceiveWindow, SendWindow, needed_blocks
 
 
 def window(retain=1 << 20, **more):
@@ -21,7 +14,7 @@ def window(retain=1 << 20, **more):
 
 def frames(monkeypatch):
     """Let the window hand out batches instead of encoded frames."""
-    monkeypatch.setattr("fission.channel.windows.encode_batch", lambda batch: [batch])
+    monkeypatch.setattr("fission.channel.kept.encode_batch", lambda batch: [batch])
 
 
 def summary(batches):
@@ -229,6 +222,13 @@ def test_frames_that_wait_are_encoded_but_the_last():
     w.write([bytes(40_000)], 0, 0.0, 0.0)
     w.write([bytes(40_000)], 0, 0.0, 0.0)
     assert [entry.data is None for entry in w._queue] == [False, True]
+    w.take(1)
+    w.replay_from((1, 2))
+    w.write([bytes(40_000)], 0, 0.0, 0.0)
+    assert [batch.first for batch in w.take(1 << 20)] == [2, 3, 4]
+    w.replay_from((1, 2))
+    w.write([b"5"], 0, 0.0, 0.0)  # behind a frame that was encoded before
+    assert [batch.first for batch in w.take(1 << 20)] == [2, 3, 4, 5]
 
 
 def test_clear_forgets_everything():

@@ -1,10 +1,10 @@
 """Whole networks: any connectors may die at any time, the sink's output is that of the undisturbed run."""
 
 import pytest
+from channel_kit.effort import explore
 from channel_kit.graph import GRAPHS, World
 from channel_kit.graph_machine import graph_machine
 from channel_kit.loading import load
-from hypothesis import settings
 
 CHANNEL = load()
 
@@ -16,4 +16,4 @@ def test_the_undisturbed_run(graph, retain):
 
 
 TestGraph = graph_machine(CHANNEL).TestCase
-TestGraph.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+TestGraph.settings = explore(60, steps=30)

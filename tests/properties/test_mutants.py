@@ -2,44 +2,31 @@
 
 import pytest
 from channel_kit import join_model, timed_model
+from channel_kit.effort import repeat
 from channel_kit.graph_machine import graph_machine
 from channel_kit.live_machine import live_machine
 from channel_kit.loading import load
 from channel_kit.pipe_machine import pipe_machine
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.stateful import run_state_machine_as_test
 from mutants import catalog
 
 
-def effort(examples, steps=50):
-    """Few examples, the same ones every time; a failure is not made smaller."""
-    return settings(
-        max_examples=examples,
-        stateful_step_count=steps,
-        derandomize=True,
-        database=None,
-        deadline=None,
-        phases=[Phase.generate],
-        suppress_health_check=list(HealthCheck),
-        report_multiple_bugs=False,
-    )
-
-
 def pipe(channel):
-    run_state_machine_as_test(pipe_machine(channel), settings=effort(150, 60))
+    run_state_machine_as_test(pipe_machine(channel), settings=repeat(150, 60))
 
 
 def live(channel):
-    run_state_machine_as_test(live_machine(channel), settings=effort(60, 30))
+    run_state_machine_as_test(live_machine(channel), settings=repeat(60, 30))
 
 
 def graph(channel):
-    run_state_machine_as_test(graph_machine(channel), settings=effort(100, 25))
+    run_state_machine_as_test(graph_machine(channel), settings=repeat(100, 25))
 
 
 def join(channel):
-    @effort(400)
+    @repeat(200)
     @given(streams=join_model.streams(), choices=st.data())
     def check(streams, choices):
         join_model.run(channel, streams, choices)
@@ -48,7 +35,7 @@ def join(channel):
 
 
 def timed(channel):
-    @effort(150)
+    @repeat(150)
     @given(steps=timed_model.STEPS, counts=st.tuples(*[st.integers(1, 2)] * 3))
     def check(steps, counts):
         timed_model.run(channel, steps, counts)

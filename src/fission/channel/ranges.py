@@ -6,7 +6,7 @@ of an older one. Within an epoch blocks are numbered 1, 2, 3, ... without holes.
 
 from collections import deque
 from collections.abc import Sequence
-from itertools import repeat
+from itertools import chain, islice, repeat
 
 from fission.channel.frames import Batch, Payload
 
@@ -127,19 +127,16 @@ class RunQueue:
 
     def heads(self, count: int) -> tuple[int, ...]:
         """Return the heads of the first `count` blocks, which must be there."""
-        heads: list[int] = []
-        for run in self.runs:
-            heads += repeat(run.head, min(run.count, count - len(heads)))
-            if len(heads) == count:
-                break
-        return tuple(heads)
+        each = chain.from_iterable(repeat(run.head, run.count) for run in self.runs)
+        return tuple(islice(each, count))
 
     def arrival(self, count: int) -> float:
         """When the block number `count` from the front arrived."""
-        for run in self.runs:
+        runs = iter(self.runs)
+        run = next(runs)
+        while count > run.count:
             count -= run.count
-            if count <= 0:
-                break
+            run = next(runs)
         return run.arrival
 
     def take(self, count: int) -> list[Payload]:

@@ -211,9 +211,9 @@ class Sender:
     @property
     def waiting(self) -> bool:
         """Whether `take` has something to say now."""
-        if self._greet or self._window.waiting:
-            return True
-        return self._stream.state is _T.ENDED and not self._end_sent
+        if self._connection.state is not _S.STREAMING:
+            return self._greet
+        return self._window.waiting > 0 or (self._stream.state is _T.ENDED and not self._end_sent)
 
     @property
     def unreleased(self) -> tuple[int, int]:

@@ -14,16 +14,12 @@ from collections import deque
 from collections.abc import Iterable
 
 from fission.channel.counters import PipeCounters
-from fission.channel.frames import WIRE_RESET, Batch, Buffer, Payload, encode_batch, encode_lone
+from fission.channel.frames import WIRE_RESET, Batch, Buffer, Payload, encode_lone
+from fission.channel.kept import BLOCK_COST, FRAME_BLOCKS, FRAME_BYTES, FRAME_COST, Kept, pieces
 from fission.channel.ranges import Position, cut, size_of
 
-FRAME_BYTES = 64 << 10
-FRAME_BLOCKS = 4096
 LIVE_BLOCKS = 1024
-
-BLOCK_COST = 8
-FRAME_COST = 256
-"""Bytes that a block and a frame cost beside their payload, so that many tiny blocks cannot outgrow `retain`."""
+"""Blocks that may wait on a live pipe without `MAX_QUEUE`."""
 
 
 def needed_blocks(block_count: int, downstream: Iterable[int] = ()) -> int:
@@ -33,68 +29,6 @@ def needed_blocks(block_count: int, downstream: Iterable[int] = ()) -> int:
     `downstream` has the results for the receiving job's own outputs: those that are synchronous and exact.
     """
     return block_count * max(downstream, default=1)
-
-
-class Kept:
-    """One frame of the window: its blocks while it can still grow, then its encoded form."""
-
-    __slots__ = ("blocks", "count", "data", "epoch", "first", "gone", "head", "last", "mono", "owned", "sent", "size", "wall")
-
-    def __init__(
-        self, epoch: int, first: int, head: int, times: tuple[float, float], blocks: list[Payload], size: int
-    ) -> None:
-        count = len(blocks)
-        self.epoch = epoch
-        self.first = first
-        self.last = first + count - 1
-        self.count = count
-        self.head = head
-        self.mono, self.wall = times
-        self.blocks = blocks
-        self.size = size
-        self.gone = 0
-        self.sent = False
-        self.owned = False
-        self.data: list[Buffer] | None = None
-
-    def encode(self) -> list[Buffer]:
-        """Make the buffers of the frame, which can no longer grow; return them."""
-        data = encode_batch(Batch(self.epoch, self.first, self.head, self.mono, self.wall, self.blocks))
-        self.data = data
-        self.blocks = []
-        return data
-
-    def close(self) -> None:
-        """Encode the frame now: single blocks take several times more memory."""
-        if self.data is None:
-            self.encode()
-
-    def behead(self, count: int) -> None:
-        """Drop the first blocks of a frame that was not encoded yet."""
-        self.blocks = self.blocks[count:]
-        self.first += count
-        self.count -= count
-
-    def absorb(self, other: "Kept") -> bool:
-        """Take the blocks of the next entry into this frame, if they fit and it was not encoded yet."""
-        if (
-            self.data is not None
-            or self.head != other.head
-            or self.epoch != other.epoch
-            or self.last + 1 != other.first
-            or self.size + other.size > FRAME_BYTES
-            or self.count + other.count > FRAME_BLOCKS
-        ):
-            return False
-        if self.owned:
-            self.blocks += other.blocks
-        else:  # the caller may have given the same list to another window
-            self.blocks = self.blocks + other.blocks
-            self.owned = True
-        self.count += other.count
-        self.last = other.last
-        self.size += other.size
-        return True
 
 
 class SendWindow:
@@ -251,7 +185,7 @@ class SendWindow:
         if count <= FRAME_BLOCKS and size <= FRAME_BYTES:
             self._keep(Kept(self.epoch, first, head, times, blocks, size))
             return
-        for part in _pieces(blocks, size):
+        for part in pieces(blocks, size):
             part_size = size_of(part) + BLOCK_COST * len(part)
             self._keep(Kept(self.epoch, first, head, times, part, part_size))
             first += len(part)
@@ -324,20 +258,6 @@ class LiveWindow(SendWindow):
         self.waiting -= count
         self._counters.dropped += count
         return count
-
-
-def _pieces(blocks: list[Payload], size: int) -> Iterable[list[Payload]]:
-    """Cut blocks of this size together into frames of about FRAME_BYTES and at most FRAME_BLOCKS."""
-    count = len(blocks)
-    frames = max(-(-size // FRAME_BYTES), -(-count // FRAME_BLOCKS))
-    step = -(-count // frames)
-    for start in range(0, count, step):
-        part = blocks[start : start + step]
-        actual = size_of(part) + BLOCK_COST * len(part)
-        if len(part) > 1 and actual > 2 * FRAME_BYTES:  # sizes differ much; ends, because this makes 3 or more
-            yield from _pieces(part, actual)
-        else:
-            yield part
 
 
 class ReceiveWindow:

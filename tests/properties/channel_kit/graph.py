@@ -10,7 +10,6 @@ from types import SimpleNamespace
 from zlib import crc32
 
 from channel_kit.wire import Connection, Wire
-
 from fission.channel.frames import WIRE_RESET, Batch
 
 EVERYTHING = (1 << 31, 0)
@@ -98,9 +97,11 @@ class Process:
         self.graph = world.graph
         self.fenced = False  # the store refuses this incarnation
         self.opened = self.ended = self.exited = False
-        self.round, self.state = 0, 0
+        self.round, self.state, self.saved = 0, 0, 0
         self.log: list[tuple[int, bytes]] = []
-        self.snapshots: list[tuple[int, tuple[int, list[tuple[int, bytes]]]]] = []  # on their way to the store
+        self.snapshots: list[
+            tuple[int, tuple[int, list[tuple[int, bytes]]]]
+        ] = []  # on their way to the store
         self.connections: dict[int, tuple[Wire, Connection]] = {}
         self.wires: dict[int, Wire] = {}
         self.senders = {
@@ -128,7 +129,7 @@ class Process:
         for sender in self.senders.values():
             if not sender.done:
                 sender.resume(point)
-        self.round = point[1]
+        self.round = self.saved = point[1]
         self.state, log = stored.get(point, (0, []))
         self.log = list(log)
         self.open(point)
@@ -170,7 +171,7 @@ class Process:
             count = min(limit, self.graph.totals[self.job] - self.round)
             for _ in range(count):
                 self.compute([], [])
-            return bool(count) or self.end()
+            return count > 0 or (self.round == self.graph.totals[self.job] and self.end())
         for index, pipe in enumerate(self.graph.inputs(self.job)):
             if self.wires[pipe].receiver.ended:
                 self.join.end(index)
@@ -199,10 +200,16 @@ class Process:
         if not self.senders:
             self.log.append((head, payload))
         self.ledger.computed(1, self.round)
-        if stateful and self.round % self.world.every == 0:
+        if stateful and self.round % (self.world.every + self.job % 3) == 0:
+            self.checkpoint()
+
+    def checkpoint_if_changed(self) -> None:
+        """What a timer does while a job waits. Without it, windows that are full with too few rounds stay full."""
+        if self.opened and self.graph.stateful[self.job] and self.round > self.saved:
             self.checkpoint()
 
     def checkpoint(self) -> None:
+        self.saved = self.round
         self.snapshots.append((self.round, (self.state, list(self.log))))
 
     def store(self) -> None:
@@ -336,10 +343,12 @@ class World:
         """No more faults: run until everything has been worked off."""
         for job in list(self.dead):
             self.restart(job)
-        for _ in range(3000):
+        for turn in range(3000):
             self.now += 1.0
             for process in self.processes:
                 self.everybody(process)
+                if turn % 10 == 9:
+                    process.checkpoint_if_changed()
             if all(process.exited for process in self.processes):
                 break
         stuck = [process.job for process in self.processes if not process.exited]

@@ -3,10 +3,11 @@
 from types import SimpleNamespace
 from typing import ClassVar
 
-from channel_kit.graph import GRAPHS, World
-from channel_kit.pipe_machine import SHARE
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+
+from channel_kit.graph import GRAPHS, World
+from channel_kit.pipe_machine import SHARE
 
 WHICH = st.integers(0, 11)
 
@@ -97,6 +98,10 @@ class GraphRules(RuleBasedStateMachine):
             if not process.opened or process.exited:
                 continue
             restart = process.ledger.restart
+            for pipe in world.graph.outputs(job):
+                receiving = world.processes[world.graph.pipes[pipe].destination]
+                if receiving.opened and not receiving.exited:
+                    assert restart <= receiving.wires[pipe].receiver.released
             if world.graph.stateful[job]:
                 assert restart in world.stored[job]
             for pipe in world.graph.inputs(job):

@@ -3,11 +3,11 @@
 from types import SimpleNamespace
 from typing import ClassVar
 
-from channel_kit.pipe_machine import SHARE, content, head
-from channel_kit.wire import Wire
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
+from channel_kit.pipe_machine import SHARE, content, head
+from channel_kit.wire import Wire
 from fission.channel.frames import WIRE_RESET, Batch
 
 
@@ -30,6 +30,7 @@ class LiveRules(RuleBasedStateMachine):
         self.wire = Wire(self.channel.Receiver(7, run="run", delivery="live"), self.delivered)
 
     def new_sender(self):
+        self.written = 0
         return self.channel.Sender(
             7,
             run="run",
@@ -55,21 +56,27 @@ class LiveRules(RuleBasedStateMachine):
             assert self.sender.counters.queued <= (self.limit or 1024)
             assert self.finished or self.sender.writable
             assert self.sender.released == self.sender.written
+            counters = self.sender.counters
+            assert self.written == counters.sent + counters.dropped + counters.queued
 
     @rule(counts=st.lists(st.integers(1, 6), min_size=1, max_size=4))
     def write(self, counts: list[int]) -> None:
         if self.finished:
             return
         for count in counts:
-            while count:
-                first = self.number + 1
-                plain = head(self.epoch, first) & ~WIRE_RESET
-                numbers = [first]
-                while len(numbers) < count and head(self.epoch, numbers[-1] + 1) & ~WIRE_RESET == plain:
-                    numbers.append(numbers[-1] + 1)
-                self.sender.write([content(self.epoch, n) for n in numbers], plain, 0.0, 0.0)
-                self.number = numbers[-1]
-                count -= len(numbers)
+            last = self.number + count
+            while self.number < last:
+                self.write_list(last)
+
+    def write_list(self, last: int) -> None:
+        """Write blocks with equal heads, up to `last`, in one list."""
+        numbers = [self.number + 1]
+        plain = head(self.epoch, numbers[0]) & ~WIRE_RESET
+        while numbers[-1] < last and head(self.epoch, numbers[-1] + 1) & ~WIRE_RESET == plain:
+            numbers.append(numbers[-1] + 1)
+        self.sender.write([content(self.epoch, n) for n in numbers], plain, 0.0, 0.0)
+        self.number = numbers[-1]
+        self.written += len(numbers)
 
     @rule()
     def restart_the_source(self) -> None:

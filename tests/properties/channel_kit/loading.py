@@ -7,7 +7,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 
-MODULES = ("ranges", "windows", "machine", "sender", "receiver", "join", "ledger")
+MODULES = ("ranges", "kept", "windows", "machine", "sender", "receiver", "join", "ledger")
 _copies = itertools.count()
 
 

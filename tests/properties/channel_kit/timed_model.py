@@ -26,7 +26,8 @@ class Arrivals:
     def __init__(self, channel: SimpleNamespace, block_counts: tuple[int, int, int]) -> None:
         self.counts = block_counts
         live = [
-            channel.InputRule(block_count=count, delivery="live", deadline=DEADLINE) for count in block_counts[1:]
+            channel.InputRule(block_count=count, delivery="live", deadline=DEADLINE)
+            for count in block_counts[1:]
         ]
         self.join = channel.Join([channel.InputRule(block_count=block_counts[0]), *live])
         self.now = 0.0
@@ -38,10 +39,13 @@ class Arrivals:
     def arrive(self, index: int, count: int, lost: int) -> None:
         first = self.last[index] + 1 + (lost if index else 0)
         self.last[index] = first + count - 1
-        for number in range(first, self.last[index] + 1):
-            self.at[index][number] = self.now
-            head = WIRE_RESET * (number == 1)
-            self.join.offer(index, Batch(1, number, head, 0.0, 0.0, [payload(index, number)]), self.now)
+        numbers = range(first, self.last[index] + 1)
+        self.at[index] |= dict.fromkeys(numbers, self.now)
+        for part in (numbers[:1], numbers[1:]) if first == 1 else (numbers,):
+            if part:
+                head = WIRE_RESET * (part[0] == 1)
+                blocks = [payload(index, number) for number in part]
+                self.join.offer(index, Batch(1, part[0], head, 0.0, 0.0, blocks), self.now)
 
     def take(self) -> None:
         """Take all rounds that are due; check each block of them."""
@@ -52,7 +56,9 @@ class Arrivals:
                 for index, (heads, column) in enumerate(zip(stretch.heads, stretch.columns, strict=True)):
                     size = self.counts[index]
                     blocks = column[i * size : (i + 1) * size]
-                    for at, (head, block) in enumerate(zip(heads, blocks, strict=True), (number - 1) * size + 1):
+                    for at, (head, block) in enumerate(
+                        zip(heads, blocks, strict=True), (number - 1) * size + 1
+                    ):
                         self.check(number, index, at, head, bytes(block))
             self.rounds += stretch.count
         deadline = self.join.deadline()
@@ -96,7 +102,9 @@ class Arrivals:
             assert there == self.used[index] + self.join.queued(index)[0] + self.join.late(index)
 
 
-def run(channel: SimpleNamespace, steps: list[tuple[int, int, int, float]], counts: tuple[int, int, int]) -> None:
+def run(
+    channel: SimpleNamespace, steps: list[tuple[int, int, int, float]], counts: tuple[int, int, int]
+) -> None:
     """Let blocks arrive as the steps say, and take rounds as a runtime would."""
     arrivals = Arrivals(channel, counts)
     for index, count, lost, seconds in steps:

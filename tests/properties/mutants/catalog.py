@@ -19,9 +19,18 @@ PIPE = (
         "batch = cut(batch, self.next)",
         "pass",
     ),
-    Mutant("a gap of one is overlooked", "windows", "return first > self.next", "return first > self.next + 1"),
-    Mutant("a new epoch may begin anywhere", "windows", "return epoch > self.epoch and first > 1", "return False"),
-    Mutant("late blocks of an old epoch are delivered", "windows", "elif batch.epoch < self.epoch:", "elif False:"),
+    Mutant(
+        "a gap of one is overlooked", "windows", "return first > self.next", "return first > self.next + 1"
+    ),
+    Mutant(
+        "a new epoch may begin anywhere", "windows", "return epoch > self.epoch and first > 1", "return False"
+    ),
+    Mutant(
+        "late blocks of an old epoch are delivered",
+        "windows",
+        "elif batch.epoch < self.epoch:",
+        "elif False:",
+    ),
     Mutant(
         "one block too many is released",
         "windows",
@@ -53,8 +62,15 @@ PIPE = (
         "blocks = blocks[known - first + 1 :]",
         "blocks = blocks[known - first + 2 :]",
     ),
-    Mutant("the first block of an epoch has no reset bit", "windows", "head | WIRE_RESET, times", "head, times"),
-    Mutant("every block has the reset bit", "windows", "        head &= ~WIRE_RESET\n        times", "        times"),
+    Mutant(
+        "the first block of an epoch has no reset bit", "windows", "head | WIRE_RESET, times", "head, times"
+    ),
+    Mutant(
+        "every block has the reset bit",
+        "windows",
+        "        head &= ~WIRE_RESET\n        times",
+        "        times",
+    ),
     Mutant("a new epoch goes on numbering", "windows", "        self.last = 0\n", "        pass\n"),
     Mutant(
         "a lone block is not kept",
@@ -74,7 +90,9 @@ PIPE = (
         "self.size >= self._retain and self.count >= self._least",
         "self.size >= self._retain and self.count >= 1",
     ),
-    Mutant("an END is not said again", "sender", "self._greet = self._end_sent = False", "self._greet = False"),
+    Mutant(
+        "an END is not said again", "sender", "self._greet = self._end_sent = False", "self._greet = False"
+    ),
     Mutant(
         "the last block's acknowledgement counts for the END",
         "sender",
@@ -87,17 +105,39 @@ PIPE = (
         "not self._end_sent and not window.waiting",
         "not self._end_sent",
     ),
-    Mutant("a superseded sender is accepted", "receiver", "if frame.incarnation < self.incarnation:", "if False:"),
+    Mutant(
+        "a superseded sender is accepted", "receiver", "if frame.incarnation < self.incarnation:", "if False:"
+    ),
     Mutant(
         "only the same incarnation is accepted again, not remembered",
         "receiver",
         "self.incarnation = frame.incarnation",
         "pass",
     ),
-    Mutant("WELCOME asks for one block too few", "receiver", "Welcome(*self._window.wanted)", "Welcome(self.wanted[0], self.wanted[1] + 1)"),
-    Mutant("a missing reset bit is overlooked", "receiver", "if batch.first == 1 and not batch.head & WIRE_RESET:", "if False:"),
-    Mutant("an acknowledgement that was lost is never repeated", "receiver", "        self._told = (0, 0)\n        self._say", "        self._say"),
-    Mutant("more is acknowledged than was released", "receiver", "self._told = self._released", "self._told = self.wanted"),
+    Mutant(
+        "WELCOME asks for one block too few",
+        "receiver",
+        "Welcome(*self._window.wanted)",
+        "Welcome(self.wanted[0], self.wanted[1] + 1)",
+    ),
+    Mutant(
+        "a missing reset bit is overlooked",
+        "receiver",
+        "if batch.first == 1 and not batch.head & WIRE_RESET:",
+        "if False:",
+    ),
+    Mutant(
+        "an acknowledgement that was lost is never repeated",
+        "receiver",
+        "        self._told = (0, 0)\n        self._say",
+        "        self._say",
+    ),
+    Mutant(
+        "more is acknowledged than was released",
+        "receiver",
+        "self._told = self._released",
+        "self._told = self.wanted",
+    ),
     Mutant("acknowledgements wait for ever", "receiver", "return now >= self._told_at_most", "return False"),
 )
 
@@ -107,46 +147,153 @@ LIVE = (
     Mutant("the newest are dropped", "windows", "entry = self._queue[0]", "entry = self._queue[-1]"),
     Mutant(
         "a shortened frame keeps its first number",
-        "windows",
+        "kept",
         "        self.first += count\n",
         "",
     ),
-    Mutant("a live job is made to wait", "windows", '"""Never: the job is not made to wait."""\n        return False', 'return self.waiting > 2'),
-    Mutant("the end of a live pipe is not acknowledged", "receiver", "if self._live and (self._window.end is None or self._released < self._window.end):", "if self._live:"),
+    Mutant(
+        "a live job is made to wait",
+        "windows",
+        '"""Never: the job is not made to wait."""\n        return False',
+        "return self.waiting > 2",
+    ),
+    Mutant(
+        "the end of a live pipe is not acknowledged",
+        "receiver",
+        "if self._live and (self._window.end is None or self._released < self._window.end):",
+        "if self._live:",
+    ),
 )
 
 JOIN = (
-    Mutant("a dummy has no corrupted bit", "join", "queue.append_stand_ins(WIRE_CORRUPTED, payload", "queue.append_stand_ins(0, payload"),
-    Mutant("a dummy of the first block has no reset bit", "join", "WIRE_CORRUPTED | WIRE_RESET, payload", "WIRE_CORRUPTED, payload"),
-    Mutant("a gap is filled with one dummy too few", "join", "missing = batch.first - one.last - 1", "missing = max(0, batch.first - one.last - 2)"),
-    Mutant("no epoch is waited for", "join", "epoch = min(one.later[0][0] for one in inputs)", "epoch = max(one.later[0][0] for one in inputs)"),
-    Mutant("an epoch begins when one input is there", "join", "if not all(one.later and", "if not any(one.later and"),
-    Mutant("rounds go on numbering in a new epoch", "join", "self._epoch, self._round = epoch, 1", "self._epoch = epoch"),
-    Mutant("blocks after a finished one are used", "join", "            one.ended = True\n            if len", "            if len"),
-    Mutant("an ended input that has moved on finishes the join", "join", "one.ended and not one.later and", "one.ended and"),
+    Mutant(
+        "a dummy has no corrupted bit",
+        "join",
+        "queue.append_stand_ins(WIRE_CORRUPTED, payload",
+        "queue.append_stand_ins(0, payload",
+    ),
+    Mutant(
+        "a dummy of the first block has no reset bit",
+        "join",
+        "WIRE_CORRUPTED | WIRE_RESET, payload",
+        "WIRE_CORRUPTED, payload",
+    ),
+    Mutant(
+        "a gap is filled with one dummy too few",
+        "join",
+        "missing = batch.first - one.last - 1",
+        "missing = max(0, batch.first - one.last - 2)",
+    ),
+    Mutant(
+        "no epoch is waited for",
+        "join",
+        "epoch = min(one.later[0][0] for one in inputs)",
+        "epoch = max(one.later[0][0] for one in inputs)",
+    ),
+    Mutant(
+        "an epoch begins when one input is there",
+        "join",
+        "if not all(one.later and",
+        "if not any(one.later and",
+    ),
+    Mutant(
+        "rounds go on numbering in a new epoch",
+        "join",
+        "self._epoch, self._round = epoch, 1",
+        "self._epoch = epoch",
+    ),
+    Mutant(
+        "blocks after a finished one are used",
+        "join",
+        "            one.ended = True\n            if len",
+        "            if len",
+    ),
+    Mutant(
+        "an ended input that has moved on finishes the join",
+        "join",
+        "one.ended and not one.later and",
+        "one.ended and",
+    ),
     Mutant("stretches mix heads", "ranges", "if last.head == head and last.blocks", "if last.blocks"),
-    Mutant("a stretch begins where the last one began", "ranges", "self.offset = end = start + count", "end = start + count"),
-    Mutant("a lone batch overtakes those that wait", "join", "one.rule.block_count != 1 or one.queue.count or", "one.rule.block_count != 1 or"),
-    Mutant("a lone batch hides that its input has finished", "join", "or one.ended or head & WIRE_FINISHED:", "or one.ended:"),
-    Mutant("dummies repeat a dummy's neighbor of another input's kind", "join", "payload = frozen(queue.newest if one.rule.dummy is None else one.rule.dummy)", "payload = frozen(one.rule.initial)"),
+    Mutant(
+        "a stretch begins where the last one began",
+        "ranges",
+        "self.offset = end = start + count",
+        "end = start + count",
+    ),
+    Mutant("a lone batch makes a round of every block", "join", "if one.rule.block_count != 1 or", "if"),
+    Mutant(
+        "a lone batch hides that its input has finished",
+        "join",
+        "or one.ended or head & WIRE_FINISHED:",
+        "or one.ended:",
+    ),
+    Mutant(
+        "dummies repeat a dummy's neighbor of another input's kind",
+        "join",
+        "payload = frozen(queue.newest if one.rule.dummy is None else one.rule.dummy)",
+        "payload = frozen(one.rule.initial)",
+    ),
 )
 
 TIMED = (
-    Mutant("a deadline passes too early", "join", "if due is None or now < due:", "if due is None or now < due - 0.2:"),
+    Mutant(
+        "a deadline passes too early",
+        "join",
+        "if due is None or now < due:",
+        "if due is None or now < due - 0.2:",
+    ),
     Mutant("a deadline never passes", "join", "if due is None or now < due:", "if due != LONG_AGO:"),
-    Mutant("a late block is used twice", "join", "                if not one.later:\n                    one.last += missing\n", ""),
+    Mutant(
+        "a late block is used twice",
+        "join",
+        "                if not one.later:\n                    one.last += missing\n",
+        "",
+    ),
     Mutant("late blocks are not counted", "join", "            one.late -= missing\n", ""),
 )
 
 GRAPH = (
-    Mutant("rounds are released before their outputs are", "ledger", "bound = min(self._outputs.values(), default=self._computed)", "bound = self._computed"),
-    Mutant("rounds are released when one output is", "ledger", "bound = min(self._outputs", "bound = max(self._outputs"),
-    Mutant("rounds are released before their state is stored", "ledger", "if not self._stateful:", "if True:"),
-    Mutant("the checkpoint after the outputs counts", "ledger", "index = bisect_right(self._stored, bound)", "index = min(len(self._stored), bisect_right(self._stored, bound) + 1)"),
-    Mutant("an input is released by rounds, not by blocks", "ledger", "(epoch, number * count)", "(epoch, number)"),
-    Mutant("one round too many is released on the inputs", "ledger", "(epoch, number * count)", "(epoch, number * count + (number > 3))"),
+    Mutant(
+        "rounds are released before their outputs are",
+        "ledger",
+        "bound = min(self._outputs.values(), default=self._computed)",
+        "bound = self._computed",
+    ),
+    Mutant(
+        "rounds are released when one output is",
+        "ledger",
+        "bound = min(self._outputs",
+        "bound = max(self._outputs",
+    ),
+    Mutant(
+        "rounds are released before their state is stored", "ledger", "if not self._stateful:", "if True:"
+    ),
+    Mutant(
+        "the checkpoint after the outputs counts",
+        "ledger",
+        "index = bisect_right(self._stored, bound)",
+        "index = min(len(self._stored), bisect_right(self._stored, bound) + 1)",
+    ),
+    Mutant(
+        "an input is released by rounds, not by blocks",
+        "ledger",
+        "(epoch, number * count)",
+        "(epoch, number)",
+    ),
+    Mutant(
+        "one round too many is released on the inputs",
+        "ledger",
+        "(epoch, number * count)",
+        "(epoch, number * count + (number > 3))",
+    ),
     Mutant("nothing is ever released", "ledger", "if point == self._told:", "if point:"),
     Mutant("the newest checkpoint is always taken", "ledger", "if bound is None or p <= bound", "if True"),
     Mutant("a restarted job numbers from 1 again", "windows", "        self.epoch, self.last = after\n", ""),
-    Mutant("a finished job's inputs are never told", "receiver", "            self._say_done = True\n", "            pass\n"),
+    Mutant(
+        "a finished job's inputs are never told",
+        "receiver",
+        "            self._say_done = True\n",
+        "            pass\n",
+    ),
 )
