@@ -1,0 +1,550 @@
+"""The rules one by one, as conversations with the coordinator."""
+
+from typing import Any
+
+import pytest
+from cluster_model import INFO
+from cluster_networks import Near, Plain, Replayable, chain, diamond, loose, network
+
+from fission.cluster import (
+    BeginEpoch,
+    Coordinator,
+    EndNetwork,
+    Event,
+    Instruction,
+    JobExited,
+    JobFailed,
+    JobFinished,
+    JobListening,
+    JobNotStarted,
+    JobProgress,
+    JobReady,
+    JobState,
+    Life,
+    NodeDraining,
+    NodeJoined,
+    NodeLife,
+    NodeLost,
+    NodeRefused,
+    NodeReport,
+    Outcome,
+    Phase,
+    Policy,
+    ReceiverGone,
+    Resident,
+    SenderGone,
+    SendRoute,
+    StartJob,
+    StartRequested,
+    StopJob,
+    StopRequested,
+    Tell,
+    Tick,
+)
+from fission.cluster.wiring import Wiring
+from fission.core.jobs import PythonJob
+from fission.core.network import Network
+from fission.core.nodes import BaseNode, NodeInfo
+from fission.errors import RunError
+
+
+class Talk:
+    """A coordinator with two nodes of two slots, and short words for what happens."""
+
+    def __init__(
+        self,
+        net: Network,
+        policy: Policy | None = None,
+        nodes: tuple[str, ...] = ("n1", "n2"),
+        slots: int = 3,
+    ):
+        self.net = net
+        self.now = 0.0
+        self.made = Coordinator(net, "r", policy=policy)
+        self.slots = slots
+        for node in nodes:
+            self.say(self.join(node))
+
+    def join(self, node: str, *inventory: Resident) -> NodeJoined:
+        return NodeJoined(node, INFO, slots=self.slots, service="1", inventory=inventory)
+
+    def say(self, event: Event, later: float = 0.0) -> list[Instruction]:
+        self.now += later
+        return self.made.handle(event, self.now)
+
+    def start(self) -> "Talk":
+        self.say(StartRequested())
+        for job in self.made.jobs:
+            self.up(job)
+        return self
+
+    def who(self, job: int) -> tuple[str, int, int]:
+        record = self.made.jobs[job]
+        return str(record.node), job, record.incarnation
+
+    def up(self, job: int) -> list[Instruction]:
+        node, _, incarnation = who = self.who(job)
+        return [*self.say(JobListening(*who, f"{node}/{job}.{incarnation}")), *self.say(JobReady(*who))]
+
+    def state(self, job: int) -> JobState:
+        return self.made.jobs[job].state
+
+
+def of(kind: type[Any], instructions: list[Instruction]) -> list[Any]:
+    return [one for one in instructions if isinstance(one, kind)]
+
+
+def failed(talk: Talk, job: int, round: int = 7, where: str = "run") -> list[Instruction]:
+    who = talk.who(job)
+    return [*talk.say(JobFailed(*who, round, where, "boom", "the traceback")), *talk.say(JobExited(*who, 1))]
+
+
+def test_a_start_that_finds_no_nodes_starts_nothing() -> None:
+    talk = Talk(chain(), nodes=())
+    (end,) = of(EndNetwork, talk.say(StartRequested()))
+    assert (end.outcome, end.exit_code) == (Outcome.FAILED, 2)
+    assert "there are no nodes" in end.failure.message
+    assert talk.say(StartRequested()) == []
+    assert talk.made.deadline() is None
+
+
+def test_back_off_and_the_end_with_the_users_traceback() -> None:
+    talk = Talk(chain()).start()
+    waits = []
+    for _ in range(3):
+        failed(talk, 2)
+        if talk.state(2) is JobState.BACKING_OFF:
+            waits.append(round(talk.made.deadline() - talk.now, 3))
+            assert of(StartJob, talk.say(Tick(), waits[-1]))
+        talk.up(2)
+    assert waits == [0.1, 0.5]
+    failed(talk, 2)
+    for job in (1, 3):
+        talk.say(JobExited(*talk.who(job), -15))
+    assert talk.made.phase is Phase.ENDED
+
+
+def test_the_end_has_the_traceback() -> None:
+    talk = Talk(chain(), Policy(max_restarts=0)).start()
+    assert len(of(StopJob, failed(talk, 2))) == 2
+    talk.say(JobExited(*talk.who(1), -15))
+    (end,) = of(EndNetwork, talk.say(JobExited(*talk.who(3), -15)))
+    assert (end.outcome, end.exit_code) == (Outcome.FAILED, 1)
+    assert (end.failure.traceback, end.failure.job) == ("the traceback", 2)
+    assert "failed in round 7: boom" in end.failure.message
+
+
+@pytest.mark.parametrize(("round", "restarts"), [(8, 1), (7, 2), (6, 2)])
+def test_a_connector_that_got_farther_counts_anew(round: int, restarts: int) -> None:
+    talk = Talk(chain()).start()
+    failed(talk, 2)
+    talk.up(2)
+    failed(talk, 2, round)
+    assert talk.made.jobs[2].restarts == restarts
+
+
+@pytest.mark.parametrize(("round", "restarts"), [(8, 1), (7, 2), (6, 1), (1, 2)])
+def test_a_live_source_that_fails_elsewhere_counts_anew(round: int, restarts: int) -> None:
+    talk = Talk(chain()).start()
+    failed(talk, 1)
+    talk.up(1)
+    failed(talk, 1, round)
+    assert talk.made.jobs[1].restarts == restarts
+
+
+def test_progress_forgives() -> None:
+    talk = Talk(chain()).start()
+    failed(talk, 2)
+    talk.up(2)
+    talk.say(JobProgress(*talk.who(2), 6))
+    assert talk.made.jobs[2].restarts == 1
+    talk.say(JobProgress(*talk.who(2), 7))
+    assert talk.made.jobs[2].restarts == 0
+
+
+@pytest.mark.parametrize(("code", "how"), [(-9, "SIGKILL"), (0, "exit code 0"), (-250, "signal 250")])
+def test_a_process_that_just_ends(code: int, how: str) -> None:
+    talk = Talk(chain()).start()
+    out = talk.say(JobExited(*talk.who(2), code))
+    assert any(how in tell.text for tell in of(Tell, out))
+    assert of(StartJob, out) == [StartJob(talk.who(2)[0], 2, 2, resume=True, epoch=1)]
+    assert talk.say(JobExited(talk.who(2)[0], 2, 1, code))[0].level == 10
+
+
+def test_a_process_that_fails_and_does_not_end_is_ended() -> None:
+    talk = Talk(chain()).start()
+    who = talk.who(2)
+    talk.say(JobFailed(*who, 1, "setup", "boom"))
+    assert of(StopJob, talk.say(Tick(), 2.0)) == [StopJob(*who, "r", force=True)]
+    assert of(StopJob, talk.say(Tick(), 2.0)) == [StopJob(*who, "r", force=True)]
+    talk.say(JobExited(*who, -9))
+    assert talk.state(2) is JobState.PLACED
+    assert talk.say(JobExited(*who, -9))
+
+
+def test_exit_told_twice_while_backing_off() -> None:
+    talk = Talk(chain(), Policy(back_off=(1.0,))).start()
+    who = talk.who(2)
+    for _ in range(2):
+        talk.say(JobExited(*who, -9))
+        assert talk.state(2) is JobState.BACKING_OFF
+    assert talk.say(JobReady(*who)) == []
+    talk.say(NodeLost(who[0], "silent"))
+    assert of(StartJob, talk.say(Tick(), 1.0))
+    assert talk.who(2)[0] != who[0]
+
+
+def test_failed_and_then_the_node_is_lost() -> None:
+    talk = Talk(chain()).start()
+    who = talk.who(2)
+    talk.say(JobFailed(*who, 3, "run", "boom"))
+    out = talk.say(NodeLost(who[0], "silent"))
+    assert talk.made.jobs[2].restarts == 1
+    assert 2 in {one.job for one in of(StartJob, out)}
+
+
+def test_a_node_that_cannot_start_a_job_is_avoided() -> None:
+    talk = Talk(network((Plain, "", ""))).start()
+    for _ in range(2):
+        node = talk.who(1)[0]
+        talk.say(JobNotStarted(*talk.who(1), "disk full"))
+        talk.say(Tick(), 0.1)
+        assert talk.who(1)[0] != node
+
+
+def test_a_node_that_cannot_start_a_job_is_better_than_none() -> None:
+    talk = Talk(network((Plain, "", "")), nodes=("n1",)).start()
+    out = talk.say(JobNotStarted(*talk.who(1), "disk full"))
+    assert of(StartJob, out) == [StartJob("n1", 1, 2, resume=True, epoch=1)]
+
+
+def test_a_failure_in_teardown_ends_the_network_at_its_end() -> None:
+    talk = Talk(network((Plain, "", ""))).start()
+    who = talk.who(1)
+    talk.say(JobFailed(*who, 9, "teardown", "no"))
+    assert talk.state(1) is JobState.FINISHED
+    (end,) = of(EndNetwork, talk.say(JobExited(*who, 1)))
+    assert (end.outcome, end.exit_code) == (Outcome.FAILED, 1)
+
+
+def test_waiting_is_told_once_and_times_out() -> None:
+    talk = Talk(chain(), Policy(allocation_timeout=60.0), nodes=("n1",)).start()
+    out = talk.say(NodeLost("n1", "silent"))
+    assert sum("waits" in tell.text for tell in of(Tell, out)) == 3
+    assert talk.say(NodeJoined("n2", INFO, slots=0), 1.0)[1:] == []
+    assert talk.made.deadline() == 60.0
+    (end,) = of(EndNetwork, talk.say(Tick(), 59.0))
+    assert (end.exit_code, end.outcome) == (1, Outcome.FAILED)
+
+
+def test_a_report_of_free_slots_ends_the_waiting() -> None:
+    talk = Talk(chain(), nodes=("n1",)).start()
+    talk.say(NodeLost("n1", "silent"))
+    talk.say(NodeJoined("n2", INFO, slots=3, occupied=3, tq={"n1": 9.0}))
+    assert of(StartJob, talk.say(NodeReport("n2", INFO, occupied=1)))
+    assert talk.say(NodeReport("n9", INFO)) == []
+
+
+def test_a_live_source_takes_its_company_along() -> None:
+    talk = Talk(diamond(), slots=6)
+    talk.say(NodeJoined("n3", INFO, groups=frozenset({"fast"}), slots=2))
+    talk.start()
+    out = talk.say(JobExited(*talk.who(1), -9))
+    assert of(StartJob, out)[0].epoch == 2
+    assert [(one.job, one.epoch) for one in of(BeginEpoch, out)] == [(2, 2)]
+    assert of(BeginEpoch, talk.up(1)) == []
+    assert of(StartJob, talk.say(JobExited(*talk.who(3), -9)))[0].epoch == 1
+
+
+def test_a_source_that_never_ran_needs_no_new_epoch() -> None:
+    talk = Talk(diamond(), slots=6)
+    talk.say(NodeJoined("n3", INFO, groups=frozenset({"fast"}), slots=2))
+    talk.say(StartRequested())
+    assert of(StartJob, failed(talk, 1, where="setup"))[0].epoch == 1
+
+
+def test_company_is_transitive_and_ends_at_asynchronous_pipes() -> None:
+    net = network(
+        (Plain, "", "ad"), (Plain, "", "b"), (Replayable, "", "ce"), (Plain, "ab", ""), (Plain, "bc"[1:] + "d", ""),
+        (Plain, "eX", "f"), (Plain, "", "X"), (Plain, "f", ""),
+    )  # fmt: skip
+    wiring = Wiring.of(net)
+    assert wiring.company[1] == {1, 2, 3} == wiring.company[2]
+    assert wiring.company[7] == {7}
+    assert wiring.live == {1, 2, 7}
+    assert Wiring.of(loose()).company.keys() == {1, 4}
+
+
+def test_routes_follow_receivers_and_reach_new_senders() -> None:
+    talk = Talk(chain()).start()
+    out = [*talk.say(JobExited(*talk.who(2), -9)), *talk.up(2)]
+    addresses = {(one.job, one.pipe): one.address for one in of(SendRoute, out)}
+    assert addresses[1, ord("a")].endswith("/2.2")
+    assert addresses[2, ord("b")].endswith("/3.1")
+
+
+def test_a_finished_receiver_is_gone_for_every_sender() -> None:
+    talk = Talk(chain()).start()
+    out = talk.say(JobFinished(*talk.who(3), 5))
+    assert [(one.job, one.pipe) for one in of(ReceiverGone, out)] == [(2, ord("b"))]
+    talk.say(JobExited(*talk.who(3), 0))
+    talk.say(JobExited(*talk.who(2), -9))
+    assert [(one.job, one.pipe) for one in of(ReceiverGone, talk.up(2))] == [(2, ord("b"))]
+
+
+def test_nobody_revives_what_has_finished() -> None:
+    talk = Talk(chain()).start()
+    who = talk.who(3)
+    talk.say(JobFinished(*who))
+    out = talk.say(NodeLost(who[0], "silent"))
+    assert 3 not in {one.job for one in of(StartJob, out)}
+    assert talk.state(3) is JobState.FINISHED
+
+
+def test_what_a_finished_job_says_of_its_receivers() -> None:
+    talk = Talk(chain(), Policy(back_off=(9.0,))).start()
+    talk.say(JobExited(*talk.who(3), -9))
+    assert talk.state(3) is JobState.BACKING_OFF
+    talk.say(JobFinished(*talk.who(2)))
+    assert talk.state(3) is JobState.FINISHED
+
+
+def test_a_successor_that_nobody_will_feed_is_stopped() -> None:
+    talk = Talk(chain()).start()
+    talk.say(JobExited(*talk.who(3), -9))
+    talk.up(3)
+    talk.say(JobFinished(*talk.who(2)))
+    talk.say(JobExited(*talk.who(2), 0))
+    assert talk.state(3) is JobState.RUNNING
+    assert of(StopJob, talk.say(Tick(), 10.0)) == [StopJob(*talk.who(3), "r")]
+    assert of(StopJob, talk.say(Tick(), 2.0)) == [StopJob(*talk.who(3), "r", force=True)]
+    talk.say(JobExited(*talk.who(3), -9))
+    assert talk.state(3) is JobState.FINISHED
+
+
+def test_a_receiver_that_dies_after_its_sender_has_finished() -> None:
+    talk = Talk(chain()).start()
+    talk.say(JobFinished(*talk.who(2)))
+    talk.say(JobExited(*talk.who(3), -9))
+    assert talk.state(3) is JobState.FINISHED
+    lost = talk.who(2)[0]
+    talk.say(NodeLost(lost, "silent"))
+    assert talk.state(2) is JobState.FINISHED
+
+
+def test_an_asynchronous_receiver_hears_that_its_sender_has_finished() -> None:
+    talk = Talk(loose(), slots=4).start()
+    out = talk.say(JobFinished(*talk.who(2)))
+    assert [(one.job, one.pipe) for one in of(SenderGone, out)] == [(4, ord("Y"))]
+    talk.say(JobExited(*talk.who(4), -9))
+    assert [(one.job, one.pipe) for one in of(SenderGone, talk.up(4))] == [(4, ord("Y"))]
+
+
+def test_fencing() -> None:
+    talk = Talk(chain(), slots=5).start()
+    node, _, _ = who = talk.who(2)
+    talk.say(NodeLost(node, "silent"))
+    old = Resident(2, 1, "r", Life.RUNNING)
+    foreign = Resident(2, 1, "other", Life.RUNNING)
+    out = talk.say(talk.join(node, old, foreign, Resident(99, 1, "other", Life.GONE, alive=False)))
+    assert of(StopJob, out) == [StopJob(*who, "r"), StopJob(*who, "other")]
+    assert talk.made.nodes[node].life is NodeLife.FENCED
+    talk.say(JobProgress(*who, 9))
+    assert len(of(StopJob, talk.say(Tick(), 2.0))) == 2
+    talk.say(JobExited(*who, -9))
+    talk.say(JobExited(*who, -9, "other"))
+    assert talk.made.nodes[node].life is NodeLife.UP
+
+
+def test_an_unknown_process_is_ended() -> None:
+    talk = Talk(chain()).start()
+    assert of(StopJob, talk.say(JobReady("n1", 2, 77))) == [StopJob("n1", 2, 77, "r")]
+    assert of(StopJob, talk.say(JobReady("n9", 2, 77))) == []
+
+
+def test_a_start_waits_for_old_jobs_to_end() -> None:
+    talk = Talk(chain(), nodes=())
+    talk.say(talk.join("n1", Resident(1, 3, "old", Life.RUNNING)))
+    assert of(StartJob, talk.say(StartRequested())) == []
+    assert len(of(StartJob, talk.say(JobExited("n1", 1, 3, -15, "old")))) == 3
+
+
+def test_a_job_that_waits_is_taken_back() -> None:
+    talk = Talk(chain(), nodes=("n1",)).start()
+    talk.say(NodeLost("n1", "silent"))
+    lines = [
+        Resident(1, 1, "r", Life.RUNNING, address="n1/1.1", round=4),
+        Resident(2, 1, "r", Life.STARTING),
+        Resident(3, 1, "r", Life.GONE, alive=False),
+    ]
+    out = talk.say(talk.join("n1", *lines))
+    assert [talk.state(job) for job in (1, 2, 3)] == [JobState.RUNNING, JobState.STARTING, JobState.PLACED]
+    assert [one.job for one in of(StartJob, out)] == [3]
+
+
+def test_inventory_of_a_client_that_was_away() -> None:
+    talk = Talk(chain(), slots=5).start()
+    snapshot = talk.made.snapshot()
+    made = Coordinator.from_snapshot(talk.net, snapshot, 5.0)
+    homes = {job: talk.who(job)[0] for job in (1, 2, 3)}
+    talk.made, talk.now = made, 5.0
+    lines = {
+        1: Resident(1, 1, "r", Life.RUNNING, address="x"),
+        2: Resident(2, 1, "r", Life.GONE, alive=False),
+        3: Resident(3, 1, "r", Life.FINISHED, alive=False),
+    }
+    for node in ("n1", "n2"):
+        talk.say(talk.join(node, *(lines[job] for job in lines if homes[job] == node)))
+    assert talk.state(1) is JobState.RUNNING
+    assert talk.state(2) is JobState.PLACED
+    assert talk.state(3) is JobState.FINISHED
+    assert talk.who(2)[2] == 2
+
+
+def test_nodes_that_do_not_come_back_are_lost() -> None:
+    talk = Talk(network((Plain, "", "a"), (Near, "a", ""))).start()
+    home = talk.who(1)[0]
+    talk.made = Coordinator.from_snapshot(
+        talk.net, talk.made.snapshot(), 5.0, policy=Policy(return_grace=1.0)
+    )
+    talk.now = 5.0
+    other = {"n1": "n2", "n2": "n1"}[home]
+    talk.say(talk.join(other))
+    out = talk.say(Tick(), 1.0)
+    assert [one.node for one in of(StartJob, out)] == [other]
+    assert any("client has not joined" in tell.text for tell in of(Tell, out))
+    assert of(StartJob, talk.say(NodeJoined("LOCAL", INFO)))[0].job == 2
+
+
+def test_snapshots_of_every_state() -> None:
+    talk = Talk(chain(), Policy(back_off=(9.0,), allocation_timeout=9.0), nodes=("n1",))
+    for event in (StartRequested(), None, "fail", "lost", StopRequested()):
+        if event == "fail":
+            talk.say(JobFailed(*talk.who(2), 1, "run", "boom"))
+            talk.say(JobExited(*talk.who(1), 1))
+            talk.say(JobFinished(*talk.who(3)))
+        elif event == "lost":
+            talk.say(NodeLost("n1", "silent"))
+        elif isinstance(event, StartRequested | StopRequested):
+            talk.say(event)
+        snapshot = talk.made.snapshot()
+        again = Coordinator.from_snapshot(talk.net, snapshot, 0.0, policy=Policy(allocation_timeout=9.0))
+        assert again.snapshot()["jobs"] == snapshot["jobs"]
+        assert again.phase is talk.made.phase
+        assert again.epoch == talk.made.epoch
+
+
+def test_a_snapshot_while_gathering_old_jobs() -> None:
+    talk = Talk(chain(), nodes=())
+    talk.say(talk.join("n1", Resident(1, 3, "old", Life.RUNNING)))
+    talk.say(StartRequested())
+    again = Coordinator.from_snapshot(talk.net, talk.made.snapshot(), 0.0)
+    assert again.phase is Phase.STARTING
+    again.handle(NodeJoined("n1", INFO, slots=4), 1.0)
+    assert len(of(StartJob, again.handle(NodeJoined("LOCAL", INFO), 2.0))) == 3
+
+
+def test_a_surplus_successor_over_a_restart_of_the_client() -> None:
+    talk = Talk(chain()).start()
+    talk.say(JobExited(*talk.who(3), -9))
+    talk.say(JobFinished(*talk.who(2)))
+    again = Coordinator.from_snapshot(talk.net, talk.made.snapshot(), 0.0)
+    assert again.jobs[3].timer == 10.0
+
+
+def test_a_snapshot_of_another_network_is_refused() -> None:
+    snapshot = Talk(chain()).made.snapshot()
+    with pytest.raises(RunError, match="--fresh"):
+        Coordinator.from_snapshot(loose(), snapshot, 0.0)
+
+
+def test_stop_and_stop_again() -> None:
+    talk = Talk(chain()).start()
+    assert len(of(StopJob, talk.say(StopRequested()))) == 3
+    assert [one.force for one in of(StopJob, talk.say(StopRequested()))] == [True] * 3
+    assert talk.say(StopRequested()) == []
+    out = talk.say(Tick(), 0.5)
+    assert "could not be ended" in of(Tell, out)[0].text
+    assert of(EndNetwork, out) == [EndNetwork(Outcome.STOPPED, 0)]
+
+
+def test_stop_by_force_at_once_and_before_the_start() -> None:
+    talk = Talk(chain()).start()
+    assert [one.force for one in of(StopJob, talk.say(StopRequested(force=True)))] == [False] * 3 + [True] * 3
+    assert of(EndNetwork, Talk(chain()).say(StopRequested()))
+
+
+def test_stop_with_a_node_that_left_and_one_that_comes() -> None:
+    talk = Talk(chain(), slots=5).start()
+    talk.say(StopRequested())
+    home = talk.who(1)[0]
+    line = Resident(1, 1, "r", Life.RUNNING, address="x")
+    assert of(StopJob, talk.say(talk.join(home, line))) == [StopJob(*talk.who(1), "r")]
+    for node in ("n1", "n2"):
+        out = talk.say(NodeLost(node, "silent"))
+    assert of(EndNetwork, out) or talk.made.phase is Phase.ENDED
+
+
+def test_stop_forces_orphans_too() -> None:
+    talk = Talk(chain(), nodes=())
+    talk.say(talk.join("n1", Resident(1, 3, "old", Life.RUNNING)))
+    talk.say(StopRequested())
+    out = talk.say(StopRequested())
+    assert of(StopJob, out) == [StopJob("n1", 1, 3, "old", force=True)]
+    assert "earlier run" in of(Tell, talk.say(Tick(), 0.5))[0].text
+
+
+def test_failures_while_stopping_do_not_matter() -> None:
+    talk = Talk(network((Plain, "", ""))).start()
+    who = talk.who(1)
+    talk.say(StopRequested())
+    assert talk.say(JobFailed(*who, 1, "run", "boom")) == []
+    assert of(EndNetwork, talk.say(JobExited(*who, 1))) == [EndNetwork(Outcome.STOPPED, 0)]
+
+
+def test_refused_nodes_and_draining_nodes_get_nothing() -> None:
+    talk = Talk(chain(), nodes=("n1", "n2"), slots=3)
+    out = talk.say(NodeRefused("n1", ("python 3.11, here 3.12",)))
+    assert "python 3.11" in out[-1].text
+    talk.start()
+    assert {talk.who(job)[0] for job in (1, 2, 3)} == {"n2"}
+    talk.say(NodeRefused("n1", ("still",)))
+    talk.say(NodeDraining("n2"))
+    talk.say(NodeDraining("n1"))
+    assert not of(StartJob, talk.say(NodeJoined("n3", INFO, slots=9)))
+    talk.say(JobExited(*talk.who(2), -9))
+    assert talk.who(2)[0] == "n3"
+
+
+def test_nodes_are_those_of_the_configuration() -> None:
+    talk = Talk(network((Plain, "", ""), nodes=(BaseNode("n2", max_jobs=4),))).start()
+    assert talk.made.nodes["n1"].life is NodeLife.DRAINING
+    assert talk.made.nodes["n2"].state.slots == 4
+    assert talk.who(1)[0] == "n2"
+
+
+def test_a_preference_that_raises_at_failover_keeps_its_job_waiting_alone() -> None:
+    class Moody(PythonJob):
+        calls = 0
+
+        def preference(self, nodes: list[NodeInfo]) -> NodeInfo | None:
+            Moody.calls += 1
+            if Moody.calls > 1:
+                raise ValueError("moody")
+            return None
+
+    talk = Talk(network((Moody, "", ""), (Plain, "", "")), nodes=("n1",)).start()
+    talk.say(NodeLost("n1", "silent"))
+    out = talk.say(talk.join("n2"))
+    assert [one.job for one in of(StartJob, out)] == [2]
+    talk.say(talk.join("n3"))
+    assert talk.state(1) is JobState.WAITING
+
+
+def test_a_stranger_is_lost_in_silence() -> None:
+    talk = Talk(chain())
+    assert talk.say(NodeLost("n9", "silent")) == []
+    assert talk.made.deadline() is None
+    revision = talk.made.revision
+    talk.say(Tick())
+    assert talk.made.revision == revision
