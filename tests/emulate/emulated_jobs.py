@@ -27,6 +27,10 @@ class FivePipe(PicklePipe):
     BLOCK_COUNT = 5
 
 
+class LivePipe(PicklePipe):
+    DELIVERY = "live"
+
+
 class GreedyPipe(ShortPipe):
     def read(self, file):
         return file.read(1)

@@ -178,7 +178,7 @@ def test_finish_gives_the_last_round(make):
 def test_none_ends_the_job(make):
     emulator = make(own.FinishJob(pipes(1, 1), pipes(2, 1)))
     assert emulator("first") == ["first"]
-    with pytest.raises(JobFinished, match=r"after 1 round"):
+    with pytest.raises(JobFinished, match=r"after 1 round$"):
         emulator("none")
     assert emulator.finished
 
@@ -307,3 +307,16 @@ def test_wrong_heads_are_refused_and_harm_nothing(make, head):
     with pytest.raises(UserError, match=r"head"):
         emulator(1, 1, head=head)
     assert emulator(1, 1) == [2]
+
+
+def test_live_pipes(make):
+    emulator = make(own.HeadJob(pipes(1, 2, own.LivePipe), pipes(3, 1, own.LivePipe)))
+    for number in range(100):
+        ((_, _, values),) = emulator(number, -number)
+        assert values == (number, -number)
+        assert not emulator.heads[0][0]
+
+
+def test_pipe_ids_at_the_upper_end(make):
+    emulator = make(own.SinkJob([PicklePipe(0xFFFFFFFF)]))
+    assert emulator(1) == []

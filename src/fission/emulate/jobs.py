@@ -157,7 +157,7 @@ class JobEmulator:
         taken, self._taken = self._taken, None
         if taken is None:
             self._finish()
-            raise JobFinished(f"it has finished after {self.round} rounds", where=f"job {self.job.name}")
+            raise JobFinished(self._why_over, where=f"job {self.job.name}")
         self._stage.child.show_output()
         return taken
 
@@ -183,7 +183,7 @@ class JobEmulator:
 
     def _finish(self) -> None:
         self.finished = True
-        self._why_over = f"it has finished after {self.round} rounds"
+        self._why_over = f"it has finished after {self.round} round{'' if self.round == 1 else 's'}"
         self._stage.neighbors.dismiss()
 
     def _check_open(self) -> None:
@@ -239,6 +239,7 @@ class _Stage:
         sealed = Sealed(pickle_job(job), gate, bell, modules)
         self.sockets = Path(tempfile.mkdtemp(prefix="fission-"))
         self._folder = folder
+        self._owner = os.getpid()
         try:
             poller = Poller()
             self.neighbors = Neighbors(
@@ -271,6 +272,8 @@ class _Stage:
 
     def close(self) -> None:
         """End the process and give back what it had."""
+        if os.getpid() != self._owner:  # a fork of the caller, which ends before it
+            return
         self.child.close()
         self.neighbors.close()
         self._folder.release()
