@@ -41,6 +41,7 @@ from fission.cluster import (
     Tell,
     Tick,
 )
+from fission.cluster.states import JOB_TABLE, JobMove
 from fission.cluster.wiring import Wiring
 from fission.core.jobs import PythonJob
 from fission.core.network import Network
@@ -548,3 +549,24 @@ def test_a_stranger_is_lost_in_silence() -> None:
     revision = talk.made.revision
     talk.say(Tick())
     assert talk.made.revision == revision
+
+
+def test_the_node_of_a_receiver_is_lost_after_its_sender_has_finished() -> None:
+    talk = Talk(chain()).start()
+    assert talk.who(2)[0] != talk.who(3)[0]
+    talk.say(JobFinished(*talk.who(2)))
+    talk.say(NodeLost(talk.who(3)[0], "silent"))
+    assert talk.state(3) is JobState.FINISHED
+
+
+def test_waiting_begins_anew_with_a_new_client() -> None:
+    policy = Policy(allocation_timeout=60.0)
+    talk = Talk(chain(), policy, nodes=("n1",)).start()
+    talk.say(NodeLost("n1", "silent"), 50.0)
+    again = Coordinator.from_snapshot(talk.net, talk.made.snapshot(), 7.0, policy=policy)
+    assert {job.timer for job in again.jobs.values()} == {67.0}
+
+
+def test_every_state_knows_what_to_do_when_the_network_stops() -> None:
+    assert {state for state, move in JOB_TABLE if move is JobMove.STOP} == set(JobState)
+    assert set(JOB_TABLE.values()) == set(JobState)

@@ -14,8 +14,6 @@ nothing follows from it; a receiver that is started after the sender has finishe
 A failure in `teardown` comes after all of this: such a job has finished, and the network will fail at its end.
 """
 
-from signal import Signals
-
 from fission.cluster import events
 from fission.cluster.board import ERROR, INFO, WARNING, Board, JobRecord, Told
 from fission.cluster.ending import begin_ending
@@ -205,7 +203,22 @@ def how_it_ended(code: int) -> str:
     """Say what an exit code means; it follows the name of the job."""
     if code >= 0:
         return f"ended by itself with exit code {code}"
-    return f"was killed by {Signals(-code).name if -code in set(Signals) else f'signal {-code}'}"
+    return f"was killed by {_SIGNALS.get(-code, f'signal {-code}')}"
+
+
+_SIGNALS = {
+    1: "SIGHUP",
+    2: "SIGINT",
+    4: "SIGILL",
+    6: "SIGABRT",
+    7: "SIGBUS",
+    8: "SIGFPE",
+    9: "SIGKILL",
+    11: "SIGSEGV",
+    13: "SIGPIPE",
+    15: "SIGTERM",
+}
+"""The usual ones, as Linux numbers them."""
 
 
 def _count(board: Board, job: JobRecord) -> None:
