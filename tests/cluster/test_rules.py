@@ -570,3 +570,10 @@ def test_waiting_begins_anew_with_a_new_client() -> None:
 def test_every_state_knows_what_to_do_when_the_network_stops() -> None:
     assert {state for state, move in JOB_TABLE if move is JobMove.STOP} == set(JobState)
     assert set(JOB_TABLE.values()) == set(JobState)
+
+
+def test_a_lost_node_may_be_the_end_for_one_of_its_jobs() -> None:
+    talk = Talk(chain(), Policy(max_restarts=0), nodes=("n1",)).start()
+    talk.say(JobFailed(*talk.who(1), 1, "run", "boom"))
+    (end,) = of(EndNetwork, talk.say(NodeLost("n1", "silent")))
+    assert end.failure.job == 1

@@ -161,8 +161,8 @@ class Board:
             self.send(StopJob(job.node, job.id, job.incarnation, self.run, force))
 
     def on_node(self, address: str) -> Iterator[JobRecord]:
-        """The jobs that hold a slot there; the caller may move them."""
-        return iter([job for job in self.jobs.values() if job.node == address])
+        """The jobs that hold a slot there, each when it is its turn: what the caller does with one may move others."""
+        return (job for job in self.jobs.values() if job.node == address)
 
     def finished(self, job: int) -> bool:
         """Whether a job has finished."""
