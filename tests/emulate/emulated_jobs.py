@@ -4,6 +4,7 @@
 
 import logging
 import os
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -214,3 +215,13 @@ class StubbornJob(PythonJob):
             except BaseException:  # noqa: BLE001 - that is what is under test
                 continue
         return value
+
+
+class EndlessSetupJob(PythonJob):
+    def setup(self):
+        time.sleep(1000)
+
+
+class ProgramJob(PythonJob):
+    def run(self, _value):
+        return subprocess.Popen(["sleep", "1000"]).pid

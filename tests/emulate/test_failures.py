@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+import threading
 from pathlib import Path
 
 import emulated_jobs as own
@@ -78,6 +79,31 @@ def test_a_round_that_never_ends(make, capsys):
         emulator("hang")
     assert "hanging" in capsys.readouterr().out
     assert gone(emulator.pid)
+
+
+def test_ctrl_c_in_a_round(make):
+    emulator = make(one_to_one(own.BehaviorJob))
+    timer = threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGINT))
+    timer.start()
+    with pytest.raises(KeyboardInterrupt):
+        emulator("hang")
+    timer.join()
+    assert gone(emulator.pid)
+    with pytest.raises(RunError, match="KeyboardInterrupt in an earlier call"):
+        emulator("x")
+
+
+def test_a_setup_that_never_ends(make):
+    with pytest.raises(RunError, match=r"setup\(\) has not returned within 0.3 s"):
+        make(one_to_one(own.EndlessSetupJob), timeout=0.3)
+
+
+def test_programs_that_the_job_has_started_end_with_it(make):
+    emulator = make(one_to_one(own.ProgramJob))
+    (program,) = emulator(1)
+    assert not gone(program)
+    emulator.kill()
+    wait_for(lambda: gone(program), "the program ends")
 
 
 def test_a_job_that_does_not_want_to_end(make):
@@ -181,7 +207,12 @@ CALLER = """
 def start_caller(root, end):
     text = textwrap.dedent(CALLER).format(tests=str(Path(__file__).parent), end=end)
     process = subprocess.Popen(
-        [sys.executable, "-c", text], cwd=root, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [sys.executable, "-c", text],
+        cwd=root,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=os.environ | {"TMPDIR": str(root)},
     )
     for line in process.stdout:
         if line[0].isdigit():
@@ -206,13 +237,9 @@ def test_no_process_is_left_when_the_caller_is_killed(root):
 def test_no_process_is_left_when_the_caller_is_killed_in_a_round(root):
     end = "e = emulate(own.BehaviorJob([PicklePipe(9)], [PicklePipe(10)])); e('hang', timeout=1000)"
     process, _ = start_caller(root, end)
-    children = []
-
-    def third_is_there():
-        children[:] = psutil.Process(process.pid).children()
-        return len(children) == 3
-
-    wait_for(third_is_there, "the third job has started")
+    assert any("hanging" in line for line in process.stdout)
+    children = psutil.Process(process.pid).children()
+    assert len(children) == 3
     process.kill()
     process.communicate(timeout=30)
     wait_for(lambda: all(gone(child.pid) for child in children), "the jobs end")

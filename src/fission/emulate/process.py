@@ -173,7 +173,9 @@ class _Output:
                 return True
             text = self._decoder.decode(data, final=not data)
             if text:
-                getattr(sys, self._name).write(text)
+                stream = getattr(sys, self._name)
+                stream.write(text)
+                stream.flush()
             if not data:
                 return False
         return False

@@ -51,7 +51,6 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             item.add_marker(skip)
 
 
-@pytest.hookimpl(tryfirst=True)
 def pytest_load_initial_conftests(early_config: pytest.Config, args: Sequence[str]) -> None:
     """Let tests import what the project has, wherever pytest was started."""
     from fission.testing.networks import project_of
@@ -83,8 +82,8 @@ def fission_cfg(request: pytest.FixtureRequest, fission_reset: None) -> ModuleTy
 
 
 @pytest.fixture
-def fission_cfg_jobs(fission_cfg: ModuleType) -> Iterator[Callable[[int], JobEmulator]]:
-    """Return a function: the emulator of JOBS[index], the same one for the same index."""
+def fission_cfg_jobs(fission_cfg: ModuleType) -> Iterator[Callable[..., JobEmulator]]:
+    """Return a function: the emulator of JOBS[index], the same one for the same index; it takes a `timeout` too."""
     from fission.emulate import emulate
     from fission.testing.networks import job_at, network_of
 
@@ -92,10 +91,10 @@ def fission_cfg_jobs(fission_cfg: ModuleType) -> Iterator[Callable[[int], JobEmu
     with contextlib.ExitStack() as stack:
         emulators: dict[int, JobEmulator] = {}
 
-        def emulator_of(index: int) -> JobEmulator:
+        def emulator_of(index: int, *, timeout: float | None = 10.0) -> JobEmulator:
             job = job_at(network, index)
             if job.id not in emulators:
-                emulators[job.id] = stack.enter_context(emulate(job, network=network))
+                emulators[job.id] = stack.enter_context(emulate(job, network=network, timeout=timeout))
             return emulators[job.id]
 
         yield emulator_of
