@@ -24,6 +24,7 @@ FISSION_VERBS: Mapping[str, Verb] = {
     "graph": verbs.graph,
     "show": verbs.show,
     "interactive": verbs.interactive,
+    "test": verbs.run_tests,
     "place": verbs.place,
     "certs": verbs.certs,
 }
@@ -36,12 +37,17 @@ PROJECT_VERBS: Mapping[str, Verb] = {
     "graphviz": verbs.graph,
     "show": verbs.show,
     "interactive": verbs.interactive,
+    "test": verbs.run_tests,
     "place": verbs.place,
 }
 """What `manage.py <network>` knows."""
 
 ADMIN_VERBS: Mapping[str, Verb] = {"startproject": verbs.start_project}
 """What `fission_admin.py <project>` knows."""
+
+
+_SETTINGS: Mapping[str, dict[str, Any]] = {"test": {"ignore_unknown_options": True}}
+"""Commands that pass options on which they do not know themselves."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +94,7 @@ def fission_app() -> typer.Typer:
     new.command("network")(verbs.start_network)
     app.add_typer(new, name="new", help="Create a project, or a network in a project.")
     for word, verb in FISSION_VERBS.items():
-        app.command(word)(verb)
+        app.command(word, context_settings=_SETTINGS.get(word))(verb)
     app.callback()(_fission)
     return app
 
@@ -120,7 +126,7 @@ def _named_app(program: str, kind: str, help_text: str, known: Mapping[str, Verb
     for word, verb in known.items():
         command = _bound(verb)
         command.__doc__ = _in_this_form(verb.__doc__ or "", program, word)
-        app.command(word)(command)
+        app.command(word, context_settings=_SETTINGS.get(word))(command)
     return app
 
 

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 from fission.core.network import Network
+from fission.emulate import emulate
 from fission.management._problems import describe, load_and_check, show_problems
 
 
@@ -24,7 +25,7 @@ def interactive_command(root: Path, name: str) -> int:
 
 
 def namespace(network: Network) -> dict[str, object]:
-    """The names in the console: the network, and its parts by id, address and name."""
+    """The names in the console: the network, its parts by id, address and name, and `emulate`."""
     groups = dict.fromkeys(group for node in network.nodes for group in node.groups)
     return {
         "network": network,
@@ -32,6 +33,7 @@ def namespace(network: Network) -> dict[str, object]:
         "PIPES": {pipe.id: pipe for job in network.jobs for pipe in [*job.inputs, *job.outputs]},
         "NODES": {node.ip: node for node in network.nodes},
         "GROUPS": {group: [node for node in network.nodes if group in node.groups] for group in groups},
+        "emulate": emulate,
     }
 
 

@@ -178,6 +178,27 @@ def show(net: Net, project: Project = None, debug: Debug = False) -> None:
     _end(guard(lambda: show_command(find_root(project), net), debug=debug))
 
 
+def run_tests(
+    net: Net,
+    arguments: Annotated[
+        list[str] | None, typer.Argument(metavar="[PYTEST ARGUMENT]...", help="Whatever pytest understands.")
+    ] = None,
+    project: Project = None,
+    debug: Debug = False,
+) -> None:
+    """Run the tests of a network.
+
+    That is NET/tests, with pytest and our plugin: jobs run in real processes. Exit codes are those of pytest.
+
+    \b
+      fission test demo
+      fission test demo -k join --runslow
+    """
+    from fission.management.test import test_network
+
+    _end(guard(lambda: test_network(find_root(project), net, arguments or []), debug=debug))
+
+
 def place(
     net: Net,
     explain: Annotated[
