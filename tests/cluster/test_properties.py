@@ -1,9 +1,17 @@
 """Hypothesis against the coordinator."""
 
-from cluster_machine import ClusterMachine
+from cluster_machine import ClusterMachine, done_is_lost, last_word_is_lost
 from hypothesis import HealthCheck, settings
 
 TestCluster = ClusterMachine.TestCase
 TestCluster.settings = settings(
-    max_examples=200, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck)
+    max_examples=200, stateful_step_count=60, deadline=None, suppress_health_check=list(HealthCheck)
 )
+
+
+def test_the_last_word_may_be_lost() -> None:
+    last_word_is_lost()
+
+
+def test_done_may_be_lost() -> None:
+    done_is_lost()

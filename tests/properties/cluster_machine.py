@@ -175,3 +175,46 @@ class ClusterMachine(RuleBasedStateMachine):
         _calm(cluster)
         assert cluster.end is not None, "does not end"
         assert cluster.end.outcome in tuple(Outcome)
+
+
+def _nearly_over() -> tuple[Cluster, dict[int, tuple[Machine, Process]]]:
+    """A chain on three nodes, whose sink has just finished; the connector has not heard DONE yet."""
+    cluster = Cluster(SHAPES[0](), [Machine(name, 2) for name in NODES], Policy())
+    for machine in cluster.machines.values():
+        cluster.connect(machine)
+        cluster.deliver(machine)
+    cluster.handle(StartRequested())
+    cluster.settle()
+    cluster.over = True
+    where = {process.job: (machine, process) for machine, process in cluster.processes()}
+    for job in (1, 2, 3):
+        cluster.flow(*where[job])
+    return cluster, where
+
+
+def last_word_is_lost() -> None:
+    """The sink says DONE, and is lost with its node before the client hears that it has finished."""
+    cluster, where = _nearly_over()
+    cluster.flow(*where[2])
+    home = where[3][0]
+    cluster.power_off(home)
+    cluster.detect(home)
+    home.late.clear()
+    _calm(cluster)
+    assert cluster.end is not None, "does not end"
+
+
+def done_is_lost() -> None:
+    """The connector dies before it hears DONE from a sink that has ended."""
+    cluster, where = _nearly_over()
+    cluster.step(*where[3])
+    cluster.crash(*where[2])
+    _calm(cluster)
+    assert cluster.end is not None, "does not end"
+
+
+def all_of_them(run: Callable[[], None]) -> None:
+    """The two stories that chance tells too seldom, then `run`."""
+    last_word_is_lost()
+    done_is_lost()
+    run()
