@@ -63,7 +63,7 @@ class ChildProcess:
         ]
         for output in self._outputs:
             poller.watch(output.fd, partial(self._on_output, output))
-        poller.watch(self._control.fileno(), self._on_control)
+        poller.watch(self._control.fileno(), lambda _event: self._on_control())
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # then it ends, and we will see how
             self._control.sendall(b"".join(map(messages.encode, [messages.Start(spec), *first])))
 
@@ -98,6 +98,8 @@ class ChildProcess:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
+        while self._hear():  # its last words
+            pass
         self.show_output()
         for output in self._outputs:
             self._poller.forget(output.fd)
@@ -113,21 +115,28 @@ class ChildProcess:
         if not output.show():
             self._poller.forget(output.fd)
 
-    def _on_control(self, _event: int) -> None:
+    def _on_control(self) -> None:
+        self._hear()
+
+    def _hear(self) -> bool:
+        """Take in what the process says; False: there is nothing now."""
+        if self.over:
+            return False
         try:
             data = self._control.recv(1 << 16, socket.MSG_DONTWAIT)
+            for message in self._reader.feed(data):
+                self._take(message)
         except BlockingIOError:
-            return
-        except ConnectionError:
+            return False
+        except (
+            ConnectionError,
+            ValueError,
+            pickle.UnpicklingError,
+        ):  # or something else writes to the socket
             data = b""
         if not data:
             self._hang_up()
-            return
-        try:
-            for message in self._reader.feed(data):
-                self._take(message)
-        except (ValueError, pickle.UnpicklingError):  # written by something that has taken over the socket
-            self._hang_up()
+        return bool(data)
 
     def _hang_up(self) -> None:
         self.over = True
