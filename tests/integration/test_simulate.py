@@ -560,3 +560,158 @@ def test_jobs_that_collect_more_than_the_window_holds_do_not_stall(project: Proj
     assert done.returncode == 0, done.stderr
     assert "Show 3    | 0 2499 True" in done.stdout
     assert "Show 3    | 2500 4999 True" in done.stdout
+
+
+def test_a_job_goes_on_when_one_of_its_receivers_wants_no_more(project: Project) -> None:
+    project.write(
+        """
+        class Blocks(PythonJob):
+            def run(self):
+                for _ in range(30_000):
+                    yield bytes(1000)
+
+        class Short(PythonJob):
+            rounds = 0
+            def run(self, block):
+                self.rounds += 1
+                if self.rounds == 5:
+                    self.finish()
+
+        class All(PythonJob):
+            rounds = 0
+            def run(self, block):
+                self.rounds += 1
+            def teardown(self):
+                print("all", self.rounds)
+        """,
+        config="""
+        JOBS = [
+            Blocks(outputs=[PicklePipe(1)]),
+            DistributingJob(inputs=[PicklePipe(1)], outputs=[PicklePipe(2), PicklePipe(3)]),
+            Short(inputs=[PicklePipe(2)]),
+            All(inputs=[PicklePipe(3)]),
+        ]
+        """,
+    )
+    done = project.simulate("--until-finished")
+    assert done.returncode == 0, done.stderr
+    assert "all 30000" in done.stdout
+    assert re.search(r"Short 3 +finished +5 ", done.stdout), done.stdout
+
+
+def test_a_loop_ends_with_a_job_in_it(project: Project) -> None:
+    project.write(
+        COUNT
+        + """
+class Endless(PythonJob):
+    def run(self):
+        n = 0
+        while True:
+            n += 1
+            yield n
+
+class Both(PythonJob):
+    def run(self, value, back):
+        return value
+
+class Five(PythonJob):
+    def run(self, value):
+        if value == 5:
+            self.finish()
+        return value
+""",
+        config="""
+        JOBS = [
+            Endless(outputs=[PicklePipe(1)]),
+            Both(inputs=[PicklePipe(1), OptionalPicklePipe(3)], outputs=[PicklePipe(2)]),
+            Five(inputs=[PicklePipe(2)], outputs=[OptionalPicklePipe(3), PicklePipe(4)]),
+            Write(inputs=[PicklePipe(4)]),
+        ]
+        """,
+    )
+    done = project.simulate("--until-finished")
+    assert done.returncode == 0, done.stderr
+    assert project.text(4, "out.txt").split() == ["1", "2", "3", "4", "5"]
+
+
+def test_a_stop_iteration_of_user_code_loses_no_rounds(project: Project) -> None:
+    project.write(
+        COUNT,
+        pipes="""
+        class Odd(PicklePipe):
+            def unpack(self, data):
+                return next(iter(() if data == 7 else (data,)))
+        """,
+        config="JOBS = [Count(outputs=[Odd(1)]), Write(inputs=[Odd(1)])]",
+    )
+    done = project.simulate("--until-finished")
+    assert done.returncode == 1
+    assert "StopIteration" in done.stderr
+
+
+def test_optional_inputs_alone_give_no_rounds_that_nobody_sent(project: Project) -> None:
+    project.write(
+        COUNT,
+        pipes="""
+        class Now(OptionalPicklePipe):
+            OPTIONAL_STORE = False
+        """,
+        config="JOBS = [Count(outputs=[Now(1), Now(2)]), Write(inputs=[Now(1), Now(2)])]",
+    )
+    done = project.simulate("--until-finished")
+    assert done.returncode == 0, done.stderr
+    rows = [line.split() for line in project.text(2, "out.txt").splitlines()]
+    assert all(row != ["None", "None"] for row in rows)
+    assert [row[0] for row in rows if row[0] != "None"] == [str(i) for i in range(1, 11)]
+
+
+def test_children_in_sessions_of_their_own_hold_up_nobody(project: Project) -> None:
+    project.write(
+        """
+        import subprocess
+
+        class Parent(PythonJob):
+            def run(self):
+                self.child = subprocess.Popen(["sleep", "50"], start_new_session=True)
+                print("child", self.child.pid)
+                yield 1
+                os.kill(os.getpid(), 9)
+
+        class Sink(PythonJob):
+            def run(self, value):
+                pass
+        """,
+        config="JOBS = [Parent(outputs=[PicklePipe(1)]), Sink(inputs=[PicklePipe(1)])]",
+    )
+    done = project.simulate(deadline=30)
+    found = re.search(r"child (\d+)", done.stdout)
+    assert found is not None
+    os.kill(int(found.group(1)), signal.SIGKILL)  # it still sleeps: nobody has waited for it
+    assert done.returncode == 1
+    assert "SIGKILL" in done.stderr
+
+
+def test_a_reader_that_goes_away_ends_it(project: Project) -> None:
+    project.write(
+        COUNT, config="JOBS = [SourceJob(delay=0.01, outputs=[PicklePipe(1)]), Write(inputs=[PicklePipe(1)])]"
+    )
+    with open(project.root / "net" / "jobs" / "jobs.py", "a", encoding="utf-8") as file:
+        file.write("\n\nclass Loud(Write):\n    def run(self, value):\n        print(value)\n")
+    config = project.root / "net" / "config.py"
+    config.write_text(config.read_text().replace("Write(", "Loud("))
+    process = project.start()
+    assert process.stdout is not None
+    process.stdout.readline()
+    process.stdout.close()
+    process.wait(timeout=30)
+    assert not processes_of(project.root)
+
+
+def test_a_hangup_ends_it_cleanly(project: Project) -> None:
+    project.write(COUNT, config="JOBS = [SourceJob(outputs=[PicklePipe(1)]), Write(inputs=[PicklePipe(1)])]")
+    process = project.start()
+    wait_for((project.simulation / "2" / "out.txt").exists, "the sink is running")
+    process.send_signal(signal.SIGHUP)
+    process.communicate(timeout=20)
+    assert process.returncode == 0
+    assert not processes_of(project.root)

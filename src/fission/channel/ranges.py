@@ -17,7 +17,7 @@ LONG_AGO = float("-inf")
 """A time before every other."""
 
 MERGE_LIMIT = 4096
-"""A run stops growing at this many blocks, so that what has been consumed of it is freed in time."""
+"""A run stops growing at this many blocks, so that taking from its front stays cheap."""
 
 
 def size_of(blocks: Sequence[Payload]) -> int:
@@ -49,7 +49,7 @@ def cut(batch: Batch, first: int) -> Batch:
 class Run:
     """Consecutive blocks with one head: real ones in a list, or `count` times the same stand-in."""
 
-    __slots__ = ("arrival", "blocks", "count", "head", "offset", "size", "stand_in")
+    __slots__ = ("arrival", "blocks", "count", "head", "size", "stand_in")
 
     def __init__(
         self,
@@ -66,18 +66,18 @@ class Run:
         self.size = size
         self.arrival = arrival
         self.stand_in = stand_in
-        self.offset = 0
 
     def take(self, count: int) -> list[Payload]:
         """Remove and return the first `count` blocks (at most what is there)."""
-        blocks, start = self.blocks, self.offset
+        blocks = self.blocks
         self.count -= count
         if blocks is None:
             return list(repeat(self.stand_in, count))
-        if not start and not self.count:
+        if not self.count:
             return blocks
-        self.offset = end = start + count
-        return blocks[start:end]
+        taken = blocks[:count]
+        del blocks[:count]  # what has been taken may be large
+        return taken
 
 
 class RunQueue:

@@ -36,6 +36,7 @@ class SenderEvent(IntEnum):
 
     CONNECTED = auto()
     DISCONNECTED = auto()
+    GONE = auto()
     WRITE = auto()
     RESET = auto()
     FINISH = auto()
@@ -69,6 +70,8 @@ CONNECTION_TABLE: dict[tuple[SenderState, SenderEvent], SenderState] = {
     (_S.DONE, _E.ACK): _S.DONE,
     (_S.DONE, _E.DISCONNECTED): _S.DONE,
     (_S.REFUSED, _E.DISCONNECTED): _S.REFUSED,
+    **{(state, _E.GONE): _S.DONE for state in (_S.IDLE, _S.GREETING, _S.STREAMING, _S.DONE)},
+    (_S.REFUSED, _E.GONE): _S.REFUSED,
 }
 
 STREAM_TABLE: dict[tuple[StreamState, SenderEvent], StreamState] = {
@@ -78,7 +81,7 @@ STREAM_TABLE: dict[tuple[StreamState, SenderEvent], StreamState] = {
     (_T.ENDED, _E.FINISH): _T.ENDED,
 }
 
-_LOCAL = frozenset({_E.CONNECTED, _E.DISCONNECTED, _E.WRITE, _E.RESET, _E.FINISH})
+_LOCAL = frozenset({_E.CONNECTED, _E.DISCONNECTED, _E.GONE, _E.WRITE, _E.RESET, _E.FINISH})
 _EVENT_OF: dict[type, SenderEvent] = {
     Welcome: _E.WELCOME,
     Ack: _E.ACK,
@@ -192,6 +195,11 @@ class Sender:
         return self.done or self._window.acknowledged >= self._end
 
     @property
+    def end_sent(self) -> bool:
+        """Whether the END has been given to this connection."""
+        return self._end_sent
+
+    @property
     def written(self) -> Position:
         """Position of the last block that was written; number 0 when there is none in this epoch."""
         return self._window.epoch, self._window.last
@@ -236,6 +244,13 @@ class Sender:
         """The connection is gone, with everything that was on its way."""
         self._connection.fire(_E.DISCONNECTED)
         self._greet = self._end_sent = False
+
+    def receiver_gone(self) -> None:
+        """The receiving job has finished, as somebody else says who knows: like a DONE that never arrived."""
+        self._connection.fire(_E.GONE)
+        self._greet = False
+        self._window.clear()
+        self.counters.queued = 0
 
     def receive(self, frame: Frame) -> None:
         """Take in a frame from the receiver. Call `take` afterwards. On RemoteProtocolError close the connection."""

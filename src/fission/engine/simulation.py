@@ -1,9 +1,6 @@
 """One simulation: folders, the local engine, and what a person is told while it runs and when it ends."""
 
 import asyncio
-import contextlib
-import fcntl
-import os
 import shutil
 import signal
 from dataclasses import dataclass, field
@@ -15,6 +12,7 @@ from typing import Protocol
 from fission.core.network import Network
 from fission.engine.base import JobEvent
 from fission.engine.local import LocalEngine
+from fission.engine.locks import lock_folder
 from fission.errors import ProjectError
 from fission.runtime.messages import Failed, Finished, Interrupted, Log, Ready, Status
 from fission.runtime.supervisor import GRACE, Exited, OutputLine
@@ -59,7 +57,6 @@ class Failure:
 
     message: str
     traceback: str
-    exit_code: int
 
 
 @dataclass(slots=True)
@@ -109,11 +106,16 @@ class Simulation:
         """Run to the end. Raises RunError when processes cannot be started."""
         started = monotonic()
         tasks = [asyncio.create_task(self._follow()), asyncio.create_task(self._show(started))]
+        over = asyncio.create_task(self._over.wait())
         try:
             await self._engine.start()
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._over.wait(), self._seconds)
+            done, _ = await asyncio.wait(
+                [over, *tasks], timeout=self._seconds, return_when=asyncio.FIRST_COMPLETED
+            )
+            for task in done:
+                task.result()  # who watches may fail, as a console does whose reader has gone
         finally:
+            over.cancel()
             self._finish(End.TIME)
             await self._engine.stop()
             for task in tasks:
@@ -179,7 +181,7 @@ class Simulation:
         if event.where == "run":
             report.rounds = event.round - 1
         if self._end is None:
-            self._failure = Failure(message, event.traceback, event.exit_code)
+            self._failure = Failure(message, event.traceback)
         self._finish(End.FAILED)
 
     def _exited(self, job: int, code: int) -> None:
@@ -192,12 +194,13 @@ class Simulation:
             return
         report.state = "failed"
         how = f"was killed by {_signal_name(-code)}" if code < 0 else f"ended by itself with exit code {code}"
-        self._failure = Failure(f"the process of job {report.name} {how}", "", 1)
+        self._failure = Failure(f"the process of job {report.name} {how}", "")
         self._finish(End.FAILED)
 
 
 _PLACES = {
     "loading": "while it was loaded",
+    "connect": "while its pipes were connected",
     "setup": "in setup()",
     "finish": "while its outputs were ended",
     "teardown": "in teardown()",
@@ -218,7 +221,12 @@ def prepare_folders(network: Network, folder: Path) -> dict[int, Path]:
     """
     try:
         folder.mkdir(exist_ok=True)
-        _lock(folder)
+        if not lock_folder(folder):
+            raise ProjectError(
+                "the network is being simulated already",
+                where=str(folder),
+                hint="End the other simulation first: both would write into this folder",
+            )
         for entry in folder.iterdir():
             if entry.is_dir() and not entry.is_symlink():
                 shutil.rmtree(entry)
@@ -229,12 +237,6 @@ def prepare_folders(network: Network, folder: Path) -> dict[int, Path]:
             path.mkdir()
         lines = [f"{job.id}: {job.name}\n" for job in network.jobs]
         (folder / "info.txt").write_text("".join(lines), encoding="utf-8")
-    except BlockingIOError as error:
-        raise ProjectError(
-            "the network is being simulated already",
-            where=str(folder),
-            hint="End the other simulation first: both would write into this folder",
-        ) from error
     except OSError as error:
         raise ProjectError(
             f"the simulation's folder cannot be prepared: {error.strerror}",
@@ -242,13 +244,3 @@ def prepare_folders(network: Network, folder: Path) -> dict[int, Path]:
             hint="It is emptied before every simulation; check who owns it.",
         ) from error
     return folders
-
-
-def _lock(folder: Path) -> None:
-    """Hold a lock on the folder itself. Raises BlockingIOError when another process has it."""
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        os.close(handle)
-        raise

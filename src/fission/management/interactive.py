@@ -3,6 +3,7 @@
 import code
 import contextlib
 import sys
+from functools import partial
 from pathlib import Path
 
 from fission.core.network import Network
@@ -33,7 +34,7 @@ def namespace(network: Network) -> dict[str, object]:
         "PIPES": {pipe.id: pipe for job in network.jobs for pipe in [*job.inputs, *job.outputs]},
         "NODES": {node.ip: node for node in network.nodes},
         "GROUPS": {group: [node for node in network.nodes if group in node.groups] for group in groups},
-        "emulate": emulate,
+        "emulate": partial(emulate, network=network),
     }
 
 

@@ -35,7 +35,7 @@ def simulate_network(
             log.error("%s", outcome.failure.message)
         _tell(outcome, console, until_finished=until_finished)
     if outcome.failure is not None:
-        return outcome.failure.exit_code
+        return 1
     return 1 if until_finished and outcome.end is not End.FINISHED else 0
 
 
@@ -44,7 +44,7 @@ async def _run(
 ) -> Outcome:
     simulation = Simulation(network, folders, watcher, sys_path=(str(root),), seconds=seconds)
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT):
         loop.add_signal_handler(number, simulation.interrupt)
     return await simulation.run()
 
@@ -95,7 +95,7 @@ class _Both:
 def _log_file(path: Path) -> Iterator[logging.Logger]:
     """A log of its own for this simulation, at DEBUG."""
     try:
-        handler = logging.FileHandler(path, mode="w", encoding="utf-8")
+        handler = logging.FileHandler(path, mode="w", encoding="utf-8", errors="backslashreplace")
     except OSError as error:
         raise ProjectError(f"the log cannot be written: {error.strerror}", where=str(path)) from error
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)-8s %(message)s"))

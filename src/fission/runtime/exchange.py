@@ -72,18 +72,18 @@ class Exchange:
             while (stretch := incoming.take()) is None:
                 if incoming.finished or self.outgoing.unwanted:
                     return None
-                self._wait()
+                self._wait(incoming.round_due())
             incoming.eager = False
             self._leave()
             return stretch
 
-    def wait_for_news(self, seen: int) -> bool:
-        """Wait until a mailbox has got a block since `incoming.news` was `seen`; False when none will come."""
+    def wait_for_mail(self) -> bool:
+        """Wait until a block waits in a mailbox; False when none will come any more."""
         incoming = self.incoming
         with self.lock:
             self.hand_over()
-            while incoming.news == seen or not self.outgoing.writable:
-                if (incoming.finished and incoming.news == seen) or self.outgoing.unwanted:
+            while not (waiting := incoming.mail) or not self.outgoing.writable:
+                if (incoming.finished and not waiting) or self.outgoing.unwanted:
                     return False
                 self._wait()
             self._leave()
@@ -185,13 +185,13 @@ class Exchange:
 
     # -- inside ------------------------------------------------------------------------------------------
 
-    def _wait(self) -> None:
-        """Pump until something happened or the next deadline has come."""
+    def _wait(self, due: float | None = None) -> None:
+        """Pump until something happened, the next deadline has come, or it is `due`."""
         if not self._handed_over:
             self.hand_over()
         now = self.report_if_due()
         until = self._report_at
-        for moment in (self.incoming.deadline(), self.outgoing.deadline()):
+        for moment in (due, self.incoming.deadline(), self.outgoing.deadline()):
             if moment is not None and moment < until:
                 until = moment
         self.waiting = True

@@ -31,7 +31,6 @@ def describe_failure(error: BaseException, where: str, round_: int) -> Failed:
         message=message,
         traceback=text,
         user=user,
-        exit_code=error.exit_code if isinstance(error, FissionError) else 1,
     )
 
 

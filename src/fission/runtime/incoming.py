@@ -32,8 +32,6 @@ class Incoming:
         self.ports = tuple(ports)
         self.joined = tuple(port for port in self.ports if port.mailbox is None)
         self.join = join
-        self.news = 0
-        """Blocks that have come into mailboxes."""
         self.eager = False
         self.closing = False
         """The job's last round was computed; what still comes is read and forgotten."""
@@ -83,11 +81,18 @@ class Incoming:
                     self._poller.want(connection, paused=port.paused)
 
     def deadline(self) -> float | None:
-        """When `take` or `acknowledge` has something to do even if nothing comes."""
+        """When `acknowledge` has something to do even if nothing comes."""
         times = [port.receiver.deadline() for port in self.ports]
-        if self.join is not None:
-            times.append(self.join.deadline())
         return min((time for time in times if time is not None), default=None)
+
+    def round_due(self) -> float | None:
+        """When `take` will give a round even if nothing comes."""
+        return None if self.join is None else self.join.deadline()
+
+    @property
+    def mail(self) -> bool:
+        """Whether a block waits in any mailbox."""
+        return any(port.mailbox for port in self.ports)
 
     @property
     def backlog(self) -> bool:
@@ -175,7 +180,6 @@ class Incoming:
                 if mailbox is not None:
                     for block in batch.blocks:
                         mailbox.put(block)
-                    self.news += batch.count
                     receiver.release(batch.epoch, batch.last)
                 elif self.join is not None and not self.closing:
                     self._offer(port, self.join, batch, now)

@@ -13,7 +13,7 @@ from typing import Any
 from fission.channel.frames import Payload
 from fission.core.head import WIRE_FINISHED, WIRE_RESET, Head
 from fission.core.jobs import PythonJob
-from fission.errors import OutputError
+from fission.errors import OutputError, RunError
 from fission.runtime.exchange import SLICE, Exchange
 from fission.runtime.ports import InPort
 
@@ -65,11 +65,9 @@ class RoundLoop:
         self._compute(call, repeat(()), 0, ())
 
     def _run_asynchronous(self) -> None:
-        """All inputs are asynchronous: a round for every block that comes in, from whichever input."""
+        """All inputs are asynchronous: a round whenever there is a block that waits, at whichever input."""
         head = WIRE_RESET
-        seen = 0
-        while self._exchange.wait_for_news(seen):
-            seen += 1
+        while self._exchange.wait_for_mail():
             self._compute(self._job.run, self._arguments((), 1), head, ())
             head = 0
 
@@ -89,6 +87,12 @@ class RoundLoop:
             else:
                 arguments = self._arguments(stretch.columns, stretch.count)
             self._compute(self._job.run, arguments, head, stretch.heads)
+            if self.round < stretch.first + stretch.count - 1:
+                raise RunError(
+                    "a StopIteration came out of unpack or read",
+                    where=f"job {self._job.name}, one of {', '.join(map(str, self._job.inputs))}",
+                    hint="Rounds would be lost; raise another exception",
+                )
 
     def _arguments(self, columns: Sequence[list[Payload]], count: int) -> Iterator[tuple[Any, ...]]:
         """The arguments of `run` for `count` rounds, decoded one round at a time."""
@@ -123,9 +127,10 @@ class RoundLoop:
                 value = call(*args)
                 if job._finishing:
                     self.round = done
-                    self._complete(value, head)
-                    done = self.round
-                    raise EndOfStream
+                    try:
+                        self._complete(value, head)
+                    finally:
+                        done = self.round
                 emit(value)
                 done += 1
                 if monotonic() >= due:
@@ -192,10 +197,11 @@ def _rounds(port: InPort, column: list[Payload]) -> Iterator[Any]:
 
 def _latest(port: InPort) -> Iterator[Any]:
     """What an asynchronous input has to say, each time it is asked; never ends."""
-    mailbox, decode, default = port.mailbox, port.decode, port.default
+    mailbox, decode, unpack = port.mailbox, port.decode, port.pipe.unpack
+    default = getattr(port.pipe, "OPTIONAL_DEFAULT", None)
     while mailbox is not None:
         payload = mailbox.take()
-        yield default if payload is None else decode(payload)
+        yield unpack(default) if payload is None else decode(payload)
 
 
 def _values_of(generator: Iterator[Any]) -> Call:

@@ -104,7 +104,6 @@ class Failed:
     message: str
     traceback: str
     user: bool
-    exit_code: int = 1
 
 
 @dataclass(frozen=True, slots=True)

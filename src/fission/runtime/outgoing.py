@@ -28,14 +28,17 @@ class Outgoing:
     def writable(self) -> bool:
         """Whether every output can take more blocks."""
         for port in self.ports:  # noqa: SIM110 - a generator costs as much as all of this, for every lone block
-            if not port.sender.writable and not port.done:
+            if not port.sender.writable and not port.sender.finished:
                 return False
         return True
 
     @property
     def finished(self) -> bool:
-        """Whether nothing that was sent is needed any more."""
-        return all(port.done or port.sender.finished for port in self.ports)
+        """Whether nothing that was sent is needed any more.
+
+        Asynchronous outputs are only sent to their end: who reads them may be waiting for us, in a loop.
+        """
+        return all(port.sender.finished or (port.pipe.ASYNC and _flushed(port)) for port in self.ports)
 
     def route(self, pipe: int, address: str) -> None:
         """The receiver of output `pipe` listens at `address`."""
@@ -50,7 +53,8 @@ class Outgoing:
         for port in self.ports:
             if port.pipe.id == pipe:
                 port.address = None
-                self._set_done(port)
+                port.sender.receiver_gone()
+                self._look_who_is_done()
 
     def hand_over(self) -> None:
         """Move pending blocks into the windows, and the windows into the sockets."""
@@ -68,7 +72,7 @@ class Outgoing:
     def write_pending(self, port: OutPort) -> None:
         """Move what the job has appended into the window."""
         blocks = _drain(port)
-        if blocks and not port.done:
+        if blocks:
             port.sender.write(blocks, port.head, monotonic(), time())
 
     def begin_epoch(self, epoch: int) -> None:
@@ -94,8 +98,7 @@ class Outgoing:
         """Send what is pending and what waits in the window, as much as the socket takes."""
         sender, pending = port.sender, port.pending
         blocks = [pending.popleft()] if len(pending) == 1 else _drain(port)
-        wanted = blocks and not port.done
-        buffers = sender.send(blocks, port.head, monotonic(), time()) if wanted else sender.take()
+        buffers = sender.send(blocks, port.head, monotonic(), time()) if blocks else sender.take()
         while buffers:
             connection.send(buffers)
             if connection.backlog:
@@ -127,8 +130,8 @@ class Outgoing:
                 for frame in connection.read():
                     port.retries = 0
                     port.sender.receive(frame)
-                if port.sender.done and not port.done:
-                    self._set_done(port)
+                if port.sender.done:
+                    self._look_who_is_done()
             if event & WRITE:
                 connection.flush()
                 self._poller.want(connection)
@@ -139,16 +142,20 @@ class Outgoing:
             self._poller.drop(connection)
             port.connection = None
             port.sender.disconnected()
-            if port.done or port.sender.refused:
+            if port.sender.done or port.sender.refused:
                 port.address = None
             self._retry_later(port)
 
-    def _set_done(self, port: OutPort) -> None:
-        port.done = True
-        self.unwanted = all(one.done for one in self.ports)
+    def _look_who_is_done(self) -> None:
+        self.unwanted = all(port.sender.done for port in self.ports)
 
 
 def _drain(port: OutPort) -> list[Payload]:
     """Take the blocks that are pending now; the job's thread may append more meanwhile."""
     take, count = port.pending.popleft, len(port.pending)
     return [take() for _ in range(count)] if count else []
+
+
+def _flushed(port: OutPort) -> bool:
+    """Whether the END has left."""
+    return port.sender.end_sent and port.connection is not None and not port.connection.backlog

@@ -34,7 +34,6 @@ class OutPort:
         self.connection: Connection | None = None
         self.retry_at = 0.0
         self.retries = 0
-        self.done = False  # the receiver wants nothing more
 
 
 class InPort:
@@ -46,12 +45,9 @@ class InPort:
         self.pipe = pipe
         self.receiver = receiver
         self.decode: Callable[[Payload], object] = codec_for(pipe).decode
-        self.default: object = None  # of an asynchronous pipe, while nothing has come
         self.index = index
         self.mailbox = mailbox
         self.connection: Connection | None = None
-        if mailbox is not None:
-            self.default = pipe.unpack(getattr(pipe, "OPTIONAL_DEFAULT", None))
         self.paused = False
         self.ended = False
         self.lag = 0.0
@@ -68,10 +64,8 @@ class InPort:
 def input_rule(pipe: BasePipe) -> InputRule:
     """How the join treats the blocks of a pipe, and what stands in for a missing one (spec 6)."""
     encode = codec_for(pipe).encode
-    dummy: Payload | None = None
     get_dummy = getattr(pipe, "get_dummy", None)
-    if get_dummy is not None:
-        dummy = encode(get_dummy())
+    dummy = None if get_dummy is None else _encoded(lambda: encode(get_dummy()))
     fixed = pipe.BLOCK_SIZE if isinstance(pipe.BLOCK_SIZE, int) and pipe.BLOCK_SIZE > 0 else 0
     if fixed and (dummy is None or _size(dummy) != fixed):
         dummy = bytes(fixed)
@@ -80,16 +74,16 @@ def input_rule(pipe: BasePipe) -> InputRule:
         delivery=pipe.DELIVERY,
         deadline=pipe.DEADLINE,
         dummy=dummy,
-        initial=_initial(encode),
+        initial=_encoded(lambda: encode(None)) or b"",  # None where the pipe can carry it
     )
 
 
-def _initial(encode: Callable[[object], Payload]) -> Payload:
-    """What stands for 'the previous block' before there was one: None where the pipe can carry it."""
+def _encoded(make: Callable[[], Payload]) -> Payload | None:
+    """A block that may not fit the pipe: None then, and the next choice stands in (spec 6)."""
     try:
-        return encode(None)
+        return make()
     except Exception:  # noqa: BLE001 - the user's own pack may raise anything
-        return b""
+        return None
 
 
 def _size(payload: Payload) -> int:

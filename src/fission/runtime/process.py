@@ -89,9 +89,8 @@ class JobProcess:
     def __init__(self, control: Control, spec: JobSpec) -> None:
         self._control = control
         self._spec = spec
-        self._listener, address = transport.listen(spec.listen)
-        control.send(messages.Listening(address))
         self._stopping = False
+        self._interrupted = False
         self._where = "loading"
         self._loop: RoundLoop | None = None
         self._job: PythonJob | None = None
@@ -101,10 +100,11 @@ class JobProcess:
     def run(self) -> int:
         """Run the job to its end and return the exit code of the process."""
         signal.signal(signal.SIGTERM, self._on_sigterm)
+        signal.signal(signal.SIGINT, self._on_sigint)
         failed = self._attempt(self._work)
         self._stopping = True  # what is left to do takes no time and must not be cut short
         where = self._where
-        if where != "loading":
+        if where in ("setup", "run", "finish"):
             self._where = "teardown"
             late = self._attempt(self._teardown)
             if failed is None:
@@ -117,7 +117,7 @@ class JobProcess:
             return 0
         if isinstance(failed, JobStopped):
             return 0
-        if isinstance(failed, KeyboardInterrupt):
+        if isinstance(failed, KeyboardInterrupt) and self._interrupted:
             self._control.send(messages.Interrupted())
             return 130
         self._fail(failed, where)
@@ -132,10 +132,13 @@ class JobProcess:
         return None
 
     def _work(self) -> None:
+        listener, address = transport.listen(self._spec.listen)
+        self._control.send(messages.Listening(address))
         job = self._load()
         self._forward_logs()
+        self._where = "connect"
+        exchange = self._connect(job, listener)
         self._where = "setup"
-        exchange = self._connect(job)
         io_thread = IoThread(exchange, self._on_io_error)
         io_thread.start()
         job.setup()
@@ -148,6 +151,7 @@ class JobProcess:
         self._where = "finish"
         exchange.finish()
         io_thread.close()
+        self._tell_losses(exchange)
         self._report()
 
     def _load(self) -> PythonJob:
@@ -168,7 +172,7 @@ class JobProcess:
 
             forward_user_logs(self._spec.log_level, self._log)
 
-    def _connect(self, job: PythonJob) -> Exchange:
+    def _connect(self, job: PythonJob, listener: socket.socket) -> Exchange:
         spec = self._spec
         inputs: list[InPort] = []
         joined = 0
@@ -199,7 +203,7 @@ class JobProcess:
         poller = Poller()
         join = Join([input_rule(pipe) for pipe in synchronous]) if synchronous else None
         exchange = Exchange(
-            Incoming(inputs, join, self._listener, poller, self._log),
+            Incoming(inputs, join, listener, poller, self._log),
             Outgoing(outputs, poller, self._log),
             ledger=Ledger(backing, {pipe.id: pipe.BLOCK_COUNT for pipe in synchronous}, stateful=False),
             poller=poller,
@@ -230,10 +234,16 @@ class JobProcess:
         """The supervisor has gone: stop the job's thread, wherever it is; if it cannot be stopped, end at once."""
         if self._poller is not None:
             self._poller.forget(self._control.fd)
-        timer = threading.Timer(GRACE, os._exit, args=(1,))
+        timer = threading.Timer(GRACE, os.killpg, args=(0, signal.SIGKILL))  # with all that it has started
         timer.daemon = True
         timer.start()
         os.kill(os.getpid(), signal.SIGTERM)
+
+    def _on_sigint(self, number: int, frame: FrameType | None) -> None:
+        self._interrupted = (
+            True  # a KeyboardInterrupt that user code raises by itself is an error like any other
+        )
+        signal.default_int_handler(number, frame)
 
     def _on_sigterm(self, _number: int, _frame: FrameType | None) -> None:
         if not self._stopping:
@@ -259,6 +269,19 @@ class JobProcess:
 
     def _log(self, level: int, text: str) -> None:
         self._control.send(messages.Log(level, text))
+
+    def _tell_losses(self, exchange: Exchange) -> None:
+        """Nothing is dropped silently."""
+        join = exchange.incoming.join
+        for port in exchange.incoming.joined:
+            left = join.leftover(port.index) if join is not None else 0
+            if left:
+                self._log(
+                    20, f"{left} blocks of {port.pipe} came after the last round that could be computed"
+                )
+        for out_port in exchange.outputs:
+            if out_port.sender.counters.dropped:
+                self._log(30, f"{out_port.sender.counters.dropped} blocks of {out_port.pipe} were dropped")
 
     def _report(self) -> None:
         """Send the counters; called by the exchange about twice a second."""

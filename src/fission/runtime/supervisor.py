@@ -10,15 +10,20 @@ import os
 import pickle
 import signal
 import socket
+import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import IO
 
 from fission.runtime import messages
 from fission.runtime.messages import JobSpec, MessageReader
 
 GRACE = 1.0
 """Seconds between asking a process to end and killing it."""
+
+OUTPUT_GRACE = 0.3
+"""Seconds that the outputs of an ended process may stay open: a child that has left the group can hold them."""
 
 LINE_LIMIT = 1 << 16
 """A line of output that is longer is cut into several."""
@@ -49,7 +54,7 @@ class JobSupervisor:
         self.spec = spec
         self.ended = asyncio.Event()
         self._on_event = on_event
-        self._process: asyncio.subprocess.Process | None = None
+        self._process: subprocess.Popen[bytes] | None = None
         self._writer: asyncio.StreamWriter | None = None
         self._watcher: asyncio.Task[None] | None = None
 
@@ -63,26 +68,14 @@ class JobSupervisor:
         ours, theirs = socket.socketpair()
         with theirs:
             try:
-                self._process = await asyncio.create_subprocess_exec(
-                    sys.executable,
-                    "-P",
-                    "-m",
-                    "fission.runtime.process",
-                    str(theirs.fileno()),
-                    stdin=asyncio.subprocess.DEVNULL,
-                    stdout=asyncio.subprocess.PIPE,
-                    stderr=asyncio.subprocess.PIPE,
-                    limit=LINE_LIMIT,
-                    pass_fds=(theirs.fileno(),),
-                    start_new_session=True,  # Ctrl+C at the terminal is for us, and the group can be ended whole
-                    env={**os.environ, "PYTHONIOENCODING": "utf-8"},
-                )
+                process = self._process = _spawn(theirs.fileno())
             except OSError:
                 ours.close()
                 raise
         reader, self._writer = await asyncio.open_connection(sock=ours)
         self._send(messages.Start(self.spec))
-        self._watcher = asyncio.create_task(self._watch(self._process, reader))
+        outputs = [await _read_pipe(process.stdout), await _read_pipe(process.stderr)]
+        self._watcher = asyncio.create_task(self._watch(process, reader, outputs))
 
     def route(self, pipe: int, address: str) -> None:
         """Tell the job where the receiver of its output `pipe` listens."""
@@ -94,12 +87,14 @@ class JobSupervisor:
 
     async def stop(self, grace: float = GRACE) -> None:
         """End the process: SIGTERM, and SIGKILL to all of its group after `grace` seconds."""
-        if self._process is None:
+        process = self._process
+        if process is None or self._watcher is None:
             return
-        self._signal(signal.SIGTERM)
+        if process.returncode is None:
+            process.send_signal(signal.SIGTERM)
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self.ended.wait(), grace)
-        self._kill_group()
+        _kill_group(process)
         await self.ended.wait()
 
     # -- inside ------------------------------------------------------------------------------------------
@@ -108,36 +103,28 @@ class JobSupervisor:
         if self._writer is not None and not self._writer.is_closing():
             self._writer.write(messages.encode(message))
 
-    def _signal(self, number: int) -> None:
-        if self._process is not None and self._process.returncode is None:
-            with contextlib.suppress(ProcessLookupError):
-                self._process.send_signal(number)
-
-    def _kill_group(self) -> None:
-        """Kill whatever is left of the job and of the programs that it has started."""
-        if self._process is not None:
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(self._process.pid, signal.SIGKILL)
-
-    async def _watch(self, process: asyncio.subprocess.Process, control: asyncio.StreamReader) -> None:
-        outputs = [
-            asyncio.create_task(self._read_lines("stdout", process.stdout)),
-            asyncio.create_task(self._read_lines("stderr", process.stderr)),
+    async def _watch(
+        self, process: subprocess.Popen[bytes], control: asyncio.StreamReader, outputs: "list[_Output]"
+    ) -> None:
+        tasks = [
+            asyncio.create_task(self._read_lines("stdout", outputs[0].reader)),
+            asyncio.create_task(self._read_lines("stderr", outputs[1].reader)),
             asyncio.create_task(self._read_messages(control)),
         ]
-        code = await process.wait()
-        self._kill_group()  # before waiting for the outputs: a child of the job may hold them open
-        # A child that has left the group may hold the outputs open for as long as it likes.
-        _, open_still = await asyncio.wait(outputs, timeout=GRACE)
+        code = await _exit_of(process)
+        _kill_group(process)
+        _, open_still = await asyncio.wait(tasks, timeout=OUTPUT_GRACE)
         for task in open_still:
             task.cancel()
+        for output in outputs:
+            output.transport.close()
         if self._writer is not None:
             self._writer.close()
         self._on_event(Exited(code))
         self.ended.set()
 
-    async def _read_lines(self, name: str, stream: asyncio.StreamReader | None) -> None:
-        while stream is not None:
+    async def _read_lines(self, name: str, stream: asyncio.StreamReader) -> None:
+        while True:
             try:
                 line = await stream.readuntil()
             except asyncio.IncompleteReadError as rest:
@@ -155,3 +142,48 @@ class JobSupervisor:
             while data := await control.read(1 << 16):
                 for message in reader.feed(data):
                     self._on_event(message)
+
+
+@dataclass(frozen=True, slots=True)
+class _Output:
+    reader: asyncio.StreamReader
+    transport: asyncio.ReadTransport
+
+
+async def _read_pipe(pipe: IO[bytes] | None) -> _Output:
+    reader = asyncio.StreamReader(limit=LINE_LIMIT)
+    transport, _ = await asyncio.get_running_loop().connect_read_pipe(
+        lambda: asyncio.StreamReaderProtocol(reader), pipe
+    )
+    return _Output(reader, transport)
+
+
+def _spawn(control: int) -> "subprocess.Popen[bytes]":
+    return subprocess.Popen(  # noqa: S603 - our own module
+        [sys.executable, "-P", "-m", "fission.runtime.process", str(control)],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        pass_fds=(control,),
+        start_new_session=True,  # Ctrl+C at the terminal is for us, and the group can be ended whole
+        env={**os.environ, "PYTHONIOENCODING": "utf-8"},
+    )
+
+
+async def _exit_of(process: "subprocess.Popen[bytes]") -> int:
+    """Wait for the end of the process itself, whoever may still hold its outputs; return its exit code."""
+    loop, ended = asyncio.get_running_loop(), asyncio.Event()
+    handle = os.pidfd_open(process.pid)
+    try:
+        loop.add_reader(handle, ended.set)
+        await ended.wait()
+        loop.remove_reader(handle)
+    finally:
+        os.close(handle)
+    return process.wait()
+
+
+def _kill_group(process: "subprocess.Popen[bytes]") -> None:
+    """Kill whatever is left of the job and of the programs that it has started."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, signal.SIGKILL)
