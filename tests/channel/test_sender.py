@@ -249,6 +249,27 @@ def test_a_receiver_that_wants_nothing_does_not_even_welcome():
     assert s.unreleased == (0, 0)
 
 
+@pytest.mark.parametrize("said", ["nothing", "hello", "everything"])
+def test_a_receiver_that_somebody_else_reports_as_gone_counts_as_done(said):
+    s = sender()
+    write(s, 3)
+    if said != "nothing":
+        s.connected()
+    if said == "everything":
+        s.take()
+        s.receive(Welcome(1, 1))
+        s.finish()
+        assert not s.end_sent
+        s.take()
+        assert s.end_sent
+    s.receiver_gone()
+    assert s.done
+    assert s.finished
+    assert s.take() == []
+    assert s.unreleased == (0, 0)
+    s.receiver_gone()
+
+
 def test_a_restarted_job_asks_first_and_resumes_then():
     s = streaming(wanted=(2, 9), incarnation=2)
     assert s.acknowledged == (0, 0)

@@ -12,11 +12,12 @@ from pathlib import Path
 import emulated_jobs as own
 import psutil
 import pytest
-from conftest import gone, wait_for
 
 from fission.core.pipes import PicklePipe
 from fission.emulate import emulate
 from fission.errors import JobDefinitionError, JobFailed, NetworkError, RunError
+
+from .conftest import gone, wait_for
 
 
 def one_to_one(kind):

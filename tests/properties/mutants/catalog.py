@@ -218,8 +218,8 @@ JOIN = (
     Mutant(
         "a stretch begins where the last one began",
         "ranges",
-        "self.offset = end = start + count",
-        "end = start + count",
+        "        del blocks[:count]  # what has been taken may be large\n",
+        "",
     ),
     Mutant("a lone batch makes a round of every block", "join", "if one.rule.block_count != 1 or", "if"),
     Mutant(
