@@ -15,6 +15,20 @@ _ENOUGH = 1 << 30
 
 
 @dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """From the job process: its state after a round lies in a file. Answer with `Stored` when a copy is elsewhere.
+
+    `digest` is that of the state: equal ones are the same state, `path` is "" then and the last one counts.
+    """
+
+    epoch: int
+    round: int
+    path: str
+    digest: str
+    size: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class JobSpec:
     """All that a job process needs to know before it can start.
 
@@ -35,6 +49,18 @@ class JobSpec:
     needed_blocks: dict[int, int]
     queue_limits: dict[int, int]
     job: bytes = field(repr=False)
+    machine: str = ""
+    """Address of the machine; a receiver on the same one is reached by a Unix socket."""
+    identity: str = ""
+    """Folder with this machine's certificate for data connections; "" for clear text."""
+    resume: bool = False
+    """The job had a predecessor, and goes on at its restart point."""
+    epoch: int = 1
+    """The epoch in which a job that numbers blocks by itself begins."""
+    state_folder: str = ""
+    """Where the job writes its checkpoints; "" when nobody keeps them."""
+    checkpoints: "tuple[Checkpoint, ...]" = ()
+    """What is kept of the predecessor's state."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +83,28 @@ class ReceiverGone:
     """To the job process: the receiver of output pipe `pipe` has finished and needs nothing more."""
 
     pipe: int
+
+
+@dataclass(frozen=True, slots=True)
+class SenderGone:
+    """To the job process: the sender of asynchronous input `pipe` has finished; no END will come."""
+
+    pipe: int
+
+
+@dataclass(frozen=True, slots=True)
+class BeginEpoch:
+    """To the job process: number the blocks from 1 in this epoch, unless it has begun already."""
+
+    epoch: int
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """To the job process: a copy of its state after this round is safe elsewhere."""
+
+    epoch: int
+    round: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,8 +159,8 @@ class Interrupted:
     """Somebody pressed Ctrl+C on, or sent SIGINT to, the job process itself."""
 
 
-ToJob = Start | Route | ReceiverGone
-FromJob = Listening | Ready | Status | Log | Finished | Failed | Interrupted
+ToJob = Start | Route | ReceiverGone | SenderGone | BeginEpoch | Stored
+FromJob = Listening | Ready | Status | Log | Checkpoint | Finished | Failed | Interrupted
 
 
 def encode(message: ToJob | FromJob) -> bytes:
