@@ -25,6 +25,13 @@ GOOD: list[tuple[str, object, str, object]] = [
     ("PULSE_INTERVAL", 0.1, "pulse_interval", 0.1),
     ("PULSE_INTERVAL", 1000, "pulse_interval", 1000.0),
     ("HEAD_SIZE", 4, "head_size", 4),
+    ("SECURITY", "off", "security", "off"),
+    ("CERTS", Path("/etc/certs"), "certs", "/etc/certs"),
+    ("NODE_PORT", 9000, "node_port", 9000),
+    ("MAX_RESTARTS", 0, "max_restarts", 0),
+    ("ALLOCATION_TIMEOUT", None, "allocation_timeout", None),
+    ("ALLOCATION_TIMEOUT", 30, "allocation_timeout", 30.0),
+    ("ORPHAN_TIMEOUT", 60, "orphan_timeout", 60.0),
     ("XML_FILE", None, "xml_file", None),
     ("XML_FILE", "", "xml_file", None),
     ("XML_ARGS", None, "xml_args", {}),
@@ -32,6 +39,13 @@ GOOD: list[tuple[str, object, str, object]] = [
 ]
 
 BAD: list[tuple[str, object]] = [
+    ("SECURITY", "ssl"),
+    ("SECURITY", False),
+    ("CERTS", 3),
+    ("NODE_PORT", 0),
+    ("MAX_RESTARTS", -1),
+    ("ALLOCATION_TIMEOUT", "soon"),
+    ("ORPHAN_TIMEOUT", 0),
     ("USER", 3),
     ("USER", " "),
     ("REMOTE_ROOT", "fission"),

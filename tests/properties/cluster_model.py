@@ -31,6 +31,7 @@ from fission.cluster import (
     NodeReport,
     Outcome,
     Phase,
+    Placed,
     Policy,
     ReceiverGone,
     Resident,
@@ -152,6 +153,8 @@ class Cluster:
                 self.check_end()
             case Tell():
                 self.told.append(instruction)
+            case Placed():
+                pass  # for people
             case _:
                 assert instruction.node in self.known, f"{instruction} to a node that is lost"
                 if isinstance(instruction, StartJob):
@@ -270,7 +273,7 @@ class Cluster:
         if not machine.inbox:
             return False
         order = machine.inbox.popleft()
-        assert not isinstance(order, Tell | EndNetwork)
+        assert not isinstance(order, Tell | Placed | EndNetwork)
         run = order.run if isinstance(order, StopJob) else RUN
         key = (run, order.job, order.incarnation)
         found = [p for p in machine.living() if (p.run, p.job, p.incarnation) == key]

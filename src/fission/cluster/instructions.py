@@ -7,6 +7,8 @@ out twice without harm, and are sent again to whatever a node still has when it 
 from dataclasses import dataclass
 from enum import StrEnum
 
+from fission.placement import Placement
+
 
 class Outcome(StrEnum):
     """Why a network ended."""
@@ -106,6 +108,13 @@ class Tell:
 
 
 @dataclass(frozen=True, slots=True)
+class Placed:
+    """Where the jobs go at the start, and why: for people."""
+
+    placement: Placement
+
+
+@dataclass(frozen=True, slots=True)
 class EndNetwork:
     """The last instruction: nothing runs any more that can be reached. `exit_code` is that of the command."""
 
@@ -115,4 +124,4 @@ class EndNetwork:
 
 
 ToNode = StartJob | StopJob | SendRoute | ReceiverGone | SenderGone | BeginEpoch
-Instruction = ToNode | Tell | EndNetwork
+Instruction = ToNode | Tell | Placed | EndNetwork

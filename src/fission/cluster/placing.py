@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from fission.cluster.board import WARNING, Board, JobRecord
 from fission.cluster.ending import begin_ending
-from fission.cluster.instructions import Failure, Outcome
+from fission.cluster.instructions import Failure, Outcome, Placed
 from fission.cluster.lives import start
 from fission.cluster.states import JobState, NodeLife, Phase
 from fission.errors import JobDefinitionError, UserError
@@ -23,6 +23,7 @@ def start_network(board: Board) -> None:
         return
     board.phase = Phase.RUNNING
     board.start_timer = None
+    board.out.append(Placed(placement))
     for job, node in placement.nodes.items():
         start(board, board.jobs[job], node)
 

@@ -29,6 +29,18 @@ class Settings:
     """Seconds between two heartbeats."""
     head_size: int = 1
     """Bytes."""
+    security: str = "tls"
+    """tls, or off: clear text for trusted cables."""
+    certs: str = "certs"
+    """Folder with the client's certificate, as `fission_admin.py certs` makes it."""
+    node_port: int = 8785
+    """Port of the node services."""
+    max_restarts: int = 3
+    """Restarts of a job at the same round, before the network ends."""
+    allocation_timeout: float | None = None
+    """Seconds that a job may wait for a node; None: for ever."""
+    orphan_timeout: float = 600.0
+    """Seconds that jobs on nodes go on without a client."""
 
 
 @dataclass(frozen=True)

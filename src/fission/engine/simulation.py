@@ -3,43 +3,19 @@
 import asyncio
 import shutil
 import signal
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import Enum, auto
 from pathlib import Path
 from time import monotonic
-from typing import Protocol
 
 from fission.core.network import Network
 from fission.engine.base import JobEvent
 from fission.engine.local import LocalEngine
 from fission.engine.locks import lock_folder
+from fission.engine.reports import JobReport, Watcher
 from fission.errors import ProjectError
 from fission.runtime.messages import Failed, Finished, Interrupted, Log, Ready, Status
 from fission.runtime.supervisor import GRACE, Exited, OutputLine
-
-
-class Watcher(Protocol):
-    """Who is told what happens: a console, a log file, a test."""
-
-    def line(self, job: int, line: OutputLine) -> None:
-        """A job wrote a line."""
-
-    def log(self, job: int | None, level: int, text: str) -> None:
-        """Something worth a line in the log happened; levels of the `logging` module."""
-
-    def status(self, states: dict[int, "JobReport"], seconds: float) -> None:
-        """About twice a second: how far every job is, `seconds` after the start."""
-
-
-@dataclass(slots=True)
-class JobReport:
-    """What is known of one job while the simulation runs."""
-
-    name: str
-    state: str = "starting"
-    rounds: int = 0
-    cpu_seconds: float = 0.0
-    pipes: dict[int, dict[str, float]] = field(default_factory=dict)
 
 
 class End(Enum):

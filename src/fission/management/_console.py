@@ -7,6 +7,7 @@ lines are plain and the status line is left out.
 import sys
 from collections import deque
 from collections.abc import Mapping
+from typing import Self
 
 from rich.console import Console
 from rich.live import Live
@@ -15,7 +16,7 @@ from rich.text import Text
 
 from fission.core.network import Network
 from fission.core.pipes import BasePipe
-from fission.engine.simulation import JobReport
+from fission.engine.reports import JobReport
 from fission.runtime.supervisor import OutputLine
 
 _COLORS = ("cyan", "green", "magenta", "blue", "yellow", "bright_cyan", "bright_green", "bright_magenta")
@@ -35,11 +36,15 @@ class RunConsole:
         self._live: Live | None = None
         self._rates = _Rates(network)
 
-    def __enter__(self) -> "RunConsole":
+    def __enter__(self) -> Self:
+        self._begin_live()
+        return self
+
+    def _begin_live(self) -> None:
+        """Show the status line, on a terminal."""
         if self._console.is_terminal and not self._quiet:
             self._live = Live(Text("starting ...", style="dim"), console=self._console, auto_refresh=False)
             self._live.start()
-        return self
 
     def __exit__(self, *_exc: object) -> None:
         self._end_live()

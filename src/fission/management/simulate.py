@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from fission.core.network import Network
-from fission.engine.simulation import End, JobReport, Outcome, Simulation, prepare_folders
+from fission.engine.reports import JobReport
+from fission.engine.simulation import End, Outcome, Simulation, prepare_folders
 from fission.errors import ProjectError
 from fission.management._console import RunConsole
 from fission.project.dependencies import install_dependencies

@@ -136,6 +136,16 @@ def _between(low: float, high: float) -> Callable[[object], float]:
     return read
 
 
+def _seconds_or_none(value: object) -> float | None:
+    return None if value is None else _between(0, 1e9)(value)
+
+
+def _security(value: object) -> str:
+    if value not in ("tls", "off"):
+        raise _UnfitError
+    return str(value)
+
+
 def _whole(low: int, high: int) -> Callable[[object], int]:
     def read(value: object) -> int:
         if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
@@ -155,6 +165,12 @@ SETTINGS: Final = (
     Setting("PRE_COPY", "pre_copy", "True or False", _truth),
     Setting("PULSE_INTERVAL", "pulse_interval", "seconds from 0.1 to 1000", _between(0.1, 1000)),
     Setting("HEAD_SIZE", "head_size", "a whole number of bytes from 1 to 4", _whole(1, 4)),
+    Setting("SECURITY", "security", '"tls" or "off"', _security),
+    Setting("CERTS", "certs", "the path of a folder", _path),
+    Setting("NODE_PORT", "node_port", "a port from 1 to 65535", _whole(1, 65535)),
+    Setting("MAX_RESTARTS", "max_restarts", "a whole number from 0 to 1000000", _whole(0, 1_000_000)),
+    Setting("ALLOCATION_TIMEOUT", "allocation_timeout", "seconds or None", _seconds_or_none),
+    Setting("ORPHAN_TIMEOUT", "orphan_timeout", "seconds from 1 to 1000000", _between(1, 1_000_000)),
     Setting("XML_FILE", "xml_file", "None, as this version cannot load XML networks", _no_xml),
     Setting("XML_ARGS", "xml_args", "None or {}, as this version cannot load XML networks", _no_xml_args),
 )

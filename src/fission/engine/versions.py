@@ -1,0 +1,62 @@
+"""What a node must have the same as the client: Python, fission, and the packages that the user's modules import.
+
+Jobs are pickled on the client and unpickled on the node, so the same Python (3.11, whatever the third number) and the
+same fission are a must. Of a package that the user's code imports, the first two numbers of the version must agree.
+"""
+
+import ast
+import platform
+import sys
+from collections.abc import Iterable, Mapping
+from importlib import metadata
+from pathlib import Path
+
+
+def installed_versions() -> dict[str, str]:
+    """The versions of this machine: `python`, `fission`, and every installed distribution by its normal name."""
+    found = {_normal(one.metadata["Name"] or ""): one.version for one in metadata.distributions()}
+    found.pop("", None)
+    return found | {"python": platform.python_version()}
+
+
+def imported_packages(files: Iterable[Path]) -> frozenset[str]:
+    """The names of the distributions that these Python files import; files that are no Python are passed over."""
+    modules: set[str] = set()
+    for file in files:
+        try:
+            tree = ast.parse(file.read_bytes())
+        except (OSError, SyntaxError, ValueError):
+            continue
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Import):
+                modules |= {alias.name.partition(".")[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+                modules.add(node.module.partition(".")[0])
+    modules -= sys.stdlib_module_names
+    known = metadata.packages_distributions()
+    return frozenset(_normal(name) for module in modules for name in known.get(module, ())) - {"fission"}
+
+
+def differences(
+    theirs: Mapping[str, str], packages: Iterable[str] = (), ours: Mapping[str, str] | None = None
+) -> tuple[str, ...]:
+    """What on a node differs from this machine and matters, a line for each ("python 3.12.1, here 3.11.7")."""
+    ours = installed_versions() if ours is None else ours
+    found = []
+    for name, parts in (("fission", None), ("python", 2), *((package, 2) for package in sorted(packages))):
+        there, here = theirs.get(name), ours.get(name)
+        if here is None:
+            continue
+        if there is None:
+            found.append(f"{name} is not installed, here {here}")
+        elif _start(there, parts) != _start(here, parts):
+            found.append(f"{name} {there}, here {here}")
+    return tuple(found)
+
+
+def _start(version: str, parts: int | None) -> list[str]:
+    return version.split(".")[:parts]
+
+
+def _normal(name: str) -> str:
+    return name.lower().replace("_", "-").replace(".", "-")
