@@ -19,6 +19,7 @@ fi
 wanted=
 "$python" -c 'import ensurepip, venv' 2>/dev/null || wanted="$wanted python3-venv"
 command -v dot >/dev/null || wanted="$wanted graphviz"
+command -v ip >/dev/null && command -v nft >/dev/null || wanted="$wanted iproute2 nftables" # hosts of tests
 if [ -n "$wanted" ]; then
     install="apt-get install -y --no-install-recommends $wanted"
     if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
