@@ -9,6 +9,7 @@ from cluster_networks import Near, Plain, Replayable, chain, diamond, loose, net
 from fission.cluster import (
     BeginEpoch,
     Coordinator,
+    DrainRequested,
     EndNetwork,
     Event,
     Instruction,
@@ -21,6 +22,7 @@ from fission.cluster import (
     JobReady,
     JobState,
     Life,
+    MoveRequested,
     NodeDraining,
     NodeJoined,
     NodeLife,
@@ -30,6 +32,7 @@ from fission.cluster import (
     Outcome,
     Phase,
     Policy,
+    RebalanceRequested,
     ReceiverGone,
     Resident,
     SenderGone,
@@ -577,3 +580,98 @@ def test_a_lost_node_may_be_the_end_for_one_of_its_jobs() -> None:
     talk.say(JobFailed(*talk.who(1), 1, "run", "boom"))
     (end,) = of(EndNetwork, talk.say(NodeLost("n1", "silent")))
     assert end.failure.job == 1
+
+
+# -- planned moves -------------------------------------------------------------------------------------------
+
+
+def test_a_job_moves_by_being_ended_and_started_elsewhere() -> None:
+    talk = Talk(chain()).start()
+    node, _, incarnation = talk.who(2)
+    other = "n2" if node == "n1" else "n1"
+    (stop,) = of(StopJob, talk.say(MoveRequested(2, other)))
+    assert (stop.node, stop.job, stop.incarnation, stop.force) == (node, 2, incarnation, False)
+    assert talk.state(2) is JobState.MOVING
+    (start,) = of(StartJob, talk.say(JobExited(node, 2, incarnation, 0)))
+    assert (start.node, start.incarnation, start.resume) == (other, incarnation + 1, True)
+    routes = of(SendRoute, talk.up(2))
+    assert {route.job for route in routes} == {1, 2}
+
+
+def test_a_process_that_does_not_end_for_its_move_is_ended_by_force() -> None:
+    talk = Talk(chain()).start()
+    talk.say(MoveRequested(2))
+    (stop,) = of(StopJob, talk.say(Tick(), Policy().exit_grace))
+    assert stop.force
+
+
+@pytest.mark.parametrize(
+    ("job", "target", "said"),
+    [
+        (9, "n1", "there is no job 9"),
+        (2, "n7", "no such node"),
+        (2, "n1", "n1 already"),
+    ],
+)
+def test_moves_that_cannot_be(job: int, target: str, said: str) -> None:
+    talk = Talk(chain()).start()
+    if job == 2 and target == "n1":
+        target = str(talk.who(2)[0])
+        said = f"{target} already"
+    out = talk.say(MoveRequested(job, target))
+    assert of(StopJob, out) == []
+    assert said in of(Tell, out)[0].text
+
+
+def test_a_full_node_takes_no_move() -> None:
+    talk = Talk(chain(), slots=2).start()
+    node = talk.who(2)[0]
+    other = "n2" if node == "n1" else "n1"
+    for _ in range(2):
+        out = talk.say(MoveRequested(2, other))
+        if not of(StopJob, out):
+            assert "cannot move" in of(Tell, out)[0].text
+            return
+        node, _, incarnation = talk.who(2)
+        talk.say(JobExited(node, 2, incarnation, 0))
+        talk.up(2)
+        free = [one for one in ("n1", "n2") if one != talk.who(2)[0]]
+        other = free[0]
+
+
+def test_a_node_is_drained_and_takes_jobs_again() -> None:
+    talk = Talk(chain(), slots=3).start()
+    node = str(talk.who(2)[0])
+    leaving = [job.id for job in talk.made.jobs.values() if job.node == node]
+    stops = of(StopJob, talk.say(DrainRequested(node)))
+    assert [stop.job for stop in stops] == leaving
+    for stop in stops:
+        (start,) = of(StartJob, talk.say(JobExited(node, stop.job, stop.incarnation, 0)))
+        assert start.node != node
+    assert talk.made.nodes[node].life is NodeLife.DRAINING
+    talk.say(DrainRequested(node, undo=True))
+    assert talk.made.nodes[node].life is NodeLife.UP
+
+
+def test_a_job_stays_on_a_drained_node_when_no_other_takes_it() -> None:
+    talk = Talk(chain(), nodes=("n1",)).start()
+    out = talk.say(DrainRequested("n1"))
+    assert of(StopJob, out) == []
+    assert "stays on n1" in of(Tell, out)[1].text
+
+
+def test_rebalance_fills_a_node_that_came_later() -> None:
+    talk = Talk(chain(), nodes=("n1",)).start()
+    assert of(StopJob, talk.say(RebalanceRequested())) == []
+    talk.say(talk.join("n2"))
+    assert of(StopJob, talk.say(RebalanceRequested()))
+
+
+def test_a_move_is_gone_through_with_by_the_next_client() -> None:
+    talk = Talk(chain()).start()
+    node, _, incarnation = talk.who(2)
+    talk.say(MoveRequested(2))
+    made = Coordinator.from_snapshot(talk.net, talk.made.snapshot(), 0.0)
+    line = Resident(2, incarnation, "r", Life.RUNNING, address="x")
+    out = made.handle(talk.join(str(node), line), 0.1)
+    assert [stop.job for stop in of(StopJob, out)] == [2]

@@ -8,7 +8,18 @@ from cluster_networks import SHAPES
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
-from fission.cluster import Life, NodeReport, Outcome, Phase, Policy, StartRequested, StopRequested
+from fission.cluster import (
+    DrainRequested,
+    Life,
+    MoveRequested,
+    NodeReport,
+    Outcome,
+    Phase,
+    Policy,
+    RebalanceRequested,
+    StartRequested,
+    StopRequested,
+)
 from fission.core.groups import LOCAL
 
 NODES = ("n1", "n2", "n3")
@@ -99,6 +110,22 @@ class ClusterMachine(RuleBasedStateMachine):
         process = self._process(node, choice)
         if process is not None and process.life is not Life.STARTING:
             process.stubborn = True
+
+    @rule(job=st.integers(1, 6), node=st.sampled_from(("", *NODES)))
+    def move(self, job: int, node: str) -> None:
+        self.cluster.handle(MoveRequested(job, node))
+
+    @rule(node=nodes, steps=st.integers(0, 5))
+    def drain(self, node: str, steps: int) -> None:
+        self.cluster.handle(DrainRequested(node))
+        for _ in range(steps):
+            self.cluster.execute(self._machine(node))
+            self.cluster.deliver(self._machine(node))
+        self.cluster.handle(DrainRequested(node, undo=True))
+
+    @rule()
+    def rebalance(self) -> None:
+        self.cluster.handle(RebalanceRequested())
 
     @rule(node=nodes)
     def refuse_a_start(self, node: str) -> None:

@@ -2,6 +2,7 @@
 
 from fission.cluster.coordinator import Coordinator
 from fission.cluster.events import (
+    DrainRequested,
     Event,
     JobEvent,
     JobExited,
@@ -12,11 +13,13 @@ from fission.cluster.events import (
     JobProgress,
     JobReady,
     Life,
+    MoveRequested,
     NodeDraining,
     NodeJoined,
     NodeLost,
     NodeRefused,
     NodeReport,
+    RebalanceRequested,
     Resident,
     StartRequested,
     StopRequested,
@@ -41,6 +44,7 @@ from fission.cluster.states import JobState, NodeLife, Phase, Policy
 __all__ = [
     "BeginEpoch",
     "Coordinator",
+    "DrainRequested",
     "EndNetwork",
     "Event",
     "Failure",
@@ -55,6 +59,7 @@ __all__ = [
     "JobReady",
     "JobState",
     "Life",
+    "MoveRequested",
     "NodeDraining",
     "NodeJoined",
     "NodeLife",
@@ -65,6 +70,7 @@ __all__ = [
     "Phase",
     "Placed",
     "Policy",
+    "RebalanceRequested",
     "ReceiverGone",
     "Resident",
     "SendRoute",

@@ -39,7 +39,8 @@ class JobRecord:
     `node` holds its slot, from being placed until its process has ended: its reservation while it backs off.
     `round` is the last complete one of this incarnation, as far as known, `failing` the one at which it says
     that it failed; `restarts` counts those at `failed_round`. `numbered`: it may have numbered blocks in `epoch`.
-    `avoid` is a node that could not start it. What `timer` is for depends on the state, see `lives.expire`.
+    `avoid` is a node that could not start it, `target` the one that it is to move to.
+    What `timer` is for depends on the state, see `lives.expire`.
     """
 
     id: int
@@ -55,6 +56,7 @@ class JobRecord:
     epoch: int = 1
     numbered: bool = False
     avoid: str | None = None
+    target: str | None = None
     failure: Failure | None = None
     timer: float | None = None
     complained: bool = False

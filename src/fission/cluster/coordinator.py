@@ -15,6 +15,7 @@ Rules, each with its place:
   have become free (`placing`).
 - A job that has finished is never started again (`lives` says why that is right).
 - A live source that is restarted begins a new epoch, together with all that it meets in joins (`wiring`).
+- A job moves by being ended and started elsewhere, as after a failure (`moving`).
 - The processes know their neighbors (`telling`).
 - The network ends once, and says so last (`ending`).
 """
@@ -22,7 +23,7 @@ Rules, each with its place:
 from collections.abc import Mapping
 from typing import Any, Self
 
-from fission.cluster import events, lives, members, snapshots
+from fission.cluster import events, lives, members, moving, snapshots
 from fission.cluster.board import DEBUG, Board, JobRecord, NodeRecord, machine
 from fission.cluster.ending import begin_ending, force, go_on_ending
 from fission.cluster.events import Event, JobEvent
@@ -142,6 +143,8 @@ class Coordinator:
                     begin_ending(board, Outcome.STOPPED, 0)
                     force(board)
                 begin_ending(board, Outcome.STOPPED, 0)
+            case events.MoveRequested() | events.DrainRequested() | events.RebalanceRequested():
+                moving.wish(board, event)
             case events.Tick():
                 pass
             case _:

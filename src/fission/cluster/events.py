@@ -185,10 +185,33 @@ class StopRequested:
 
 
 @dataclass(frozen=True, slots=True)
+class MoveRequested:
+    """Let a job go on on another node: on `node`, or on the best one where that is ""."""
+
+    job: int
+    node: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class DrainRequested:
+    """Move all jobs away from a node and give it no new ones; `undo` takes that back."""
+
+    node: str
+    undo: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RebalanceRequested:
+    """Move the jobs to where they would be placed now."""
+
+
+@dataclass(frozen=True, slots=True)
 class Tick:
     """Time has passed: `deadline()` has come."""
 
 
 JobEvent = JobNotStarted | JobListening | JobReady | JobProgress | JobFinished | JobFailed | JobExited
 NodeEvent = NodeJoined | NodeRefused | NodeReport | NodeDraining | NodeLost
-Event = JobEvent | NodeEvent | StartRequested | StopRequested | Tick
+Wish = StartRequested | StopRequested | MoveRequested | DrainRequested | RebalanceRequested
+"""What people want; the answer is in the lines that are told."""
+Event = JobEvent | NodeEvent | Wish | Tick

@@ -29,7 +29,7 @@ def start(board: Board, job: JobRecord, node: str) -> None:
     job.address = ""
     job.round = job.failing = 0
     job.timer = None
-    job.failure = job.avoid = None
+    job.failure = job.avoid = job.target = None
     job.complained = False
     if job.id in board.wiring.live and job.numbered:
         _begin_epoch(board, job)
@@ -124,6 +124,9 @@ def end(board: Board, job: JobRecord, how: str) -> None:
     if worked_off(board, job):
         finish(board, job)
     after = job.machine.fire(JobMove.CRASH)
+    if after is JobState.WAITING:  # it moves
+        wait(board, job)
+        return
     if after is not JobState.BACKING_OFF:
         leave(board, job)
         return
@@ -191,7 +194,7 @@ def expire(board: Board, job: JobRecord) -> None:
             board.tell(ERROR, "no node came in time", job=job)
             message = f"job {job.name} has waited {board.policy.allocation_timeout:g} s for a node"
             begin_ending(board, Outcome.FAILED, 1, Failure(message, job=job.id))
-        case JobState.FAILED | JobState.FINISHED:
+        case JobState.FAILED | JobState.FINISHED | JobState.MOVING:
             board.stop_process(job, force=True)
             job.timer = board.now + board.policy.exit_grace
         case _:  # at work, although its sender has finished

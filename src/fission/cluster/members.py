@@ -171,5 +171,5 @@ def _take_over(board: Board, node: NodeRecord, job: JobRecord, line: Resident) -
         progress(job, line.round)
     if not line.alive:
         end(board, job, "ended while the client was away")
-    elif job.state is JobState.STOPPING:
+    elif job.state in (JobState.STOPPING, JobState.MOVING):
         board.stop_process(job)

@@ -1,5 +1,6 @@
 """Which job goes where: asks `fission.placement`, and remembers who found no node."""
 
+from collections.abc import Collection
 from dataclasses import replace
 
 from fission.cluster.board import WARNING, Board, JobRecord
@@ -8,7 +9,7 @@ from fission.cluster.instructions import Failure, Outcome, Placed
 from fission.cluster.lives import start
 from fission.cluster.states import JobState, NodeLife, Phase
 from fission.errors import JobDefinitionError, UserError
-from fission.placement import Links, NodeState, place, propose, refusals
+from fission.placement import Links, NodeState, Placement, place, propose, refusals
 
 
 def start_network(board: Board) -> None:
@@ -17,7 +18,7 @@ def start_network(board: Board) -> None:
     if busy and board.start_timer is not None and board.now < board.start_timer:
         return
     try:
-        placement = place(board.network, _nodes(board), _links(board))
+        placement = place(board.network, nodes_now(board), _links(board))
     except UserError as error:
         begin_ending(board, Outcome.FAILED, error.exit_code, Failure(str(error)))
         return
@@ -32,16 +33,28 @@ def place_waiting(board: Board) -> None:
     """Start the jobs that wait and for which there is a node now; say once why not for the others."""
     waiting = [job for job in board.jobs.values() if job.state is JobState.WAITING]
     for job in waiting:
-        if job.avoid is not None:
-            _place(board, [job], without=job.avoid)
+        if job.target is not None:
+            _place(board, [job], among={job.target})
+        if job.avoid is not None and job.state is JobState.WAITING:
+            _place(board, [job], among={node.address for node in nodes_now(board)} - {job.avoid})
     waiting = [job for job in waiting if job.state is JobState.WAITING]
     if waiting:
         _place(board, waiting)
 
 
-def _place(board: Board, jobs: list[JobRecord], *, without: str = "") -> None:
+def possible(board: Board, jobs: list[JobRecord], among: Collection[str] | None = None) -> Placement:
+    """Where jobs could go now that leave their nodes for it; all others stay where they are."""
+    nodes = [node for node in nodes_now(board) if among is None or node.address in among]
+    leaving = {job.id for job in jobs}
+    fixed = {
+        job.id: job.node for job in board.jobs.values() if job.node is not None and job.id not in leaving
+    }
+    return propose(board.network, nodes, _links(board), fixed=fixed, only=leaving)
+
+
+def _place(board: Board, jobs: list[JobRecord], *, among: Collection[str] | None = None) -> None:
     """Start those that can be placed; a `preference` that raises does not keep the others from it."""
-    nodes = [node for node in _nodes(board) if node.address != without]
+    nodes = [node for node in nodes_now(board) if among is None or node.address in among]
     fixed = {job.id: job.node for job in board.jobs.values() if job.node is not None}
     only = {job.id for job in jobs}
     try:
@@ -51,14 +64,14 @@ def _place(board: Board, jobs: list[JobRecord], *, without: str = "") -> None:
             _complain(board, jobs[0], str(error))
             return
         for job in jobs:
-            _place(board, [job], without=without)
+            _place(board, [job], among=among)
         return
     for decision in placement:
         if decision.job not in only:
             continue
         if board.usable(decision.node):
             start(board, board.jobs[decision.job], str(decision.node))
-        elif not without:
+        elif among is None:
             why = refusals(decision.reasons) if decision.node is None else "the client has not joined yet"
             _complain(board, board.jobs[decision.job], why)
 
@@ -73,7 +86,7 @@ def _links(board: Board) -> Links:
     return Links(board.tq, board.client)
 
 
-def _nodes(board: Board) -> list[NodeState]:
+def nodes_now(board: Board) -> list[NodeState]:
     """All nodes that were ever seen; only those that are UP can take jobs."""
     return [
         replace(node.state, active=node.life is NodeLife.UP)

@@ -27,6 +27,7 @@ _PLAIN = (
     "epoch",
     "numbered",
     "avoid",
+    "target",
 )
 
 
@@ -95,7 +96,7 @@ def _restore_job(board: Board, job: JobRecord, plain: Mapping[str, Any]) -> None
             job.timer = board.now
         case JobState.WAITING if board.phase is Phase.RUNNING and board.policy.allocation_timeout is not None:
             job.timer = board.now + board.policy.allocation_timeout
-        case JobState.FAILED | JobState.FINISHED if job.node is not None:
+        case JobState.FAILED | JobState.FINISHED | JobState.MOVING if job.node is not None:
             job.timer = board.now + board.policy.return_grace
         case JobState.PLACED | JobState.STARTING | JobState.RUNNING if plain["surplus"]:
             job.timer = board.now + board.policy.surplus_grace

@@ -9,6 +9,7 @@
      |                   v             v        CRASH | FAILED (says so; its process has not ended yet)
      +--- NO_NODE --- BACKING_OFF <----+--------------+--+ CRASH or LOSE
                          | PLACE: again                       STOP: -> STOPPING -> STOPPED
+                                                              MOVE: -> MOVING -> WAITING
 ```
 """
 
@@ -28,6 +29,7 @@ class JobState(IntEnum):
     FINISHED = auto()  # its stream is worked off; it is never started again
     STOPPING = auto()
     STOPPED = auto()
+    MOVING = auto()  # told to end, in order to go on elsewhere
 
 
 class JobMove(IntEnum):
@@ -42,6 +44,7 @@ class JobMove(IntEnum):
     LOSE = auto()  # its node is lost, or has lost it
     FINISH = auto()
     STOP = auto()
+    MOVE = auto()  # it is to go on elsewhere
 
 
 _S, _M = JobState, JobMove
@@ -93,6 +96,17 @@ JOB_TABLE: dict[tuple[JobState, JobMove], JobState] = {
     (_S.STOPPING, _M.LOSE): _S.STOPPED,
     (_S.STOPPING, _M.STOP): _S.STOPPING,
     (_S.STOPPED, _M.STOP): _S.STOPPED,
+    (_S.PLACED, _M.MOVE): _S.MOVING,
+    (_S.STARTING, _M.MOVE): _S.MOVING,
+    (_S.RUNNING, _M.MOVE): _S.MOVING,
+    (_S.MOVING, _M.MOVE): _S.MOVING,
+    (_S.MOVING, _M.LISTEN): _S.MOVING,
+    (_S.MOVING, _M.READY): _S.MOVING,
+    (_S.MOVING, _M.FAIL): _S.MOVING,
+    (_S.MOVING, _M.FINISH): _S.FINISHED,
+    (_S.MOVING, _M.CRASH): _S.WAITING,
+    (_S.MOVING, _M.LOSE): _S.WAITING,
+    (_S.MOVING, _M.STOP): _S.STOPPING,
 }
 
 ALIVE = frozenset({_S.PLACED, _S.STARTING, _S.RUNNING})
