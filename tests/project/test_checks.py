@@ -20,9 +20,10 @@ from fission.core.pipes import BasePipe, BytesPipe, OptionalPicklePipe, PicklePi
 from fission.project.checks import CHECKS, RULES, Rule, check
 from fission.project.checks._elsewhere import ELSEWHERE
 
-from . import cases_of_jobs, cases_of_pipes_and_nodes  # noqa: F401 - they fill CASES
-from .cases import CASES, Case, Join, Restricted, chain, grouped, problems
+from . import cases_of_jobs, cases_of_pipes_and_nodes, cases_of_programs  # noqa: F401 - they fill CASES
+from .cases import CASES, Case, Join, Restricted, chain, grouped, problems, with_attributes
 from .cases_of_jobs import Holder
+from .cases_of_programs import FOLDER, Program, with_program
 
 
 @pytest.mark.parametrize(
@@ -96,6 +97,17 @@ def test_a_sound_network_has_no_problems() -> None:
     ]
     nodes = [MultiNode("192.168.4.*", "FAST"), BaseNode("pi.local"), BaseNode("::1"), LocalNode()]
     assert problems(jobs, nodes, folder=str(Path(__file__).parent)) == []
+
+
+@pytest.mark.parametrize(
+    ("executable", "dependencies"),
+    [("good", "source"), ("./good -n 5", "source"), ("sh -c true", None), ("/bin/sh", None)],
+)
+def test_a_program_that_can_be_started_is_no_problem(executable: str, dependencies: object) -> None:
+    job = with_attributes(
+        Program, EXECUTABLE=executable, DEPENDENCIES=dependencies, PARAMETERS=["-x", 5], END_TIMEOUT=None
+    )()
+    assert problems(with_program(job), folder=str(FOLDER / "demo")) == []
 
 
 def test_without_nodes_a_default_node_is_no_problem() -> None:

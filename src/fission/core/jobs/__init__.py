@@ -9,6 +9,12 @@ from fission.core.jobs.python import PythonJob
 TYPE_CHECKING = False  # as in typing, which takes longer to import than all of this package
 
 if TYPE_CHECKING:
+    from fission.core.jobs.executable import (
+        DynamicExecutableJob,
+        DynamicMARVELOJob,
+        ExecutableJob,
+        MARVELOJob,
+    )
     from fission.core.jobs.library import ClockJob, DistributingJob, ForwardingJob, SourceJob
     from fission.core.jobs.logged import LoggingJob, LoggingSinkJob
     from fission.core.jobs.sinks import CSVSinkJob
@@ -23,16 +29,21 @@ __all__ = [
     "CSVSinkJob",
     "ClockJob",
     "DistributingJob",
+    "DynamicExecutableJob",
+    "DynamicMARVELOJob",
+    "ExecutableJob",
     "ForwardingJob",
     "JobState",
     "LocalJob",
     "LoggingJob",
     "LoggingSinkJob",
+    "MARVELOJob",
     "PythonJob",
     "SourceJob",
 ]
 
 _WHERE = {
+    "executable": ("DynamicExecutableJob", "DynamicMARVELOJob", "ExecutableJob", "MARVELOJob"),
     "library": ("ClockJob", "DistributingJob", "ForwardingJob", "SourceJob"),
     "logged": ("LoggingJob", "LoggingSinkJob"),
     "sinks": ("CSVSinkJob",),

@@ -7,10 +7,11 @@ from fission.project.checks._graph import GRAPH_CHECKS
 from fission.project.checks._jobs import JOB_CHECKS
 from fission.project.checks._nodes import NODE_CHECKS
 from fission.project.checks._pipes import PIPE_CHECKS
+from fission.project.checks._programs import PROGRAM_CHECKS
 
 __all__ = ["CHECKS", "RULES", "Check", "Finding", "Rule", "check"]
 
-CHECKS: tuple[Check, ...] = (*JOB_CHECKS, *GRAPH_CHECKS, *PIPE_CHECKS, *NODE_CHECKS)
+CHECKS: tuple[Check, ...] = (*JOB_CHECKS, *PROGRAM_CHECKS, *GRAPH_CHECKS, *PIPE_CHECKS, *NODE_CHECKS)
 """Every check of this room."""
 
 RULES: tuple[Rule, ...] = (*ELSEWHERE, *(one.rule for one in CHECKS))

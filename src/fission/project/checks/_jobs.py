@@ -5,7 +5,7 @@ import pickle
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from fission.core.jobs import BaseJob, LoggingJob, PythonJob
+from fission.core.jobs import BaseJob, ExecutableJob, LoggingJob, PythonJob
 from fission.core.network import Network
 from fission.project.checks._check import Finding, check
 from fission.project.dependencies import find_dependencies
@@ -39,6 +39,8 @@ def _function(method: Callable[..., Any]) -> object:
 def _no_run(network: Network) -> Iterator[Finding]:
     for job in network.jobs:
         kind = type(job).__name__
+        if isinstance(job, ExecutableJob):
+            continue  # its program computes
         if not isinstance(job, PythonJob):
             hint = f"Inherit from PythonJob: class {kind}(PythonJob)"
             yield Finding(job.name, f"{kind} is no PythonJob, which is what can run", hint)
