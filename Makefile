@@ -21,7 +21,7 @@ lint: $(VENV)/.ready ## check style, types and the rules between the rooms
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/mypy
-	MYPYPATH=src:benchmarks/networks:tests $(VENV)/bin/mypy --explicit-package-bases benchmarks tests/lab
+	MYPYPATH=src:benchmarks/networks:tests $(VENV)/bin/mypy --explicit-package-bases benchmarks tests/lab tests/chaoskit
 	$(VENV)/bin/lint-imports
 
 format: $(VENV)/.ready ## put the code into its standard form

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from lab import Lab, LabError, names, wait_for
 
 SERVER = """

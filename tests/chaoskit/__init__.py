@@ -1,0 +1,1 @@
+"""Networks and faults made by chance, repeatable by a seed, whose output is known: that of an undisturbed run."""

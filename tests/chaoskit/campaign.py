@@ -1,0 +1,254 @@
+"""A chaos network runs in a lab, faults happen to it, and at the end its output is that of an undisturbed run."""
+
+import os
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+from chaoskit.faults import Fault, Kind, random_faults, seconds_of
+from chaoskit.plan import random_network
+from chaoskit.project import NAME, ChaosProject, difference
+from lab import Host, Lab, LabError, Running, wait_for
+
+SETTLE = 60.0
+"""Seconds within which blocks must arrive at the sinks again."""
+_SETTINGS = """\
+NODES = [{nodes}]
+CERTS = "{certs}"
+MAX_RESTARTS = 1000
+"""
+_STATE_SIZE = "16m"
+
+
+class Campaign:
+    """`run` it once; then `struck` has the faults that met the stream. Raises AssertionError when anything is wrong.
+
+    `seed` makes the network and the faults; `say` is told what happens.
+    """
+
+    def __init__(
+        self,
+        lab: Lab,
+        folder: Path,
+        seed: int,
+        count: int,
+        *,
+        kinds: tuple[Kind, ...] = tuple(Kind),
+        say: Callable[[str], None] = print,
+    ) -> None:
+        self.lab = lab
+        self.seed = seed
+        self.network = random_network(seed)
+        self.faults = random_faults(seed, self.network, count, kinds)
+        self.struck: list[Fault] = []
+        self.clients: list[Running] = []
+        nodes = ", ".join(f"BaseNode({node.address!r})" for node in lab.nodes)
+        blocks = int(seconds_of(self.faults) * self.network.rate)
+        settings = _SETTINGS.format(nodes=nodes, certs=lab.certs)
+        self.project = ChaosProject(folder, self.network, blocks, settings)
+        self._say = say
+        self._heals: list[tuple[float, Callable[[], None]]] = []
+        self._mounts: list[Path] = []
+
+    def run(self) -> None:
+        """Run to the end, and compare."""
+        self._say(f"{self.network}, {self.project.blocks} blocks per source")
+        expected = self.project.reference()
+        try:
+            self._start()
+            for fault in self.faults:
+                if not self._ready_for(fault):
+                    break
+                self._strike(fault)
+            self._heal_all()
+            self._finish()
+        except LabError as error:
+            raise AssertionError(f"{error}\n{self.story()}") from error
+        finally:
+            self._tidy()
+        wrong = difference(expected, self.project.output())
+        if wrong:
+            raise AssertionError(f"the output is not that of an undisturbed run\n{wrong}\n{self.story()}")
+
+    def story(self) -> str:
+        """What happened, and how to repeat it."""
+        faults = "\n".join(f"  {fault}" for fault in self.struck)
+        said = "\n".join(f"--- client {number}\n{one.tail(30)}" for number, one in enumerate(self.clients, 1))
+        return (
+            f"{self.network}\nfaults:\n{faults}\n{said}\n"
+            f"to repeat it: python -m benchmarks.chaos --seed {self.seed} --faults {len(self.faults)}"
+        )
+
+    # -- the run ---------------------------------------------------------------------------------------------
+
+    def _start(self) -> None:
+        for host in self.lab.nodes:
+            if Kind.DISK in {fault.kind for fault in self.faults}:
+                self._mount(host)
+            host.start_node(slots=len(self.network.jobs))
+        self._start_client()
+        self._await(lambda: self.project.progress() > 0, "the first row at a sink")
+
+    def _start_client(self) -> None:
+        one = self.lab.client.popen(self.project.command("run"), env=self.project.environment())
+        self.clients.append(one)
+
+    def _finish(self) -> None:
+        client = self.clients[-1]
+        seconds = self.project.blocks / self.network.rate + SETTLE
+        self._await(lambda: not client.running, "the end of the run", seconds)
+        if client.code:
+            raise LabError(f"run ended with exit code {client.code}")
+        left = self._jobs()
+        if left:
+            wait_for(lambda: not self._jobs(), f"no process of jobs {sorted(left)} is left", 5)
+
+    def _ready_for(self, fault: Fault) -> bool:
+        """Wait until it is time; False when the run has ended before."""
+        if not fault.at_once and self.struck:
+            before, rest = self.project.progress(), 2.0
+            self._await(
+                lambda: self.project.progress() > before and not self._heals,
+                "blocks after a fault",
+                SETTLE + rest,
+            )
+        due = time.monotonic() + fault.pause
+        self._await(lambda: time.monotonic() > due, "a pause")
+        return self.clients[-1].running
+
+    def _await(self, condition: Callable[[], object], what: str, deadline: float = SETTLE) -> None:
+        """Wait for a condition, while what is to be healed is healed; also ends when the run does."""
+
+        def met() -> bool:
+            self._heal(time.monotonic())
+            return bool(condition()) or (not self._heals and not self.clients[-1].running)
+
+        wait_for(met, what, deadline)
+
+    # -- faults ----------------------------------------------------------------------------------------------
+
+    def _strike(self, fault: Fault) -> None:
+        heal = self._effect(fault)
+        if heal is None:
+            self._say(f"  passed over: {fault}")
+            return
+        self._say(f"  {fault}")
+        self.struck.append(fault)
+        self._heals.append((time.monotonic() + fault.seconds, heal))
+
+    def _effect(self, fault: Fault) -> Callable[[], None] | None:
+        """Let a fault happen; return what heals it, or None when there is nothing that it could happen to."""
+        match fault.kind:
+            case Kind.JOB | Kind.FREEZE_JOB:
+                return self._hurt_job(fault)
+            case Kind.CLIENT:
+                self.lab.client.kill()
+                return self._start_client
+            case Kind.FREEZE_CLIENT:
+                frozen = self.lab.client.freeze()
+                return lambda: _ignored(self.lab.client.thaw(frozen))
+        host = self._busy_node(fault.target)
+        if host is None:
+            return None
+        match fault.kind:
+            case Kind.LINK:
+                host.link_down()
+                return host.link_up
+            case Kind.FREEZE_NODE:
+                frozen = host.freeze()
+                return lambda: _ignored(host.thaw(frozen))
+            case Kind.DISK:
+                return self._fill(host)
+            case Kind.SERVICE if host.service is not None:
+                host.service.kill()
+            case _:
+                host.kill()
+        return lambda: self._start_service(host)
+
+    def _start_service(self, host: Host) -> None:
+        if host.service is None or not host.service.running:
+            host.start_node(slots=len(self.network.jobs))
+
+    def _hurt_job(self, fault: Fault) -> Callable[[], None] | None:
+        pid = self._jobs().get(fault.target)
+        if pid is None:
+            return None
+        number = signal.SIGKILL if fault.kind is Kind.JOB else signal.SIGSTOP
+        with suppress(ProcessLookupError):
+            os.kill(pid, number)
+        return (lambda: None) if fault.kind is Kind.JOB else (lambda: _send(pid, signal.SIGCONT))
+
+    def _busy_node(self, choice: int) -> Host | None:
+        """One of the nodes that have jobs and a link."""
+        busy = [host for host in self.lab.nodes if jobs_of(host)]
+        return busy[choice % len(busy)] if busy else None
+
+    def _jobs(self) -> dict[int, int]:
+        """The newest process of every job, wherever it runs."""
+        return {id: pid for host in self.lab.hosts.values() for id, pid in jobs_of(host).items()}
+
+    def _heal(self, now: float) -> None:
+        for due, heal in list(self._heals):
+            if now >= due:
+                self._heals.remove((due, heal))
+                heal()
+
+    def _heal_all(self) -> None:
+        self._await(lambda: not self._heals, "what is broken is healed")
+
+    # -- disks -----------------------------------------------------------------------------------------------
+
+    def _mount(self, host: Host) -> None:
+        """Give the checkpoints of a node a small disk of their own."""
+        place = state_folder(host)
+        place.mkdir(parents=True)
+        subprocess.run(
+            ["mount", "-t", "tmpfs", "-o", f"size={_STATE_SIZE},mode=700", "tmpfs", str(place)], check=True
+        )
+        self._mounts.append(place)
+
+    def _fill(self, host: Host) -> Callable[[], None]:
+        filler = state_folder(host) / "filler"
+        with suppress(OSError), filler.open("wb") as file:
+            while True:
+                file.write(b"x" * 65536)
+                file.flush()
+        return lambda: filler.unlink(missing_ok=True)
+
+    def _tidy(self) -> None:
+        for host in self.lab.hosts.values():
+            host.kill()
+            host.link_up()
+        for place in self._mounts:
+            subprocess.run(["umount", "--lazy", str(place)], check=False)
+            shutil.rmtree(place, ignore_errors=True)
+
+
+def state_folder(host: Host) -> Path:
+    """Where the checkpoints of a chaos network are on a node."""
+    return host.folder / "root" / NAME / ".state"
+
+
+def jobs_of(host: Host) -> dict[int, int]:
+    """The processes of the chaos network's jobs on a host: id to pid, the youngest of each."""
+    found: dict[int, tuple[int, int]] = {}
+    for pid in host.pids():
+        with suppress(OSError, ValueError):
+            folder = Path(os.readlink(f"/proc/{pid}/cwd"))
+            if folder.parent.name in (NAME, "local") and folder.name.isdigit():
+                age = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19])
+                found[int(folder.name)] = max(found.get(int(folder.name), (0, 0)), (age, pid))
+    return {id: pid for id, (_, pid) in found.items()}
+
+
+def _send(pid: int, number: signal.Signals) -> None:
+    with suppress(ProcessLookupError):
+        os.kill(pid, number)
+
+
+def _ignored(_value: object) -> None:
+    """Makes a function that returns something one that returns nothing."""
