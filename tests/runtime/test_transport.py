@@ -11,6 +11,7 @@ from fission.channel.frames import Batch, Hello, encode_batch, encode_control
 from fission.errors import RemoteProtocolError, RunError
 from fission.runtime import transport
 from fission.runtime.connection import Connection
+from fission.runtime.endpoints import Endpoint, parse
 
 HELLO = Hello(1, "run", 7, 1)
 
@@ -22,18 +23,18 @@ def pair(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[Conne
         request.param
     ]
     try:
-        listener, address = transport.listen(wanted)
-    except OSError:
+        (listener,) = transport.listen(wanted)
+    except RunError:
         pytest.skip("no IPv6 on this machine")
-    client = transport.connect(address)
-    select.select([listener], [], [], 10)
-    server, _ = listener.accept()
+    client = transport.connect(listener.endpoint)
+    select.select([listener.sock], [], [], 10)
+    server, _ = listener.sock.accept()
     transport.tune(server)
     ends = Connection(client), Connection(server)
     yield ends
     for end in ends:
         end.close()
-    listener.close()
+    listener.sock.close()
 
 
 def carry(sender: Connection, receiver: Connection, count: int) -> list[object]:
@@ -100,27 +101,41 @@ def test_garbage_is_refused(pair: tuple[Connection, Connection]) -> None:
         receiver.read()
 
 
-@pytest.mark.parametrize("address", ["", "tcp", "tcp:", "udp:1.2.3.4:5", "tcp:1.2.3.4", "tcp::80", "tcp:h:x"])
-def test_bad_addresses(address: str) -> None:
-    with pytest.raises(RunError):
-        transport.connect(address)
-
-
 def test_nobody_listens(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="No such file"):
-        transport.connect(f"unix:{tmp_path}/nobody")
+        transport.connect(Endpoint("unix", path=f"{tmp_path}/nobody"))
 
 
 def test_a_stale_socket_file_is_replaced(tmp_path: Path) -> None:
     for _ in range(2):
-        listener, address = transport.listen(f"unix:{tmp_path}/socket")
-        listener.close()
-    assert address == f"unix:{tmp_path}/socket"
+        listeners = transport.listen(f"unix:{tmp_path}/socket")
+        listeners[0].sock.close()
+    assert transport.address_of(listeners) == f"unix:{tmp_path}/socket"
 
 
-def test_tcp_does_not_wait_for_more() -> None:
-    listener, address = transport.listen("tcp:127.0.0.1:0")
-    client = transport.connect(address)
+def test_several_listeners_have_one_address(tmp_path: Path) -> None:
+    listeners = transport.listen(f"tls:127.0.0.1:0 unix:{tmp_path}/with space")
+    remote, local = parse(transport.address_of(listeners))
+    assert remote.port == listeners[0].sock.getsockname()[1]
+    assert local.path == f"{tmp_path}/with space"
+    for endpoint in (remote, local):
+        transport.connect(endpoint).close()
+    for listener in listeners:
+        listener.sock.close()
+
+
+def test_all_listeners_or_none(tmp_path: Path) -> None:
+    with pytest.raises(RunError, match=r"the job cannot listen.*192\.0\.2\.1|192\.0\.2\.1.*cannot listen"):
+        transport.listen(f"unix:{tmp_path}/socket tcp:192.0.2.1:0")
+    with pytest.raises(ConnectionRefusedError):
+        transport.connect(Endpoint("unix", path=f"{tmp_path}/socket"))
+
+
+def test_tcp_does_not_wait_for_more_and_notices_a_dead_machine() -> None:
+    (listener,) = transport.listen("tcp:127.0.0.1:0")
+    client = transport.connect(listener.endpoint)
     assert client.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+    assert client.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+    assert not transport.unheard(client)
     client.close()
-    listener.close()
+    listener.sock.close()

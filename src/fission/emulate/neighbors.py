@@ -40,9 +40,11 @@ class Neighbors:
         self.taps = [_tap(pipe, self.run, index) for index, pipe in enumerate(outputs)]
         self._poller = poller
         self._epoch = 0
-        self._listener, self.address = transport.listen(f"unix:{sockets / 'neighbors'}")
+        listeners = transport.listen(f"unix:{sockets / 'neighbors'}")
+        self.address = transport.address_of(listeners)
         join = Join([InputRule(delivery=_delivery(pipe)) for pipe in outputs])
-        self._incoming = Incoming(self.taps, join, self._listener, poller, _log.log)
+        self._incoming = Incoming(self.taps, join, listeners, poller, _log.log)
+        self._incoming.reception.open()
         # Whoever is waited for gets his blocks last: when the job has them, it has the others as well.
         ordered = sorted(self.feeds, key=lambda feed: not feed.pipe.ASYNC)
         self._outgoing = Outgoing(ordered, poller, _log.log)
@@ -112,8 +114,7 @@ class Neighbors:
             if port.connection is not None:
                 self._poller.drop(port.connection)
                 port.connection = None
-        self._poller.forget(self._listener.fileno())
-        self._listener.close()
+        self._incoming.reception.close()
 
 
 def _feed(pipe: BasePipe, run: str) -> OutPort:

@@ -3,12 +3,30 @@
 import socket
 from collections import deque
 from collections.abc import Sequence
+from typing import Protocol
 
 from fission.channel.decoder import FrameDecoder
 from fission.channel.frames import Buffer, Frame
+from fission.runtime.transport import unheard
 
 _IOV = 512
 _READ_LIMIT = 4 << 20
+
+
+class Stream(Protocol):
+    """What moves the bytes: a non-blocking socket, or TLS upon one."""
+
+    def recv_into(self, buffer: memoryview, /) -> int:
+        """Receive into the buffer; 0 at the end."""
+
+    def send(self, buffer: Buffer, /) -> int:
+        """Send from the beginning of the buffer; return how many bytes have left."""
+
+    def sendmsg(self, buffers: Sequence[Buffer], /) -> int:
+        """The same with several buffers."""
+
+    def close(self) -> None:
+        """Close it."""
 
 
 class Connection:
@@ -18,13 +36,35 @@ class Connection:
     once the other side has gone or the socket failed; the owner then closes and forgets the connection.
     """
 
+    tls = False
+    """Whether `TlsConnection` has to be asked what it waits for after each reading."""
+    opening = ""
+    """What is not done yet before bytes can be moved."""
+
     def __init__(self, sock: socket.socket) -> None:
-        self._sock = sock
+        self._sock: Stream = sock
+        self._raw = sock
         self._decoder = FrameDecoder()
         self._out: deque[memoryview] = deque()
         self.fd = sock.fileno()
         self.backlog = 0
         self.closed = False
+        self.error = ""
+        """Why it was closed, when that is worth a line in the log."""
+
+    @property
+    def wants_write(self) -> bool:
+        """Whether `flush` is to be called when the socket is writable."""
+        return self.backlog > 0
+
+    @property
+    def unread(self) -> bool:
+        """Whether `read` would give more although the socket is not readable."""
+        return False
+
+    def unheard(self) -> bool:
+        """Whether the other side has not even acknowledged what was sent, for so long that it has to be gone."""
+        return unheard(self._raw)
 
     def read(self) -> list[Frame]:
         """Return the frames that have arrived, reading until the socket is empty or 4 MiB were read.

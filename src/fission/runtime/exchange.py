@@ -158,11 +158,13 @@ class Exchange:
         self.incoming.acknowledge()
 
     def report_if_due(self) -> float:
-        """Report when it is time to. Returns the time."""
+        """Report when it is time to, and look after connections that do not stand. Returns the time."""
         now = monotonic()
         if now >= self._report_at:
             self._report_at = now + REPORT_INTERVAL
             self._report()
+            self.incoming.reception.tend(now)
+            self.outgoing.tend(now)
         return now
 
     def counters(self) -> Mapping[int, dict[str, float]]:

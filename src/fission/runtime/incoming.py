@@ -1,33 +1,38 @@
 """The receiving side of a job: connections that come in, and what they bring, up to the rounds."""
 
-import socket
 from collections.abc import Callable, Sequence
 from functools import partial
 from time import monotonic
+from typing import TYPE_CHECKING
 
 from fission.channel.frames import Batch, Frame, Hello, Refuse, encode_control
 from fission.channel.join import Join, Stretch
 from fission.errors import ChannelError
-from fission.runtime import transport
 from fission.runtime.connection import Connection
 from fission.runtime.poller import GONE, READ, WRITE, Poller
 from fission.runtime.ports import InPort
+from fission.runtime.reception import GUESTS, Reception
+from fission.runtime.transport import Listener
+
+if TYPE_CHECKING:
+    from fission.runtime.secure import Certificate
 
 
 class Incoming:
     """All inputs of a job: the synchronous ones meet in `join`, the others have mailboxes.
 
     The caller holds the exchange's lock. While `eager` is set, the job waits for just one round and gets what
-    comes without a detour.
+    comes without a detour. Connections are accepted once `reception` is open.
     """
 
     def __init__(
         self,
         ports: Sequence[InPort],
         join: Join | None,
-        listener: socket.socket,
+        listeners: Sequence[Listener],
         poller: Poller,
         log: Callable[[int, str], None],
+        certificate: "Certificate | None" = None,
     ) -> None:
         self.ports = tuple(ports)
         self.joined = tuple(port for port in self.ports if port.mailbox is None)
@@ -39,8 +44,10 @@ class Incoming:
         self._straight: Stretch | None = None  # comes before what the join has
         self._poller = poller
         self._log = log
-        self._listener = listener
-        poller.watch(listener.fileno(), lambda _event: self._accept())
+        guests = GUESTS + 2 * len(self.ports)
+        self.reception = Reception(
+            listeners, poller, self._arrived, log=log, certificate=certificate, guests=guests
+        )
 
     def take(self) -> Stretch | None:
         """Return rounds that can be computed now, or None. Reads again from inputs that have room now."""
@@ -101,50 +108,30 @@ class Incoming:
 
     # -- connections -------------------------------------------------------------------------------------
 
-    def _accept(self) -> None:
-        while True:
-            try:
-                sock, _ = self._listener.accept()
-            except (BlockingIOError, InterruptedError, ConnectionAbortedError):
-                return
-            transport.tune(sock)
-            connection = Connection(sock)
-            self._poller.watch(connection.fd, partial(self._greeting, connection))
-
-    def _greeting(self, connection: Connection, _event: int) -> None:
+    def _arrived(self, connection: Connection, first: Frame, rest: Sequence[Frame]) -> None:
         """The first frames of a new connection: it must say which pipe it is for."""
-        try:
-            frames = connection.read()
-        except ChannelError as error:
-            self._log(30, f"a connection that does not speak our protocol was closed: {error}")
-            self._poller.drop(connection)
-            return
-        if frames:
-            hello, *rest = frames
-            port = self._by_pipe.get(hello.pipe) if isinstance(hello, Hello) else None
-            if not isinstance(hello, Hello) or port is None:
-                self._refuse(connection, "no such pipe here")
-            elif not port.receiver.hello(hello):
-                self._refuse(connection, f"pipe {hello.pipe}: {port.receiver.refusal}")
-            else:
-                self._adopt(port, connection, rest)
-        elif connection.closed:
-            self._poller.drop(connection)
+        port = self._by_pipe.get(first.pipe) if isinstance(first, Hello) else None
+        if not isinstance(first, Hello) or port is None:
+            self._refuse(connection, "no such pipe here")
+        elif not port.receiver.hello(first):
+            self._refuse(connection, f"pipe {first.pipe}: {port.receiver.refusal}")
+        else:
+            self._adopt(port, connection, rest)
 
     def _adopt(self, port: InPort, connection: Connection, frames: Sequence[Frame]) -> None:
         if port.connection is not None:
             self._poller.drop(port.connection)
         port.connection = connection
         port.paused = False
-        self._poller.forget(connection.fd)
         self._poller.watch(connection.fd, partial(self._event, port, connection))
         try:
             self._take_in(port, frames)
         except ChannelError as error:
             self._broken(port, connection, error)
+        self._poller.want(connection, paused=port.paused)
 
     def _refuse(self, connection: Connection, reason: str) -> None:
-        self._log(30, f"a connection was refused: {reason}")
+        self.reception.say(30, f"a connection was refused: {reason}")
         connection.send([encode_control(Refuse(reason))])
         self._poller.drop(connection)
 
@@ -155,9 +142,13 @@ class Incoming:
                 self._poller.want(connection, paused=port.paused)
             if event & (READ | GONE):
                 self._take_in(port, connection.read())
+                if connection.tls:
+                    self._poller.want(connection, paused=port.paused)
         except ChannelError as error:
             self._broken(port, connection, error)
         if connection.closed and port.connection is connection:
+            if connection.error:
+                self._log(30, f"pipe {port.pipe.id}: {connection.error}")
             self._lose(port, connection)
 
     def _broken(self, port: InPort, connection: Connection, error: ChannelError) -> None:

@@ -3,26 +3,46 @@
 from collections.abc import Callable, Sequence
 from functools import partial
 from time import monotonic, time
+from typing import TYPE_CHECKING
 
 from fission.channel.frames import Payload
-from fission.errors import ChannelError
+from fission.errors import ChannelError, RunError
 from fission.runtime import transport
 from fission.runtime.connection import Connection
+from fission.runtime.endpoints import Endpoint, choose
 from fission.runtime.poller import GONE, READ, WRITE, Poller
 from fission.runtime.ports import OutPort
+
+if TYPE_CHECKING:
+    from fission.runtime.secure import Certificate
+
+CONNECT_SECONDS = 5.0
+"""Time for a connection to stand, its TLS handshake included; then it is tried anew."""
 
 _RETRY_FIRST, _RETRY_MOST = 0.005, 0.5
 
 
 class Outgoing:
-    """All outputs of a job. The caller holds the exchange's lock."""
+    """All outputs of a job. The caller holds the exchange's lock.
 
-    def __init__(self, ports: Sequence[OutPort], poller: Poller, log: Callable[[int, str], None]) -> None:
+    `machine` is the address of ours: receivers with the same one are reached by their Unix socket.
+    """
+
+    def __init__(
+        self,
+        ports: Sequence[OutPort],
+        poller: Poller,
+        log: Callable[[int, str], None],
+        machine: str = "",
+        certificate: "Certificate | None" = None,
+    ) -> None:
         self.ports = tuple(ports)
         self.unwanted = False
         """There are outputs, and none of their receivers wants anything more."""
         self._poller = poller
         self._log = log
+        self._machine = machine
+        self._certificate = certificate
 
     @property
     def writable(self) -> bool:
@@ -41,10 +61,18 @@ class Outgoing:
         return all(port.sender.finished or (port.pipe.ASYNC and _flushed(port)) for port in self.ports)
 
     def route(self, pipe: int, address: str) -> None:
-        """The receiver of output `pipe` listens at `address`."""
+        """The receiver of output `pipe` listens at `address`; a connection to where it was before is given up."""
+        endpoint = choose(address, self._machine)
+        if not endpoint.local and (endpoint.kind == "tls") != (self._certificate is not None):
+            raise RunError(
+                "one of the two machines has a certificate for data connections and the other has none",
+                where=f"pipe {pipe} to {endpoint}",
+            )
         for port in self.ports:
             if port.pipe.id == pipe:
-                port.address = address
+                if port.connection is not None and port.endpoint != endpoint:
+                    self._lose(port, port.connection)
+                port.endpoint = endpoint
                 port.retry_at = 0.0
                 port.retries = 0
 
@@ -52,7 +80,7 @@ class Outgoing:
         """The job that receives output `pipe` has finished."""
         for port in self.ports:
             if port.pipe.id == pipe:
-                port.address = None
+                port.endpoint = None
                 port.sender.receiver_gone()
                 self._look_who_is_done()
 
@@ -62,8 +90,8 @@ class Outgoing:
             connection = port.connection
             if connection is None:
                 self.write_pending(port)
-                if port.address is not None and monotonic() >= port.retry_at:
-                    self._connect(port, port.address)
+                if port.endpoint is not None and monotonic() >= port.retry_at:
+                    self._connect(port, port.endpoint)
             elif connection.backlog:
                 self.write_pending(port)
             elif port.pending or port.sender.waiting:
@@ -89,8 +117,23 @@ class Outgoing:
 
     def deadline(self) -> float | None:
         """When a broken connection is to be tried again: call `hand_over` then."""
-        times = [p.retry_at for p in self.ports if p.connection is None and p.address is not None]
+        times = [p.retry_at for p in self.ports if p.connection is None and p.endpoint is not None]
         return min(times, default=None)
+
+    def tend(self, now: float) -> None:
+        """Give up connections that do not come about or whose other side has gone; call it about twice a second."""
+        for port in self.ports:
+            connection = port.connection
+            if connection is None:
+                continue
+            if port.stands_by is not None and now >= port.stands_by:
+                doing = connection.opening or "connecting"
+                self._complain(port, f"{doing} was not complete after {CONNECT_SECONDS:.0f} s")
+            elif connection.unheard():
+                self._complain(port, "the machine at the other end does not answer any more")
+            else:
+                continue
+            self._lose(port, connection)
 
     # -- inside ------------------------------------------------------------------------------------------
 
@@ -108,17 +151,24 @@ class Outgoing:
                 return
             buffers = sender.take()
 
-    def _connect(self, port: OutPort, address: str) -> None:
+    def _connect(self, port: OutPort, endpoint: Endpoint) -> None:
         try:
-            sock = transport.connect(address)
+            sock = transport.connect(endpoint)
         except OSError:
             self._retry_later(port)
             return
-        connection = Connection(sock)
+        port.stands_by = monotonic() + CONNECT_SECONDS
+        if endpoint.local or self._certificate is None:
+            connection = Connection(sock)
+        else:
+            connection = self._certificate.dialled(sock, endpoint.host, port.stands_by)
         port.connection = connection
         port.sender.connected()
         self._poller.watch(connection.fd, partial(self._event, port, connection))
         self._send(port, connection)
+        self._poller.want(connection)
+        if not connection.backlog:
+            port.stands_by = None
 
     def _retry_later(self, port: OutPort) -> None:
         port.retry_at = monotonic() + min(_RETRY_MOST, _RETRY_FIRST * 2**port.retries)
@@ -129,22 +179,37 @@ class Outgoing:
             if event & (READ | GONE):
                 for frame in connection.read():
                     port.retries = 0
+                    port.complaint = ""
                     port.sender.receive(frame)
                 if port.sender.done:
                     self._look_who_is_done()
             if event & WRITE:
                 connection.flush()
+            if event & WRITE or connection.tls:
                 self._poller.want(connection)
         except ChannelError as error:
             self._log(30, f"pipe {port.pipe.id}: {error}")
             connection.closed = True
+        if port.stands_by is not None and not connection.backlog:
+            port.stands_by = None
         if connection.closed:
-            self._poller.drop(connection)
-            port.connection = None
-            port.sender.disconnected()
-            if port.sender.done or port.sender.refused:
-                port.address = None
-            self._retry_later(port)
+            if connection.error:
+                self._complain(port, connection.error)
+            self._lose(port, connection)
+
+    def _lose(self, port: OutPort, connection: Connection) -> None:
+        self._poller.drop(connection)
+        port.connection = port.stands_by = None
+        port.sender.disconnected()
+        if port.sender.done or port.sender.refused:
+            port.endpoint = None
+        self._retry_later(port)
+
+    def _complain(self, port: OutPort, text: str) -> None:
+        """Log why a connection failed, once: it is tried again twice a second."""
+        if text != port.complaint:
+            port.complaint = text
+            self._log(30, f"pipe {port.pipe.id} to {port.endpoint}: {text}")
 
     def _look_who_is_done(self) -> None:
         self.unwanted = all(port.sender.done for port in self.ports)

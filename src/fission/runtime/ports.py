@@ -11,6 +11,7 @@ from fission.channel.receiver import Receiver
 from fission.channel.sender import Sender
 from fission.core.pipes import BasePipe
 from fission.runtime.connection import Connection
+from fission.runtime.endpoints import Endpoint
 
 QUEUE_BLOCKS = 4096
 QUEUE_BYTES = 4 << 20
@@ -30,8 +31,12 @@ class OutPort:
         self.encode: Callable[[object], Payload] = codec_for(pipe).encode
         self.pending: deque[Payload] = deque()
         self.head = 0
-        self.address: str | None = None
+        self.endpoint: Endpoint | None = None
         self.connection: Connection | None = None
+        self.stands_by: float | None = None
+        """Until when the connection has to stand; None when it does."""
+        self.complaint = ""
+        """What was logged last about a connection that failed."""
         self.retry_at = 0.0
         self.retries = 0
 

@@ -12,9 +12,9 @@ import signal
 import socket
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import FrameType
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from fission.channel.join import Join
 from fission.channel.ledger import Ledger
@@ -23,7 +23,9 @@ from fission.channel.receiver import Receiver
 from fission.channel.sender import Sender
 from fission.core.jobs import PythonJob
 from fission.core.pipes import BasePipe
+from fission.errors import RunError
 from fission.runtime import messages, transport
+from fission.runtime.endpoints import parse
 from fission.runtime.exchange import Exchange
 from fission.runtime.incoming import Incoming
 from fission.runtime.io_thread import IoThread
@@ -32,6 +34,10 @@ from fission.runtime.messages import JobSpec, MessageReader
 from fission.runtime.outgoing import Outgoing
 from fission.runtime.poller import Poller
 from fission.runtime.ports import InPort, OutPort, input_rule
+from fission.runtime.transport import Listener
+
+if TYPE_CHECKING:
+    from fission.runtime.secure import Certificate
 
 GRACE = 1.0
 """Seconds that a job has, once its supervisor has gone, before the process ends the hard way."""
@@ -96,6 +102,7 @@ class JobProcess:
         self._job: PythonJob | None = None
         self._exchange: Exchange | None = None
         self._poller: Poller | None = None
+        self._certificate: Certificate | None = None
 
     def run(self) -> int:
         """Run the job to its end and return the exit code of the process."""
@@ -132,12 +139,13 @@ class JobProcess:
         return None
 
     def _work(self) -> None:
-        listener, address = transport.listen(self._spec.listen)
-        self._control.send(messages.Listening(address))
+        self._certificate = _load_certificate(self._spec)
+        listeners = transport.listen(self._spec.listen)
+        self._control.send(messages.Listening(transport.address_of(listeners)))
         job = self._load()
         self._forward_logs()
         self._where = "connect"
-        exchange = self._connect(job, listener)
+        exchange = self._connect(job, listeners)
         self._where = "setup"
         io_thread = IoThread(exchange, self._on_io_error)
         io_thread.start()
@@ -172,7 +180,7 @@ class JobProcess:
 
             forward_user_logs(self._spec.log_level, self._log)
 
-    def _connect(self, job: PythonJob, listener: socket.socket) -> Exchange:
+    def _connect(self, job: PythonJob, listeners: Sequence[Listener]) -> Exchange:
         spec = self._spec
         inputs: list[InPort] = []
         joined = 0
@@ -203,12 +211,13 @@ class JobProcess:
         poller = Poller()
         join = Join([input_rule(pipe) for pipe in synchronous]) if synchronous else None
         exchange = Exchange(
-            Incoming(inputs, join, listener, poller, self._log),
-            Outgoing(outputs, poller, self._log),
+            Incoming(inputs, join, listeners, poller, self._log, self._certificate),
+            Outgoing(outputs, poller, self._log, spec.machine, self._certificate),
             ledger=Ledger(backing, {pipe.id: pipe.BLOCK_COUNT for pipe in synchronous}, stateful=False),
             poller=poller,
             report=self._report,
         )
+        exchange.incoming.reception.open()
         self._exchange = exchange
         self._poller = poller
         poller.watch(self._control.fd, lambda _event: self._on_control())
@@ -296,6 +305,24 @@ class JobProcess:
 def _delivery(pipe: BasePipe) -> str:
     """Asynchronous pipes are never waited for, so their blocks are not kept either."""
     return "live" if pipe.ASYNC else pipe.DELIVERY
+
+
+def _load_certificate(spec: JobSpec) -> "Certificate | None":
+    """The certificate of this machine, if it has one. Raises CertificateError, and RunError where it does not fit."""
+    wanted = "tls" if spec.identity else "tcp"
+    for endpoint in parse(spec.listen):
+        if not endpoint.local and endpoint.kind != wanted:
+            raise RunError(
+                "data connections are inside TLS where the machine has a certificate, and only there",
+                where=f"job {spec.name}",
+                expected=f"{wanted}:host:port",
+                found=str(endpoint),
+            )
+    if not spec.identity:
+        return None
+    from fission.runtime.secure import Certificate  # noqa: PLC0415 - ssl is slow to import
+
+    return Certificate(spec.identity)
 
 
 def main() -> NoReturn:

@@ -1,0 +1,42 @@
+"""A chain of three jobs over every transport: what comes out is what went in."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+from wired import Wired, machine
+from wired_jobs import chain
+
+from fission.security.ephemeral import EphemeralAuthority
+
+
+@pytest.mark.parametrize(("size", "count"), [(16, 20_000), (4096, 5_000), (1 << 20, 200), (16 << 20, 6)])
+@pytest.mark.parametrize("kind", ["tls", "tcp"])
+def test_every_block_arrives(
+    tmp_path: Path, authority: EphemeralAuthority, kind: str, size: int, count: int
+) -> None:
+    async def story() -> None:
+        async with Wired(
+            tmp_path, chain(size, count=count), kind, authority if kind == "tls" else None
+        ) as wired:
+            await wired.finished()
+            assert wired.result() == {"received": count, "wrong": []}
+
+    asyncio.run(story())
+
+
+def test_jobs_of_one_machine_use_its_unix_sockets(tmp_path: Path, authority: EphemeralAuthority) -> None:
+    def seat(job: int) -> str:
+        return machine(1 if job == 2 else job)
+
+    async def story() -> None:
+        async with Wired(tmp_path, chain(4096), "tls+unix", authority, machines=seat) as wired:
+            await wired.progress()
+            remote, local = wired.addresses[2].split(" ")
+            assert local == f"unix:{tmp_path}/2.s"
+            assert remote.startswith("tls:127.0.0.2:")
+            wired.stop_source()
+            await wired.finished()
+            assert not wired.result()["wrong"]
+
+    asyncio.run(story())
