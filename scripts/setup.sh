@@ -15,18 +15,27 @@ if [ -z "$python" ]; then
     exit 1
 fi
 
-# Debian and Ubuntu ship Python without the parts that make virtual environments; and the demo draws with dot.
+# Debian and Ubuntu ship Python without the parts that make virtual environments. The demo draws with dot; the tests compile
+# a small program in C, make speech, open windows in tmux and make
+# hosts of network namespaces.
 wanted=
+need() { # COMMAND PACKAGE
+    command -v "$1" >/dev/null || wanted="$wanted $2"
+}
 "$python" -c 'import ensurepip, venv' 2>/dev/null || wanted="$wanted python3-venv"
-command -v dot >/dev/null || wanted="$wanted graphviz"
-command -v ip >/dev/null && command -v nft >/dev/null || wanted="$wanted iproute2 nftables" # hosts of tests
+need dot graphviz
+need espeak-ng espeak-ng
+need gcc "gcc libc6-dev"
+need tmux tmux
+need ip iproute2
+need nft nftables
 if [ -n "$wanted" ]; then
     install="apt-get install -y --no-install-recommends $wanted"
     if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
         { apt-get update && DEBIAN_FRONTEND=noninteractive $install; } >/dev/null ||
-            echo "warning: could not install$wanted" >&2
+            echo "warning: could not install$wanted; without them some tests are skipped" >&2
     else
-        echo "note: for all features, run: sudo $install" >&2
+        echo "note: for all features and all tests, run: sudo $install" >&2
     fi
 fi
 

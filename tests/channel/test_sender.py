@@ -270,6 +270,22 @@ def test_a_receiver_that_somebody_else_reports_as_gone_counts_as_done(said):
     s.receiver_gone()
 
 
+@pytest.mark.parametrize("frame", [Welcome(1, 1), Welcome(1, 3), Ack(1, 2), Done(), Refuse("too late")])
+def test_what_a_receiver_said_before_it_was_reported_as_gone_may_arrive_after_that(frame):
+    s = sender()
+    write(s, 3)
+    s.connected()
+    s.take()
+    s.receiver_gone()
+    s.receive(frame)
+    assert s.done
+    assert not s.refused
+    assert s.take() == []
+    write(s, 1)
+    assert s.unreleased == (0, 0)
+    assert s.counters.queued == 0
+
+
 def test_a_restarted_job_asks_first_and_resumes_then():
     s = streaming(wanted=(2, 9), incarnation=2)
     assert s.acknowledged == (0, 0)

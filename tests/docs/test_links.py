@@ -88,4 +88,5 @@ def check_command(words: list[str], line: str) -> None:
         assert words[0] in command.commands, line
         command = command.commands[words.pop(0)]
     known = {name for parameter in command.params for name in parameter.opts} | {"--help", "-h"}
-    assert {word for word in words if word.startswith("-")} <= known, line
+    if not command.context_settings.get("ignore_unknown_options"):  # else they are another program's
+        assert {word for word in words if word.startswith("-")} <= known, line

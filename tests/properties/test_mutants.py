@@ -14,7 +14,7 @@ from mutants import catalog
 
 
 def pipe(channel):
-    run_state_machine_as_test(pipe_machine(channel), settings=repeat(150, 60))
+    run_state_machine_as_test(pipe_machine(channel), settings=repeat(200, 60))
 
 
 def live(channel):

@@ -67,8 +67,9 @@ CONNECTION_TABLE: dict[tuple[SenderState, SenderEvent], SenderState] = {
     (_S.STREAMING, _E.REFUSE): _S.REFUSED,
     (_S.STREAMING, _E.DISCONNECTED): _S.IDLE,
     (_S.DONE, _E.CONNECTED): _S.DONE,  # an attempt that was under way; nothing is said on it
-    (_S.DONE, _E.ACK): _S.DONE,
     (_S.DONE, _E.DISCONNECTED): _S.DONE,
+    # GONE, which somebody else tells, may overtake what the receiver has said itself
+    **{(_S.DONE, event): _S.DONE for event in (_E.WELCOME, _E.ACK, _E.DONE, _E.REFUSE)},
     (_S.REFUSED, _E.DISCONNECTED): _S.REFUSED,
     **{(state, _E.GONE): _S.DONE for state in (_S.IDLE, _S.GREETING, _S.STREAMING, _S.DONE)},
     (_S.REFUSED, _E.GONE): _S.REFUSED,
@@ -259,16 +260,16 @@ class Sender:
             self._connection.broken(
                 "unexpected frame", expected="WELCOME, ACK, DONE or REFUSE", found=repr(frame)
             )
-        self._connection.fire(event)
+        state = self._connection.fire(event)
         if isinstance(frame, Ack):
             self._window.release((frame.epoch, frame.sqn))
+        elif state is _S.DONE:
+            self._window.clear()
+            self.counters.queued = 0
         elif isinstance(frame, Welcome):
             self._welcome((frame.epoch, frame.next))
         elif isinstance(frame, Refuse):
             self.refused = frame.reason or "refused"
-        else:
-            self._window.clear()
-            self.counters.queued = 0
 
     def take(self, limit: int = 1 << 20) -> list[Buffer]:
         """Return what to write to the connection now, about `limit` bytes of it; [] when there is nothing."""

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from channel_kit.wire import Wire
-from fission.channel.frames import WIRE_RESET, Batch, Hello
+from fission.channel.frames import VERSION, WIRE_RESET, Batch, Hello
 from fission.errors import RemoteProtocolError
 
 SMALL = st.integers(0, 12)
@@ -64,6 +64,8 @@ class PipeRules(RuleBasedStateMachine):
         self.side = self.new_side(1, 0)
         self.wire = Wire(self.new_receiver((1, 1)), self.delivered, self.greeted)
         self.all_is_well(counts, 2)
+        if self.wire.accepted is not None:
+            self.somebody_skips_blocks(needed // 5, 1)
 
     def new_side(self, epoch: int, number: int) -> Side:
         sender = self.channel.Sender(
@@ -131,8 +133,9 @@ class PipeRules(RuleBasedStateMachine):
             self.connect()
             self.move(self.side, 4)
             self.move(self.side, 4)
+            self.somebody_repeats_the_last_block()
             self.release(back)
-            self.now += 0.05
+            self.time_passes(0.05)
             self.write_some(self.side, count)
 
     # -- the sending job ---------------------------------------------------------------------------------
@@ -368,6 +371,16 @@ class PipeRules(RuleBasedStateMachine):
             raise AssertionError("a broken rule was not noticed")
         self.wire.receiver_gone(self.wire.accepted)
 
+    @rule()
+    def somebody_repeats_the_last_block(self) -> None:
+        """As a sender does that was told of less than was delivered."""
+        epoch, wanted = self.receiver.wanted
+        if self.wire.accepted is None or self.receiver.ended or wanted == 1:
+            return
+        number = wanted - 1
+        last = Batch(epoch, number, head(epoch, number), 0.0, 0.0, [content(epoch, number)])
+        assert self.receiver.receive(last) == []
+
     @precondition(lambda self: self.wire.accepted is not None and not self.receiver.ended)
     @rule()
     def somebody_repeats_an_old_epoch(self) -> None:
@@ -382,32 +395,57 @@ class PipeRules(RuleBasedStateMachine):
         if not hasattr(self, "side"):
             return
         side = self.side
-        if self.finished_at is None:
-            epoch = max([side.epoch, *self.front, *(e + 1 for e in self.lengths)])
-            self.finished_at = (epoch, self.front.get(epoch, 0))
+        self.decide_the_end()
+        lose_ack = len(self.log) % 2 == 0
+        lose_end = not lose_ack
         for turn in range(2000):
-            if self.done(side):
+            if side.sender.finished:
                 break
             self.now += 1.0
             if side.connection is None:
                 side.connection = self.wire.connect(side.sender)
-            self.move(side, 4)
+            if lose_end and self.wire.pump_sender(side.sender, side.connection) and side.sender.end_sent:
+                self.lose_sender(side, 0)
+                lose_end = False
+                continue
+            self.move(side, 4, limit=1 if turn % 4 else 1 << 20)
+            if self.wire.accepted is not None and not self.receiver.ended:
+                self.somebody_repeats_an_old_epoch()
             if side.sender.writable and (side.epoch, side.number) < self.finished_at:
                 self.write_some(side, 9)
             elif side.sender.writable:
                 side.sender.finish()
-            if self.receiver.ended and turn % 2:
-                self.receiver.release(*self.receiver.end)
-            elif self.log and self.log[-1][0] >= self.receiver.released[0]:
-                self.receiver.release(*max(self.log[-1], self.receiver.released))
-        assert self.done(side), "the stream never ended"
+            self.release_all(turn)
+            if lose_ack and self.receiver.ended and self.receiver.released == self.receiver.end:
+                self.an_acknowledgement_is_lost()
+                lose_ack = False
+        assert side.sender.finished, "the stream never ended"
+        self.check_the_end(side)
+
+    def decide_the_end(self) -> None:
+        """Where the stream ends, if it was not decided yet: in an epoch of its own where that is possible."""
+        side = self.side
+        if self.at_the_front():
+            self.reset()
+            self.write_some(side, 9)
+        if self.finished_at is None:
+            epoch = max([side.epoch, *self.front, *(e + 1 for e in self.lengths)])
+            self.finished_at = (epoch, self.front.get(epoch, 0))
+
+    def release_all(self, turn: int) -> None:
+        if self.receiver.ended and turn % 2:
+            self.receiver.release(*self.receiver.end)
+        elif self.log and self.log[-1][0] >= self.receiver.released[0]:
+            self.receiver.release(*max(self.log[-1], self.receiver.released))
+
+    def check_the_end(self, side: Side) -> None:
         assert side.sender.unreleased == (0, 0)
         assert self.receiver.ended
         last = self.finished_at
+        assert last is not None
         assert not last[1] or self.log[-1] == last
-
-    def done(self, side: Side) -> bool:
-        return side.sender.finished
+        if self.accepted > 1:
+            assert not self.receiver.hello(Hello(VERSION, "run", 7, self.accepted - 1))
 
 
 def pipe_machine(channel: SimpleNamespace) -> type[RuleBasedStateMachine]:
