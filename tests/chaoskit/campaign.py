@@ -12,7 +12,7 @@ from pathlib import Path
 from chaoskit.faults import Fault, Kind, random_faults, seconds_of
 from chaoskit.plan import random_network
 from chaoskit.project import NAME, ChaosProject, difference
-from lab import Host, Lab, LabError, Running, wait_for
+from lab import Host, Lab, LabError, Running, job_processes, wait_for
 
 SETTLE = 60.0
 """Seconds within which blocks must arrive at the sinks again."""
@@ -184,12 +184,12 @@ class Campaign:
 
     def _busy_node(self, choice: int) -> Host | None:
         """One of the nodes that have jobs and a link."""
-        busy = [host for host in self.lab.nodes if jobs_of(host)]
+        busy = [host for host in self.lab.nodes if job_processes(host, NAME)]
         return busy[choice % len(busy)] if busy else None
 
     def _jobs(self) -> dict[int, int]:
         """The newest process of every job, wherever it runs."""
-        return {id: pid for host in self.lab.hosts.values() for id, pid in jobs_of(host).items()}
+        return {id: pid for host in self.lab.hosts.values() for id, pid in job_processes(host, NAME).items()}
 
     def _heal(self, now: float) -> None:
         for due, heal in list(self._heals):
@@ -231,18 +231,6 @@ class Campaign:
 def state_folder(host: Host) -> Path:
     """Where the checkpoints of a chaos network are on a node."""
     return host.folder / "root" / NAME / ".state"
-
-
-def jobs_of(host: Host) -> dict[int, int]:
-    """The processes of the chaos network's jobs on a host: id to pid, the youngest of each."""
-    found: dict[int, tuple[int, int]] = {}
-    for pid in host.pids():
-        with suppress(OSError, ValueError):
-            folder = Path(os.readlink(f"/proc/{pid}/cwd"))
-            if folder.parent.name in (NAME, "local") and folder.name.isdigit():
-                age = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19])
-                found[int(folder.name)] = max(found.get(int(folder.name), (0, 0)), (age, pid))
-    return {id: pid for id, (_, pid) in found.items()}
 
 
 def _send(pid: int, number: signal.Signals) -> None:

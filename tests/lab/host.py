@@ -172,9 +172,15 @@ class Host:
 
         wait_for(ready, f"fission-node of {self.name} listens", deadline)
 
+    def ports(self) -> list[int]:
+        """Return the TCP ports of this host at which somebody listens, for others too; touches none of them."""
+        lines = system("ip", "netns", "exec", self.space, "ss", "-Hltn").splitlines()
+        places = [line.split()[3].rpartition(":") for line in lines]
+        return [int(port) for address, _, port in places if not address.startswith("127.")]
+
     def listens_at(self, port: int) -> bool:
-        """Whether there is a listening TCP socket with this port on the host, without touching it."""
-        return bool(system("ip", "netns", "exec", self.space, "ss", "-Hltn", f"sport = :{port}").strip())
+        """Whether somebody listens at this TCP port of the host."""
+        return port in self.ports()
 
     # -- faults ------------------------------------------------------------------------------------------------
 

@@ -1,0 +1,193 @@
+"""A small network to be disturbed: a source that can be replayed, work with a state, and a sink at the client.
+
+Block n of the source is n; the work makes the sum of all numbers so far of it; the sink writes a row per block, with the
+time of its arrival. What the sink must have written is known beforehand, so every loss, double and wrong order shows.
+"""
+
+import itertools
+import os
+import sys
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from fission.project.scaffold import start_project
+from lab.bed import Lab
+from lab.host import Host, Running
+from lab.shell import wait_for
+
+NAME = "stream"
+SOURCE, WORK, SINK = 1, 2, 3
+
+_JOBS = """\
+import time
+
+from fission.core.jobs import CSVSinkJob, PythonJob
+
+
+class Source(PythonJob):
+    GROUPS = "head"
+
+    def __init__(self, blocks, rate, outputs):
+        super().__init__([], outputs)
+        self.blocks, self.interval = blocks, 1 / rate if rate else 0
+        self.count = 0
+
+    def setup(self, *args, **kwargs):
+        super().setup(*args, **kwargs)
+        self.due = time.monotonic()
+
+    def run(self):
+        if self.count == self.blocks:
+            return None
+        if self.interval:
+            self.due = max(self.due + self.interval, time.monotonic() - 1)
+            time.sleep(max(0, self.due - time.monotonic()))
+        self.count += 1
+        return self.count
+
+    def snapshot(self):
+        return self.count
+
+    def restore(self, state):
+        self.count = state
+
+
+class Work(PythonJob):
+    GROUPS = "work"
+
+    def __init__(self, inputs, outputs):
+        super().__init__(inputs, outputs)
+        self.total = 0
+
+    def run(self, number):
+        self.total += number
+        return f"{number} {self.total}"
+
+
+class Sink(CSVSinkJob):
+    def run(self, block):
+        super().run(f"{block} {time.monotonic():.6f}")
+"""
+
+_CONFIG = """\
+from fission.core.nodes import BaseNode
+from fission.core.pipes import PicklePipe
+
+from {name}.jobs.jobs import Sink, Source, Work
+
+
+JOBS = [
+    Source({blocks}, {rate}, [PicklePipe(1)]),
+    Work([PicklePipe(1)], [PicklePipe(2)]),
+    Sink("out.csv", [PicklePipe(2)]),
+]
+NODES = [
+{nodes}
+]
+{settings}
+"""
+
+
+@dataclass(frozen=True)
+class Row:
+    """A row of the sink: a number of the source, the sum up to it, and when it arrived (CLOCK_MONOTONIC)."""
+
+    number: int
+    total: int
+    arrived: float
+
+
+class Stream:
+    """The network's project. Nodes are asked for by the groups `head` (source) and `work`."""
+
+    def __init__(
+        self,
+        folder: Path,
+        nodes: Sequence[tuple[str, tuple[str, ...]]],
+        *,
+        blocks: int,
+        rate: float,
+        settings: str = "",
+    ) -> None:
+        self.blocks = blocks
+        self.root = start_project(folder, "project")
+        self.network = self.root / NAME
+        (self.network / "jobs").mkdir(parents=True)
+        for package in (self.network, self.network / "jobs"):
+            (package / "__init__.py").touch()
+        (self.network / "jobs" / "jobs.py").write_text(_JOBS, encoding="utf-8")
+        lines = "\n".join(
+            f"    BaseNode({', '.join(map(repr, (address, *groups)))})," for address, groups in nodes
+        )
+        config = _CONFIG.format(name=NAME, blocks=blocks, rate=rate, nodes=lines, settings=settings)
+        (self.network / "config.py").write_text(config, encoding="utf-8")
+
+    @classmethod
+    def in_lab(cls, lab: Lab, *, blocks: int, rate: float, settings: str = "") -> "Stream":
+        """A stream for four nodes: n1 and n4 may run the source, n2, n3 and n4 the work."""
+        groups = (("head",), ("work",), ("work",), ("head", "work"))
+        nodes = [(node.address, which) for node, which in zip(lab.nodes, groups, strict=True)]
+        settings = f'CERTS = "{lab.certs}"\n{settings}'
+        return cls(lab.folder, nodes, blocks=blocks, rate=rate, settings=settings)
+
+    def command(self, verb: str, *options: str) -> list[str]:
+        """The command line of a verb for this network."""
+        fission = Path(sys.executable).with_name("fission")
+        return [str(fission), verb, NAME, "--project", str(self.root), *options]
+
+    def start(self, host: Host, *options: str) -> Running:
+        """Start `run` on a host."""
+        return host.popen(self.command("run", *options))
+
+    def rows(self) -> list[Row]:
+        """What the sink has written so far, as whole lines."""
+        try:
+            text = (self.network / "local" / str(SINK) / "out.csv").read_text()
+        except FileNotFoundError:
+            return []
+        rows = []
+        for line in text.splitlines()[1:]:
+            with suppress(ValueError):  # half of a line
+                number, total, arrived = line.strip('"').split()
+                rows.append(Row(int(number), int(total), float(arrived)))
+        return rows
+
+    def await_rows(self, count: int, client: Running, deadline: float = 60) -> None:
+        """Wait until so many rows are there."""
+
+        def there() -> bool:
+            if len(self.rows()) >= count:
+                return True
+            if not client.running:
+                raise AssertionError(
+                    f"run ended with code {client.code} before row {count}:\n{client.tail()}"
+                )
+            return False
+
+        wait_for(there, f"row {count} of the sink (now {len(self.rows())})\n{client.tail()}", deadline)
+
+    def await_more(self, client: Running, count: int = 20, deadline: float = 30) -> None:
+        """Wait until some more rows are there than now."""
+        self.await_rows(min(len(self.rows()) + count, self.blocks), client, deadline)
+
+    def mistakes(self) -> str:
+        """Say what the sink has lost, doubled, mixed up or computed wrongly; "" if nothing."""
+        expected = zip(itertools.count(1), itertools.accumulate(itertools.count(1)), strict=False)
+        for place, (row, (number, total)) in enumerate(zip(self.rows(), expected, strict=False), 1):
+            if (row.number, row.total) != (number, total):
+                return f"row {place}: expected {number} {total}, found {row.number} {row.total}"
+        return ""
+
+
+def job_processes(host: Host, network: str = NAME) -> dict[int, int]:
+    """The processes of a network's jobs on a host: id of the job to id of the process, the youngest of each."""
+    found: dict[int, tuple[int, int]] = {}
+    for pid in host.pids():
+        with suppress(OSError, ValueError):
+            folder = Path(os.readlink(f"/proc/{pid}/cwd"))
+            if folder.parent.name in (network, "local") and folder.name.isdigit():
+                age = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19])
+                found[int(folder.name)] = max(found.get(int(folder.name), (0, 0)), (age, pid))
+    return {job: pid for job, (_, pid) in found.items()}
