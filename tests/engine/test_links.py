@@ -1,0 +1,335 @@
+"""The links between a client and its nodes: real sockets, real certificates, both ends in this process."""
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fission.engine.base import LinkError
+from fission.engine.client_link import DaskClientLink
+from fission.engine.node_link import DaskNodeLink
+from fission.errors import RunError
+from fission.security import load_identity
+from fission.security.ephemeral import ephemeral_authority
+
+LIMIT = 20.0
+NODE = "127.0.0.2"
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory):
+    return ephemeral_authority(tmp_path_factory.mktemp("certs") / "certs", [NODE, "127.0.0.3", "127.0.0.4"])
+
+
+async def until(condition: Callable[[], Any], what: str = "") -> None:
+    async with asyncio.timeout(LIMIT):
+        while not condition():
+            await asyncio.sleep(0.005)
+
+
+@dataclass
+class Story:
+    """What the callbacks of a client link were told."""
+
+    lines: list[tuple[Any, ...]] = field(default_factory=list)
+
+    def count(self, what: str) -> int:
+        return sum(line[0] == what for line in self.lines)
+
+    def of(self, what: str) -> list[tuple[Any, ...]]:
+        return [line[1:] for line in self.lines if line[0] == what]
+
+    def callbacks(self) -> dict[str, Callable[..., None]]:
+        return {what: self._adder(what) for what in ("up", "down", "refused", "posted")}
+
+    def _adder(self, what: str) -> Callable[..., None]:
+        return lambda *arguments: self.lines.append((what, *arguments))
+
+
+@dataclass
+class Node:
+    """A node link with a handler that the test gives it, and what it was told."""
+
+    link: DaskNodeLink
+    admitted: list[tuple[str, dict[str, Any]]]
+    gone: list[str]
+
+
+class Bed:
+    """Makes both ends, and closes what it has made."""
+
+    def __init__(self, authority) -> None:
+        self.authority = authority
+        self.ends: list[Any] = []
+
+    def identity(self, folder: Path | None):
+        return load_identity(folder) if folder else None
+
+    async def node(self, handler=None, *, address=NODE, port=0, tls=True, reason="", about=None) -> Node:
+        async def echo(client, operation, arguments):
+            return {"client": client, "operation": operation, **arguments}
+
+        admitted: list[Any] = []
+        gone: list[str] = []
+
+        def admit(client, about):
+            admitted.append((client, dict(about)))
+            return reason() if callable(reason) else reason
+
+        link = DaskNodeLink(
+            address,
+            port,
+            identity=self.identity(self.authority.node(address) if tls else None),
+            handler=handler or echo,
+            admit=admit,
+            gone=gone.append,
+            about=about,
+        )
+        await link.start()
+        self.ends.append(link)
+        return Node(link, admitted, gone)
+
+    async def client(
+        self, story: Story, *, name="c1", network="net", tls=True, pulse=0.1, folder=None, **more
+    ):
+        link = DaskClientLink(
+            identity=self.identity((folder or self.authority.client) if tls else None),
+            network=network,
+            client=name,
+            pulse_interval=pulse,
+            **{**story.callbacks(), **more},
+        )
+        await link.start()
+        self.ends.append(link)
+        return link
+
+
+@asynccontextmanager
+async def _bed(authority) -> AsyncIterator[Bed]:
+    bed = Bed(authority)
+    before = set(threading.enumerate())
+    try:
+        async with asyncio.timeout(60):
+            yield bed
+    finally:
+        for end in reversed(bed.ends):
+            await end.close()
+        left = {task for task in asyncio.all_tasks() if task is not asyncio.current_task()}
+        async with asyncio.timeout(LIMIT):
+            await asyncio.gather(*left, return_exceptions=True)
+        assert set(threading.enumerate()) == before
+
+
+@pytest.fixture
+def bed(authority):
+    return lambda: _bed(authority)
+
+
+def run(coroutine) -> None:
+    asyncio.run(coroutine)
+
+
+@pytest.mark.parametrize("tls", [True, False])
+def test_a_client_and_a_node(bed, tls):
+    async def main():
+        async with bed() as it:
+            story = Story()
+            node = await it.node(tls=tls, about={"slots": 4})
+            client = await it.client(story, tls=tls)
+            client.invite({NODE: node.link.port})
+            await until(lambda: story.count("up"))
+            assert client.about(NODE) == {"slots": 4}
+            assert client.own_address(NODE).startswith("127.")
+            answer = await client.request(
+                NODE, "hello", n=1, data=b"\0\xff", text="\udcff", deep=[{"a": [None]}]
+            )
+            assert answer == {
+                "client": "c1",
+                "operation": "hello",
+                "n": 1,
+                "data": b"\0\xff",
+                "text": "\udcff",
+                "deep": [{"a": [None]}],
+            }
+            node.link.post("c1", "news", [1, 2])
+            node.link.post("nobody", "news", [3])
+            await until(lambda: story.count("posted"))
+            (_, about), *_ = node.admitted
+            assert about["network"] == "net"
+            assert about["host"].startswith("127.")
+            assert about["name"] == ("client" if tls else "")
+            await client.close()
+            await until(lambda: node.gone == ["c1"])
+            assert story.lines == [("up", NODE), ("posted", NODE, "news", [1, 2])]
+
+    run(main())
+
+
+def test_requests_are_started_in_order_and_do_not_wait_for_each_other(bed):
+    async def main():
+        begun, release = [], asyncio.Event()
+
+        async def handler(client, operation, arguments):
+            begun.append(arguments["n"])
+            if arguments["n"] == 0:
+                await release.wait()
+            return arguments["n"]
+
+        async with bed() as it:
+            story = Story()
+            node = await it.node(handler)
+            client = await it.client(story)
+            client.invite({NODE: node.link.port})
+            await until(lambda: story.count("up"))
+            slow = asyncio.ensure_future(client.request(NODE, "x", n=0))
+            rest = await asyncio.gather(*(client.request(NODE, "x", n=n) for n in range(1, 200)))
+            assert rest == list(range(1, 200))
+            assert begun == list(range(200))
+            release.set()
+            assert await slow == 0
+
+    run(main())
+
+
+def test_what_goes_wrong_in_the_node_reaches_the_client(bed, caplog):
+    async def main():
+        async def handler(client, operation, arguments):
+            match operation:
+                case "refuse":
+                    raise RunError("there is no room", where="node", hint="Free some")
+                case "bug":
+                    raise ZeroDivisionError("by\nnothing")
+                case "object":
+                    return object()
+            return await asyncio.sleep(60)
+
+        async with bed() as it:
+            story = Story()
+            node = await it.node(handler)
+            client = await it.client(story)
+            with pytest.raises(LinkError, match="is not connected"):
+                await client.request(NODE, "x")
+            client.invite({NODE: node.link.port})
+            await until(lambda: story.count("up"))
+            with pytest.raises(LinkError, match=r"^node: there is no room\. Free some$"):
+                await client.request(NODE, "refuse")
+            with pytest.raises(LinkError, match="a bug in the node service: ZeroDivisionError: by nothing"):
+                await client.request(NODE, "bug")
+            with pytest.raises(LinkError, match="cannot be sent"):
+                await client.request(NODE, "object")
+            with pytest.raises(LinkError, match="cannot be sent"):
+                await client.request(NODE, "x", y=object())
+            with pytest.raises(LinkError, match=r"no answer to 'hang' within 0\.05 s"):
+                await client.request(NODE, "hang", timeout=0.05)
+            hanging = asyncio.ensure_future(client.request(NODE, "hang", timeout=60))
+            await asyncio.sleep(0)
+            client.drop(NODE, "for the test")
+            with pytest.raises(LinkError, match="is gone"):
+                await hanging
+
+    run(main())
+    assert "ZeroDivisionError" in caplog.text
+
+
+def test_posts_arrive_in_order_and_complete_and_before_down(bed):
+    async def main():
+        async with bed() as it:
+            story = Story()
+            node = await it.node()
+            client = await it.client(story)
+            client.invite({NODE: node.link.port})
+            await until(lambda: story.count("up"))
+            for n in range(20_000):
+                node.link.post("c1", "n", n)
+            node.link.post("c1", "big", bytes(5 << 20))
+            node.link.post("c1", "n", 20_000)
+            assert node.link.backlog("c1") > 5 << 20
+            it.ends.remove(node.link)
+            await asyncio.gather(node.link.close(), until(lambda: story.count("down")))
+            posted = [data for _, topic, data in story.of("posted") if topic == "n"]
+            assert posted == list(range(20_001))
+            assert story.lines[-1][0] == "down"
+
+    run(main())
+
+
+def test_a_node_comes_back(bed):
+    async def main():
+        async with bed() as it:
+            story = Story()
+            node = await it.node()
+            client = await it.client(story)
+            client.invite({NODE: node.link.port})
+            await until(lambda: story.count("up"))
+            it.ends.remove(node.link)
+            await node.link.close()
+            await until(lambda: story.count("down"))
+            assert node.gone == ["c1"]
+            await until(lambda: NODE in client.away())
+            await it.node(port=node.link.port)
+            await until(lambda: story.count("up") == 2)
+            assert [line[0] for line in story.lines] == ["up", "down", "up"]
+            assert await client.request(NODE, "hello") == {"client": "c1", "operation": "hello"}
+            client.drop(NODE, "for the test")
+            assert story.lines[-1] == ("down", NODE, "for the test")
+            await until(lambda: story.count("up") == 3)
+
+    run(main())
+
+
+def test_a_request_made_in_up_is_the_first(bed):
+    async def main():
+        async with bed() as it:
+            story = Story()
+            answers: list[Any] = []
+
+            def up(node):
+                answers.append(asyncio.ensure_future(client.request(node, "first")))
+
+            node = await it.node()
+            client = await it.client(story, up=up)
+            client.invite({NODE: node.link.port})
+            await until(lambda: answers)
+            assert (await answers[0])["operation"] == "first"
+
+    run(main())
+
+
+def test_a_node_may_refuse_and_change_its_mind(bed):
+    async def main():
+        async with bed() as it:
+            reasons = ["busy", "busy", ""]
+            story = Story()
+            node = await it.node(reason=lambda: reasons.pop(0))
+            client = await it.client(story)
+            client.invite({NODE: node.link.port})
+            await until(lambda: story.count("up"))
+            assert story.lines == [("refused", NODE, "busy"), ("up", NODE)]
+            assert node.gone == []
+
+    run(main())
+
+
+def test_several_clients_at_once(bed):
+    async def main():
+        async with bed() as it:
+            node = await it.node()
+            stories = [Story() for _ in range(3)]
+            clients = [
+                await it.client(story, name=f"c{n}", network=f"net{n}") for n, story in enumerate(stories)
+            ]
+            for client in clients:
+                client.invite({NODE: node.link.port})
+            await until(lambda: all(story.count("up") for story in stories))
+            for n, client in enumerate(clients):
+                assert (await client.request(NODE, "x"))["client"] == f"c{n}"
+                node.link.post(f"c{n}", "to", n)
+            await until(lambda: all(story.count("posted") for story in stories))
+            assert [story.of("posted") for story in stories] == [[(NODE, "to", n)] for n in range(3)]
+
+    run(main())
