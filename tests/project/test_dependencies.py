@@ -107,6 +107,7 @@ def test_what_cannot_be_copied(root: Path, folder: Path, monkeypatch: pytest.Mon
     def refuse(*_args: object, **_more: object) -> None:
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr("shutil.copytree", refuse)
+    monkeypatch.setattr("shutil.copy2", refuse)
+    (root / "demo/source/table.txt").write_text("1")
     with pytest.raises(ProjectError, match="job Job 1: its dependencies cannot be copied: Permission denied"):
         install_dependencies(*build(root, "source"), folder)

@@ -4,6 +4,8 @@ import fcntl
 import os
 from pathlib import Path
 
+from fission.errors import RunError
+
 
 def lock_folder(folder: Path) -> bool:
     """Lock an existing folder until this process ends; False when another one has it. Raises OSError."""
@@ -14,3 +16,26 @@ def lock_folder(folder: Path) -> bool:
         os.close(handle)
         return False
     return True
+
+
+class FolderLock:
+    """The lock of an existing folder, until `close` or the end of the process. Raises RunError, OSError."""
+
+    def __init__(self, folder: Path) -> None:
+        handle = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(handle)
+            raise RunError(
+                "another process uses this folder",
+                where=str(folder),
+                hint="Give each node service its own folder",
+            ) from None
+        self._handle = handle
+
+    def close(self) -> None:
+        """Let another process lock the folder; once is enough."""
+        if self._handle >= 0:
+            os.close(self._handle)
+            self._handle = -1

@@ -1,6 +1,5 @@
 """What a job needs beside its class: at most one folder, whose files lie in its working directory, and modules."""
 
-import shutil
 import sysconfig
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from typing import Any
 from fission.core.jobs import BaseJob
 from fission.core.network import Network
 from fission.errors import ProjectError
+from fission.project.files import Tree
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,25 +50,38 @@ def find_dependencies(network: Network, job: BaseJob) -> Dependencies:
     return Dependencies(tuple(folders), tuple(files), tuple(missing), tuple(wrong))
 
 
-def install_dependencies(network: Network, job: BaseJob, folder: Path) -> None:
-    """Copy what a job needs into `folder`, its working directory, which exists. Raises ProjectError."""
+def dependency_tree(network: Network, job: BaseJob) -> Tree:
+    """Return all that lies in a job's folder when it starts. Raises ProjectError for what cannot be read.
+
+    The files of a folder lie in the job's folder, a module that is a package as a folder in it.
+    """
     found = find_dependencies(network, job)
+    tree = Tree()
     try:
         for source in found.folders:
-            shutil.copytree(source, folder, dirs_exist_ok=True, ignore=_ignored)
+            tree.add_folder(source)
         for source in found.files:
             if source.is_dir():
-                shutil.copytree(source, folder / source.name, dirs_exist_ok=True, ignore=_ignored)
+                tree.add_folder(source, f"{source.name}/")
             else:
-                shutil.copy2(source, folder)
+                tree.add_file(source.name, source)
+        return tree.settle()
+    except ProjectError as error:
+        raise ProjectError(f"its dependencies cannot be used: {error}", where=f"job {job.name}") from error
+
+
+def install_dependencies(network: Network, job: BaseJob, folder: Path) -> None:
+    """Copy what a job needs into `folder`, its working directory, which exists. Raises ProjectError."""
+    tree = dependency_tree(network, job)
+    try:
+        tree.copy(folder)
     except OSError as error:
         reason = error.strerror or str(error)
         raise ProjectError(
-            f"its dependencies cannot be copied: {reason}", where=f"job {job.name}", found=str(folder)
+            f"its dependencies cannot be copied: {reason}",
+            where=f"job {job.name}",
+            found=str(error.filename or folder),
         ) from error
-
-
-_ignored = shutil.ignore_patterns("__pycache__")
 
 
 def _entries(value: Any) -> Iterator[Any]:
