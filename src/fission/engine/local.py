@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import os
 import shutil
-import tempfile
 import uuid
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -12,14 +11,11 @@ from pathlib import Path
 from fission.core.jobs import BaseJob
 from fission.core.network import Network
 from fission.engine.base import JobEvent
-from fission.engine.locks import lock_folder
+from fission.engine.sockets import socket_folder
 from fission.engine.spec import needed_blocks, pickle_job, queue_limits
 from fission.errors import RunError
 from fission.runtime.messages import Finished, JobSpec, Listening
 from fission.runtime.supervisor import Event, JobSupervisor
-
-_PREFIX = "fission-run-"
-_LONGEST_FOLDER = 70
 
 
 class LocalEngine:
@@ -40,7 +36,7 @@ class LocalEngine:
 
     async def start(self) -> None:
         """Start the process of every job. Raises RunError when that cannot be done; then call `stop`."""
-        self._sockets = _socket_folder()
+        self._sockets = socket_folder()
         run = uuid.uuid4().hex
         blocks, limits = needed_blocks(self._network), queue_limits(self._network)
         for job in self._network.jobs:
@@ -92,19 +88,3 @@ class LocalEngine:
             self.events.put_nowait(JobEvent(job.id, event))
 
         return handle
-
-
-def _socket_folder() -> Path:
-    """A new private folder whose path leaves room for the name of a socket (108 bytes on Linux).
-
-    Folders that a killed engine has left behind are removed: nobody holds their lock any more.
-    """
-    parent = tempfile.gettempdir()
-    parent = parent if len(os.fsencode(parent)) < _LONGEST_FOLDER else "/tmp"  # noqa: S108 - mkdtemp makes it safe
-    for old in Path(parent).glob(f"{_PREFIX}*"):
-        with contextlib.suppress(OSError):
-            if old.stat().st_uid == os.getuid() and lock_folder(old):
-                shutil.rmtree(old)
-    folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=parent))
-    lock_folder(folder)
-    return folder

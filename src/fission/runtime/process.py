@@ -96,6 +96,7 @@ class JobProcess:
         self._control = control
         self._spec = spec
         self._stopping = False
+        self._alone = False
         self._interrupted = False
         self._where = "loading"
         self._loop: RoundLoop | None = None
@@ -106,6 +107,13 @@ class JobProcess:
 
     def run(self) -> int:
         """Run the job to its end and return the exit code of the process."""
+        try:
+            return self._run()
+        finally:
+            if self._alone:
+                os.killpg(0, signal.SIGKILL)  # nobody else ends the programs that the job has started
+
+    def _run(self) -> int:
         signal.signal(signal.SIGTERM, self._on_sigterm)
         signal.signal(signal.SIGINT, self._on_sigint)
         failed = self._attempt(self._work)
@@ -241,6 +249,7 @@ class JobProcess:
 
     def _orphaned(self) -> None:
         """The supervisor has gone: stop the job's thread, wherever it is; if it cannot be stopped, end at once."""
+        self._alone = True
         if self._poller is not None:
             self._poller.forget(self._control.fd)
         timer = threading.Timer(GRACE, os.killpg, args=(0, signal.SIGKILL))  # with all that it has started

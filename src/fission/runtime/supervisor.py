@@ -12,7 +12,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import IO
 
@@ -48,12 +48,22 @@ Event = messages.FromJob | OutputLine | Exited
 
 
 class JobSupervisor:
-    """Owns one job process: `await start()`, then `route`, `stop`; await `ended` for the end."""
+    """Owns one job process: `await start()`, then `route`, `tell`, `stop`; await `ended` for the end.
 
-    def __init__(self, spec: JobSpec, on_event: Callable[[Event], None]) -> None:
+    `environment` is added to that of this process.
+    """
+
+    def __init__(
+        self,
+        spec: JobSpec,
+        on_event: Callable[[Event], None],
+        *,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
         self.spec = spec
         self.ended = asyncio.Event()
         self._on_event = on_event
+        self._environment = environment or {}
         self._process: subprocess.Popen[bytes] | None = None
         self._writer: asyncio.StreamWriter | None = None
         self._watcher: asyncio.Task[None] | None = None
@@ -68,7 +78,7 @@ class JobSupervisor:
         ours, theirs = socket.socketpair()
         with theirs:
             try:
-                process = self._process = _spawn(theirs.fileno())
+                process = self._process = _spawn(theirs.fileno(), self._environment)
             except OSError:
                 ours.close()
                 raise
@@ -84,6 +94,10 @@ class JobSupervisor:
     def receiver_gone(self, pipe: int) -> None:
         """Tell the job that nobody will want anything from its output `pipe` any more."""
         self._send(messages.ReceiverGone(pipe))
+
+    def tell(self, message: messages.ToJob) -> None:
+        """Hand the job a message; nothing happens when its process has ended."""
+        self._send(message)
 
     async def stop(self, grace: float = GRACE) -> None:
         """End the process: SIGTERM, and SIGKILL to all of its group after `grace` seconds."""
@@ -158,7 +172,7 @@ async def _read_pipe(pipe: IO[bytes] | None) -> _Output:
     return _Output(reader, transport)
 
 
-def _spawn(control: int) -> "subprocess.Popen[bytes]":
+def _spawn(control: int, environment: Mapping[str, str]) -> "subprocess.Popen[bytes]":
     return subprocess.Popen(  # noqa: S603 - our own module
         [sys.executable, "-P", "-m", "fission.runtime.process", str(control)],
         stdin=subprocess.DEVNULL,
@@ -166,7 +180,7 @@ def _spawn(control: int) -> "subprocess.Popen[bytes]":
         stderr=subprocess.PIPE,
         pass_fds=(control,),
         start_new_session=True,  # Ctrl+C at the terminal is for us, and the group can be ended whole
-        env={**os.environ, "PYTHONIOENCODING": "utf-8"},
+        env={**os.environ, "PYTHONIOENCODING": "utf-8", **environment},
     )
 
 

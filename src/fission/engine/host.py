@@ -1,0 +1,186 @@
+"""Runs jobs on one machine, whatever machine that is: a node's, or the client's own.
+
+Each incarnation of a job is a process with a supervisor, in the job's folder. Two of one job never run at the same time:
+a start waits for the end of the older one. What has ended stays in the inventory until a newer incarnation or another
+run takes its place, so that a client that was away hears of it. When this process is killed, its jobs end as well.
+"""
+
+import asyncio
+import os
+import shutil
+from collections.abc import Callable, Coroutine
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Protocol
+
+from fission.cluster import JobExited, JobNotStarted, Resident
+from fission.engine.base import EngineEvent, JobOrder
+from fission.engine.homes import Homes
+from fission.engine.incarnation import Incarnation, Keeper
+from fission.engine.sockets import socket_folder
+from fission.engine.warden import Warden
+from fission.errors import FissionError, RunError
+from fission.runtime import messages
+from fission.runtime.messages import JobSpec
+
+_Key = tuple[str, int, int]
+"""Run, job, incarnation."""
+
+
+class BundleStore(Protocol):
+    """Where the files of jobs are, that have come to this machine before. A digest is never "" here."""
+
+    async def install(self, digest: str, folder: Path) -> None:
+        """Copy the files of a bundle into a folder. Raises FissionError."""
+
+    async def code_path(self, digest: str) -> Path:
+        """Return the folder from which the modules of a bundle can be imported. Raises FissionError."""
+
+
+class JobHost:
+    """Call `start`, `stop`, `tell` with what the client wants; `on_event(network, run, event)` tells what happens.
+
+    `name` stands in the events as the node; `ip` is this machine's address for data connections, and `identity` the folder
+    of its certificate ("": clear text). `homes` says where the folders of a network's jobs lie. Call `clear` before
+    the first start, and `close` at last.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        ip: str,
+        *,
+        homes: Callable[[JobOrder], Path],
+        place: str,
+        store: BundleStore,
+        on_event: Callable[[str, str, EngineEvent], None],
+        identity: str = "",
+        keeper: Keeper | None = None,
+    ) -> None:
+        self._name = name
+        self._ip = ip
+        self._home_of = homes
+        self._homes = Homes()
+        self._store = store
+        self._on_event = on_event
+        self._identity = identity
+        self._keeper = keeper
+        self._warden = Warden(place)
+        self._sockets: Path | None = None
+        self._count = 0
+        self._known: dict[_Key, Incarnation] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._closing = False
+
+    async def clear(self) -> int:
+        """End the processes that a killed predecessor of the same `place` has left; return how many those were."""
+        return await asyncio.to_thread(self._warden.clear)
+
+    async def start(self, order: JobOrder) -> None:
+        """Start an incarnation. Returns at once; JobListening, or JobNotStarted, tells what became of it."""
+        key = (order.spec.run, order.spec.job_id, order.spec.incarnation)
+        if key in self._known:
+            return  # asked twice
+        network, run = order.network, order.spec.run
+
+        def tell(event: EngineEvent) -> None:
+            self._on_event(network, run, event)
+
+        others = [one for one in self._known.values() if (one.network, one.job) == (network, key[1])]
+        if self._closing or any(one.run == run and one.incarnation > key[2] for one in others):
+            tell(JobNotStarted(self._name, key[1], key[2], "this incarnation was superseded"))
+            return
+        one = Incarnation(order, self._name, tell, self._keeper)
+        self._forget(lambda old: old.network == network and (old.job == one.job or old.run != run))
+        self._known[key] = one
+        self._spawn(self._bring_up(one, order, [other for other in others if other.alive]))
+
+    async def stop(self, run: str, job: int, incarnation: int, *, force: bool = False) -> None:
+        """End an incarnation. Returns at once; JobExited follows in any case, also if there is no such process."""
+        one = self._known.get((run, job, incarnation))
+        if one is not None and one.alive:
+            self._spawn(one.stop(force=force))
+            return
+        network, code = ("", 0) if one is None else (one.network, one.code)
+        self._on_event(network, run, JobExited(self._name, job, incarnation, code, run))
+
+    def tell(self, run: str, job: int, incarnation: int, message: messages.ToJob) -> None:
+        """Hand a message to the process of an incarnation, if there is one."""
+        one = self._known.get((run, job, incarnation))
+        if one is not None:
+            one.tell(message)
+
+    def inventory(self, network: str) -> tuple[Resident, ...]:
+        """What there is of a network: all that lives, and what has ended last of each job."""
+        return tuple(one.resident for one in self._known.values() if one.network == network)
+
+    def incarnations(self, network: str = "") -> list[Incarnation]:
+        """Those that live, of one network or of all."""
+        return [one for one in self._known.values() if one.alive and network in ("", one.network)]
+
+    def network_of(self, run: str, job: int, incarnation: int) -> str:
+        """The network to which an incarnation belongs; "" if it is not known here."""
+        one = self._known.get((run, job, incarnation))
+        return "" if one is None else one.network
+
+    async def abandon(self, network: str) -> None:
+        """End all jobs of a network, and forget that they were here."""
+        await asyncio.gather(*(one.stop() for one in self.incarnations(network)))
+        self._forget(lambda one: one.network == network)
+
+    async def close(self) -> None:
+        """End everything; returns when no process is left."""
+        self._closing = True
+        await asyncio.gather(*(one.stop() for one in self.incarnations()))
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.to_thread(self._warden.close)
+        if self._sockets is not None:
+            await asyncio.to_thread(shutil.rmtree, self._sockets, ignore_errors=True)
+
+    # -- inside ------------------------------------------------------------------------------------------
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def _forget(self, which: Callable[[Incarnation], bool]) -> None:
+        for key in [key for key, one in self._known.items() if not one.alive and which(one)]:
+            del self._known[key]
+
+    async def _bring_up(self, one: Incarnation, order: JobOrder, before: list[Incarnation]) -> None:
+        try:
+            await asyncio.gather(*(other.stop(force=True) for other in before))
+            spec = await self._prepare(one, order)
+            if one.stopping:
+                raise RunError("it was told to stop before it had started")
+            await one.launch(spec, self._warden.environment)
+        except FissionError as error:
+            one.fail(str(error))
+        except OSError as error:
+            one.fail(f"its process cannot be started: {error.strerror or error}")
+        except Exception as error:  # noqa: BLE001 - the client must hear of it whatever it is
+            one.fail(f"{type(error).__name__}: {error}".partition("\n")[0])
+
+    async def _prepare(self, one: Incarnation, order: JobOrder) -> JobSpec:
+        folders = await asyncio.to_thread(self._homes.prepare, self._home_of(order), order)
+        if order.files and not one.stopping:
+            await self._store.install(order.files, folders.work)
+        code = await self._store.code_path(order.code) if order.code else None
+        self._warden.start()
+        return replace(
+            order.spec,
+            folder=os.fspath(folders.work),
+            sys_path=() if code is None else (os.fspath(code),),
+            listen=self._listen(),
+            machine=self._ip,
+            identity=self._identity,
+            state_folder=os.fspath(folders.state) if self._keeper is not None else "",
+        )
+
+    def _listen(self) -> str:
+        """Where a job listens."""
+        if self._sockets is None:
+            self._sockets = socket_folder()
+        self._count += 1
+        return f"unix:{self._sockets / str(self._count)}"

@@ -1,0 +1,50 @@
+"""How this machine is doing: free processor time, memory, disk, used swap, as averages of about 3 s."""
+
+from collections import deque
+from pathlib import Path
+
+import psutil
+
+from fission.core.nodes import NodeInfo
+
+SAMPLES = 3
+"""How many samples, one a second, an average has."""
+
+
+class LoadMeter:
+    """Call `sample` about once a second. `folder` says which disk counts."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._samples: deque[tuple[float, int, int, float]] = deque(maxlen=SAMPLES)
+        psutil.cpu_percent()  # from here on it tells the time since the last call
+        self._first = True
+
+    def sample(self) -> NodeInfo:
+        """Look, and return the averages."""
+        busy = psutil.cpu_percent()
+        if self._first and busy == 0.0:  # the first look is too short to tell
+            busy = 100.0 - 100.0 / (1.0 + psutil.getloadavg()[0] / (psutil.cpu_count() or 1))
+        self._first = False
+        self._samples.append(
+            (
+                100.0 - busy,
+                psutil.virtual_memory().available,
+                _free(self._folder),
+                psutil.swap_memory().percent,
+            )
+        )
+        count = len(self._samples)
+        cpu, memory, disk, swap = (sum(column) for column in zip(*self._samples, strict=True))
+        return NodeInfo(
+            round(cpu / count, 1), round(memory / count), round(disk / count), round(swap / count, 1)
+        )
+
+
+def _free(folder: Path) -> int:
+    while not folder.exists() and folder != folder.parent:
+        folder = folder.parent
+    try:
+        return psutil.disk_usage(str(folder)).free
+    except OSError:
+        return 0

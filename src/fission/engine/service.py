@@ -1,0 +1,288 @@
+"""What a node does for its clients: `handle` is the NodeHandler of its link, `admit` and `gone` are its callbacks.
+
+```
+link: admit -> join -> hello -> inventory -> start, stop, tell, bundle.* ... -> gone
+```
+
+Several clients may be here at once, each with another network; who has a network is settled when it joins. Jobs outlive
+their client for as long as their orders say. The service never runs the users' code itself.
+"""
+
+import asyncio
+import contextlib
+import datetime as dt
+import logging
+import shutil
+import time
+import uuid
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from fission.cluster import JobExited, NodeDraining, NodeReport
+from fission.core.nodes import NodeInfo
+from fission.engine import wire
+from fission.engine.base import EngineEvent, NodeLink, Plain
+from fission.engine.batctl import Batctl
+from fission.engine.homes import node_home
+from fission.engine.host import BundleStore, JobHost
+from fission.engine.incarnation import Keeper
+from fission.engine.load import LoadMeter
+from fission.engine.tenants import Client, Tenants
+from fission.errors import RunError
+
+_log = logging.getLogger(__name__)
+
+REPORT_SECONDS = 1.0
+MESH_SECONDS = 5.0
+"""How often the mesh is asked for the quality of its links, where there is one."""
+
+Operation = Callable[[Mapping[str, Plain]], Awaitable[Plain]]
+"""What a table of further operations has: `await operation(arguments)`."""
+
+
+@dataclass(frozen=True, slots=True)
+class NodeSettings:
+    """What a node is: `identity` is the folder of its certificate ("": clear text), `root` where files go."""
+
+    address: str
+    root: Path
+    name: str = ""
+    slots: int = 1
+    groups: tuple[str, ...] = ()
+    identity: str = ""
+
+
+class NodeService:
+    """Set `link`, `await start()`, and at last `await close()`. `versions` are told to clients, who compare them."""
+
+    def __init__(
+        self,
+        settings: NodeSettings,
+        store: BundleStore,
+        *,
+        versions: Mapping[str, str],
+        operations: Mapping[str, Operation] | None = None,
+        keeper: Keeper | None = None,
+    ) -> None:
+        self.link: NodeLink | None = None
+        self.service = uuid.uuid4().hex
+        """Names this process: another one after each start."""
+        self.settings = settings
+        self.host = JobHost(
+            settings.address,
+            settings.address,
+            homes=partial(node_home, settings.root),
+            place=str(settings.root),
+            store=store,
+            on_event=self._heard,
+            identity=settings.identity,
+            keeper=keeper,
+        )
+        self._versions = dict(versions)
+        self._tenants = Tenants(settings.address, self._post)
+        self._meter = LoadMeter(settings.root)
+        self._info = self._meter.sample()
+        self._mesh = Batctl() if shutil.which("batctl") else None
+        self._tq: dict[str, float] = {}
+        self._peers: set[str] = set()
+        self._tasks: list[asyncio.Task[None]] = []
+        self._draining = False
+        self._own: dict[str, Callable[[Client, Mapping[str, Plain]], Awaitable[Plain]]] = {
+            "hello": self._hello,
+            "inventory": self._inventory,
+            "start": self._start,
+            "stop": self._stop,
+            "tell": self._tell,
+            "drain": self._drain,
+        }
+        self._further = dict(operations or {})
+
+    # -- life --------------------------------------------------------------------------------------------
+
+    async def start(self) -> None:
+        """Begin to serve. Raises RunError when the link cannot listen."""
+        left = await self.host.clear()
+        if left:
+            _log.warning("ended %d processes of jobs that an earlier service had left", left)
+        if self.link is not None:
+            await self.link.start()
+        self._tasks = [asyncio.create_task(self._report())]
+        if self._mesh is not None:
+            self._tasks.append(asyncio.create_task(self._measure(self._mesh)))
+
+    async def close(self) -> None:
+        """Say goodbye, so that the clients start their jobs elsewhere, and end all jobs."""
+        self.drain()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self.link is not None:
+            await self.link.close()
+        await self.host.close()
+
+    def drain(self) -> None:
+        """Take no new jobs, and tell the clients."""
+        if not self._draining:
+            self._draining = True
+            for client in self._tenants.clients:
+                self._post(client.id, NodeDraining(client.name))
+
+    # -- what the link wants -----------------------------------------------------------------------------
+
+    def admit(self, client: str, about: Mapping[str, Plain]) -> str:
+        """Let a client in that wants to join, or return why not."""
+        network = about.get("network")
+        if self._draining:
+            return "the node is about to end"
+        since = f"{dt.datetime.now():%Y-%m-%d %H:%M:%S}"
+        reason = self._tenants.admit(client, network if isinstance(network, str) else "", since)
+        if reason:
+            _log.warning("client %s refused: %s", client, reason)
+        else:
+            _log.info("client %s joined with network %s", client, network)
+        return reason
+
+    def gone(self, client: str) -> None:
+        """A client that was admitted is gone; its jobs go on for a while."""
+        known = self._tenants.client(client)
+        if known is not None and self._tenants.leave(client, time.monotonic()):
+            running = len(self.host.incarnations(known.network))
+            _log.info("client %s is gone; %d jobs of network %s go on", client, running, known.network)
+
+    async def handle(self, client: str, operation: str, arguments: Mapping[str, Plain]) -> Plain:
+        """Do what a client wants. Raises FissionError, whose text is for the client."""
+        known = self._tenants.client(client)
+        if known is None:
+            raise RunError("the client has not joined", where=self.settings.address)
+        if arguments.get("network", known.network) != known.network:
+            raise RunError(
+                "this network is not the client's",
+                where=self.settings.address,
+                expected=known.network,
+                found=str(arguments["network"]),
+            )
+        if operation in self._own:
+            return await self._own[operation](known, arguments)
+        if operation in self._further:
+            return await self._further[operation](arguments)
+        raise RunError(f"there is no operation {operation!r}", where=self.settings.address)
+
+    # -- operations --------------------------------------------------------------------------------------
+
+    async def _hello(self, client: Client, arguments: Mapping[str, Plain]) -> Plain:
+        client.name = _text(arguments, "node", self.settings.address)
+        client.run = _text(arguments, "run", "")
+        self._peers |= {peer for peer in arguments.get("peers", ()) if isinstance(peer, str)}
+        client.greeted = True
+        return {
+            "service": self.service,
+            "name": self.settings.name,
+            "address": self.settings.address,
+            "groups": list(self.settings.groups),
+            "slots": self.settings.slots,
+            "occupied": self._occupied(client.network),
+            "info": wire.info_to_plain(self._info),
+            "versions": self._versions,
+            "tq": dict(self._tq),
+        }
+
+    async def _inventory(self, client: Client, _arguments: Mapping[str, Plain]) -> Plain:
+        lines = [wire.resident_to_plain(line) for line in self.host.inventory(client.network)]
+        self._tenants.flush(client)
+        return lines
+
+    async def _start(self, client: Client, arguments: Mapping[str, Plain]) -> Plain:
+        order = wire.order_from_plain(arguments.get("order"))
+        if order.network != client.network:
+            raise RunError("the order is for another network", expected=client.network, found=order.network)
+        client.run = order.spec.run
+        await self.host.start(order)
+        return None
+
+    async def _stop(self, client: Client, arguments: Mapping[str, Plain]) -> Plain:
+        run, job, incarnation = _process(arguments)
+        owner = self.host.network_of(run, job, incarnation)
+        if owner == client.network:
+            await self.host.stop(run, job, incarnation, force=arguments.get("force") is True)
+        elif not owner:
+            self._heard(client.network, run, JobExited(self.settings.address, job, incarnation, 0, run))
+        else:
+            raise RunError("this job belongs to another network", where=self.settings.address, found=owner)
+        return None
+
+    async def _tell(self, client: Client, arguments: Mapping[str, Plain]) -> Plain:
+        run, job, incarnation = _process(arguments)
+        message = wire.message_from_plain(arguments.get("message"))
+        if self.host.network_of(run, job, incarnation) == client.network:
+            self.host.tell(run, job, incarnation, message)
+        return None
+
+    async def _drain(self, _client: Client, _arguments: Mapping[str, Plain]) -> Plain:
+        self.drain()
+        return None
+
+    # -- what is told ------------------------------------------------------------------------------------
+
+    def _heard(self, network: str, run: str, event: EngineEvent) -> None:
+        self._tenants.hear(network, run, event, time.monotonic())
+
+    def _post(self, client: str, event: wire.NodeFact) -> None:
+        if self.link is not None:
+            self.link.post(client, "event", wire.event_to_plain(event))
+
+    def _occupied(self, network: str) -> int:
+        """Slots that are taken by jobs of other networks."""
+        return sum(one.network != network for one in self.host.incarnations())
+
+    async def _report(self) -> None:
+        """About once a second: tell how the node is doing, and end jobs whose client stays away."""
+        while True:
+            await asyncio.sleep(REPORT_SECONDS)
+            self._info = self._meter.sample()
+            for client in self._tenants.clients:
+                occupied = self._occupied(client.network)
+                self._post(client.id, NodeReport(client.name, self._info, occupied, dict(self._tq)))
+            for network, seconds in self._tenants.abandoned(time.monotonic()):
+                await self._end_orphans(network, seconds)
+
+    async def _end_orphans(self, network: str, seconds: float) -> None:
+        jobs = self.host.incarnations(network)
+        if jobs and seconds < max(one.orphan_timeout for one in jobs):
+            return
+        if jobs:
+            _log.warning("ends %d jobs of network %s: no client for %.0f s", len(jobs), network, seconds)
+            await self.host.abandon(network)
+            self._tenants.end(network)
+
+    async def _measure(self, mesh: Batctl) -> None:
+        while True:
+            with contextlib.suppress(OSError):
+                self._tq = {
+                    address: float(quality)
+                    for address, quality in (
+                        await asyncio.to_thread(mesh.qualities, sorted(self._peers))
+                    ).items()
+                }
+            await asyncio.sleep(MESH_SECONDS)
+
+    @property
+    def info(self) -> NodeInfo:
+        """How the node is doing."""
+        return self._info
+
+
+def _text(arguments: Mapping[str, Plain], name: str, default: str) -> str:
+    value = arguments.get(name, default)
+    if not isinstance(value, str):
+        raise RunError(f"{name} is no text", found=repr(value)[:80])
+    return value or default
+
+
+def _process(arguments: Mapping[str, Plain]) -> tuple[str, int, int]:
+    """Which process is meant."""
+    run, job, incarnation = (arguments.get(name) for name in ("run", "job", "incarnation"))
+    if not isinstance(run, str) or type(job) is not int or type(incarnation) is not int:
+        raise RunError("it is not clear which process is meant", expected="run, job and incarnation")
+    return run, job, incarnation

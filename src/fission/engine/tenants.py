@@ -1,0 +1,142 @@
+"""Whose network is whose: the clients of a node, one network each, and what is told to which of them.
+
+A network belongs to one client at a time. When that is gone the network waits for a client that takes it over; what its
+jobs print meanwhile is kept, within bounds. What became of them is told by the inventory.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+from fission.cluster import JobExited, JobFailed
+from fission.cluster.events import JobEvent
+from fission.engine.base import EngineEvent, JobSaid
+from fission.engine.gate import LineGate
+from fission.engine.wire import NodeFact
+from fission.runtime.messages import Log, Status
+
+_WARNING, _ERROR = 30, 40
+
+Post = Callable[[str, NodeFact], None]
+"""`post(client, event)`."""
+
+
+@dataclass(slots=True)
+class Client:
+    """A client that has joined, perhaps over several links; nothing is told to it before it has `greeted`."""
+
+    id: str
+    network: str
+    since: str
+    links: int = 1
+    greeted: bool = False
+    name: str = ""
+    """What it calls this node."""
+    run: str = ""
+    """Its run; "" as long as it has not said which."""
+
+
+@dataclass(slots=True)
+class Tenancy:
+    """A network of which something is, or was, on this node. `left`: when its client went (steady clock)."""
+
+    network: str
+    client: Client | None = None
+    left: float = 0.0
+    gate: LineGate[JobSaid] = field(default_factory=LineGate)
+
+
+class Tenants:
+    """`admit`, `greet` and `leave` follow the clients; `hear` passes events on to the one whose network they are of."""
+
+    def __init__(self, name: str, post: Post) -> None:
+        self._name = name
+        self._post = post
+        self._clients: dict[str, Client] = {}
+        self._tenancies: dict[str, Tenancy] = {}
+
+    @property
+    def clients(self) -> list[Client]:
+        """Those that have greeted."""
+        return [client for client in self._clients.values() if client.greeted]
+
+    def client(self, id: str) -> Client | None:
+        """The client of this name, if it has joined."""
+        return self._clients.get(id)
+
+    def admit(self, id: str, network: str, since: str) -> str:
+        """Let a client in, or return why not."""
+        if not network.isidentifier():
+            return "it does not say which network it is for"
+        tenancy = self._tenancies.setdefault(network, Tenancy(network))
+        holder = tenancy.client
+        if holder is not None and holder.id != id:
+            return f"network {network} is in use by the client {holder.id}, since {holder.since}"
+        links = 0 if holder is None else holder.links
+        client = Client(id, network, since, links + 1)
+        tenancy.client = self._clients[id] = client
+        return ""
+
+    def leave(self, id: str, now: float) -> bool:
+        """A link to a client has ended; tell whether it was the last one."""
+        client = self._clients.get(id)
+        if client is None:
+            return False
+        client.links -= 1
+        if client.links:
+            return False
+        del self._clients[id]
+        tenancy = self._tenancies[client.network]
+        tenancy.client, tenancy.left = None, now
+        return True
+
+    def abandoned(self, now: float) -> list[tuple[str, float]]:
+        """Networks without a client, and for how long."""
+        return [(one.network, now - one.left) for one in self._tenancies.values() if one.client is None]
+
+    def end(self, network: str) -> None:
+        """Forget a network of which nothing is left."""
+        tenancy = self._tenancies.get(network)
+        if tenancy is not None and tenancy.client is None:
+            del self._tenancies[network]
+
+    def hear(self, network: str, run: str, event: EngineEvent, now: float) -> None:
+        """Pass on what happened to a job, or keep it if it is for people and nobody is there."""
+        tenancy = self._tenancies.setdefault(network, Tenancy(network, left=now))
+        client = tenancy.client
+        if client is None or not client.greeted:
+            _keep(tenancy, event)
+            return
+        foreign = client.run not in ("", run)
+        if foreign and not isinstance(event, JobExited):
+            return
+        if isinstance(event, JobSaid) and not isinstance(event.what, Status):
+            if not tenancy.gate.passes(now):
+                return
+            self._tell_dropped(tenancy, client, event)
+        self._send(client, event)
+
+    def flush(self, client: Client) -> None:
+        """Tell a client that is back what was kept for it."""
+        tenancy = self._tenancies[client.network]
+        for line in tenancy.gate.kept():
+            self._tell_dropped(tenancy, client, line)
+            self._send(client, line)
+
+    def _tell_dropped(self, tenancy: Tenancy, client: Client, beside: JobSaid) -> None:
+        dropped = tenancy.gate.dropped()
+        if dropped:
+            self._send(client, replace(beside, what=Log(_WARNING, f"{dropped} lines of output were dropped")))
+
+    def _send(self, client: Client, event: EngineEvent) -> None:
+        if isinstance(event, JobSaid | JobEvent):
+            self._post(client.id, replace(event, node=client.name or self._name))
+
+
+def _keep(tenancy: Tenancy, event: EngineEvent) -> None:
+    """Facts are in the inventory; what people want to read is not."""
+    if isinstance(event, JobSaid) and not isinstance(event.what, Status):
+        tenancy.gate.keep(event)
+    elif isinstance(event, JobFailed):
+        place = f"in round {event.round}" if event.where == "run" else f"in {event.where}"
+        text = f"failed {place}: {event.message}\n{event.traceback}".rstrip()
+        tenancy.gate.keep(JobSaid(event.node, event.job, event.incarnation, Log(_ERROR, text)))
