@@ -374,3 +374,10 @@ def test_live_is_bounded_by_1024_blocks_without_max_queue():
 def test_every_state_knows_what_a_lost_connection_means_but_idle():
     states = {state for state, event in CONNECTION_TABLE if event is SenderEvent.DISCONNECTED}
     assert states == set(SenderState) - {SenderState.IDLE}
+
+
+def test_a_done_that_was_overtaken_by_the_news_of_it_is_no_mistake():
+    s = streaming()
+    s.receiver_gone()
+    s.receive(Done())
+    assert s.done

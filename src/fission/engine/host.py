@@ -21,6 +21,7 @@ from fission.engine.sockets import socket_folder
 from fission.engine.warden import Warden
 from fission.errors import FissionError, RunError
 from fission.runtime import messages
+from fission.runtime.endpoints import Endpoint
 from fission.runtime.messages import JobSpec
 
 _Key = tuple[str, int, int]
@@ -179,8 +180,10 @@ class JobHost:
         )
 
     def _listen(self) -> str:
-        """Where a job listens."""
+        """Where a job listens: for those on other machines, and faster for those on this one."""
         if self._sockets is None:
             self._sockets = socket_folder()
         self._count += 1
-        return f"unix:{self._sockets / str(self._count)}"
+        kind = "tls" if self._identity else "tcp"
+        remote = Endpoint(kind, self._ip)
+        return f"{remote} {Endpoint('unix', path=os.fspath(self._sockets / str(self._count)))}"
