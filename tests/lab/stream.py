@@ -21,6 +21,7 @@ NAME = "stream"
 SOURCE, WORK, SINK = 1, 2, 3
 
 _JOBS = """\
+import os
 import time
 
 from fission.core.jobs import CSVSinkJob, PythonJob
@@ -45,7 +46,7 @@ class Source(PythonJob):
             self.due = max(self.due + self.interval, time.monotonic() - 1)
             time.sleep(max(0, self.due - time.monotonic()))
         self.count += 1
-        return self.count
+        return ((self.count, os.getpid()),)  # one block, not one per output
 
     def snapshot(self):
         return self.count
@@ -61,14 +62,15 @@ class Work(PythonJob):
         super().__init__(inputs, outputs)
         self.total = 0
 
-    def run(self, number):
+    def run(self, block):
+        number, source = block
         self.total += number
-        return f"{number} {self.total}"
+        return f"{number} {self.total} {source} {os.getpid()}"
 
 
 class Sink(CSVSinkJob):
     def run(self, block):
-        super().run(f"{block} {time.monotonic():.6f}")
+        super().run(f"{block} {os.getpid()} {time.monotonic():.6f}")
 """
 
 _CONFIG = """\
@@ -92,11 +94,19 @@ NODES = [
 
 @dataclass(frozen=True)
 class Row:
-    """A row of the sink: a number of the source, the sum up to it, and when it arrived (CLOCK_MONOTONIC)."""
+    """A row of the sink: a number of the source, the sum up to it, and when it arrived (CLOCK_MONOTONIC).
+
+    `pids` are the processes of source, work and sink that have made this row.
+    """
 
     number: int
     total: int
+    pids: tuple[int, int, int]
     arrived: float
+
+    def pid_of(self, job: int) -> int:
+        """The process of SOURCE, WORK or SINK that has made this row."""
+        return self.pids[job - 1]
 
 
 class Stream:
@@ -150,8 +160,9 @@ class Stream:
         rows = []
         for line in text.splitlines()[1:]:
             with suppress(ValueError):  # half of a line
-                number, total, arrived = line.strip('"').split()
-                rows.append(Row(int(number), int(total), float(arrived)))
+                *counts, arrived = line.strip('"').split()
+                number, total, source, work, sink = map(int, counts)
+                rows.append(Row(number, total, (source, work, sink), float(arrived)))
         return rows
 
     def await_rows(self, count: int, client: Running, deadline: float = 60) -> None:
