@@ -280,7 +280,7 @@ LIES = {
     "DONE with a body": FRAME_HEADER.pack(9, Kind.DONE, 0, MAGIC) + b"x",
     "ACK too short": FRAME_HEADER.pack(19, Kind.ACK, 0, MAGIC) + bytes(11),
     "END too long": FRAME_HEADER.pack(21, Kind.END, 0, MAGIC) + bytes(13),
-    "HELLO too short": FRAME_HEADER.pack(17, Kind.HELLO, 0, MAGIC) + bytes(9),
+    "HELLO too short": FRAME_HEADER.pack(29, Kind.HELLO, 0, MAGIC) + bytes(21),
     "REFUSE in no encoding": FRAME_HEADER.pack(9, Kind.REFUSE, 0, MAGIC) + b"\xff",
     "DATA without sizes": data_frame(b""),
     "DATA shorter than its header": data_frame(b"", length=20),

@@ -29,7 +29,7 @@ HELLO = Hello(VERSION, "run", 1, 1)
 
 CONTROLS = [
     HELLO,
-    Hello(65535, "Läufe\n", 2**32 - 1, 2**32 - 1),
+    Hello(65535, "Läufe\n", 2**32 - 1, 2**32 - 1, (2**32 - 1, 2**64 - 1)),
     Hello(VERSION, "", 0, 0),
     Welcome(1, 1),
     Welcome(2**32 - 1, 2**64 - 1),
@@ -68,8 +68,8 @@ def test_control_frames_come_back(frame):
 
 
 def test_layout_of_a_hello_is_fixed():
-    expected = bytes.fromhex("14000000 02 00 55f1 0100 07000000 02000000") + b"r1"
-    assert encode_control(Hello(1, "r1", 7, 2)) == expected
+    expected = bytes.fromhex("20000000 02 00 55f1 0100 07000000 02000000 03000000 0400000000000000") + b"r1"
+    assert encode_control(Hello(1, "r1", 7, 2, (3, 4))) == expected
 
 
 def test_layout_of_a_batch_is_fixed():

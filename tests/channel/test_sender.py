@@ -39,7 +39,7 @@ def test_it_introduces_itself_once_and_waits_for_welcome():
     assert s.take() == []
     write(s, 2)
     s.connected()
-    assert s.take() == [Hello(VERSION, "run", 7, 3)]
+    assert s.take() == [Hello(VERSION, "run", 7, 3, (1, 0))]
     assert s.take() == []
     s.receive(Welcome(1, 1))
     assert spans(s.take()) == [(1, 1, 1), (1, 2, 2)]

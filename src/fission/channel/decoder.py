@@ -289,8 +289,8 @@ class FrameDecoder:
 def _control(kind: int, body: bytes) -> Control:
     match kind:
         case Kind.HELLO:
-            version, pipe, incarnation = HELLO.unpack_from(body)
-            return Hello(version, body[HELLO.size :].decode(), pipe, incarnation)
+            version, pipe, incarnation, epoch, sqn = HELLO.unpack_from(body)
+            return Hello(version, body[HELLO.size :].decode(), pipe, incarnation, (epoch, sqn))
         case Kind.WELCOME:
             return Welcome(*POSITION.unpack(body))
         case Kind.ACK:

@@ -29,8 +29,9 @@ The other kinds go on, from offset 8, with
 
 | kind      | from     | fields                                                                        |
 |-----------|----------|-------------------------------------------------------------------------------|
-| 2 HELLO   | sender   | version u16, pipe u32, incarnation u32, run: UTF-8 text to the end            |
-| 3 WELCOME | receiver | epoch u32, next u64                                                           |
+| 2 HELLO   | sender   | version u16, pipe u32, incarnation u32, released: epoch u32 and sqn u64, run: |
+|           |          | UTF-8 text to the end                                                         |
+| 3 WELCOME | receiver | epoch u32, next u64; 0 and 0: wherever the sender begins                      |
 | 4 ACK     | receiver | epoch u32, sqn u64                                                            |
 | 5 END     | sender   | epoch u32, next u64                                                           |
 | 6 DONE    | receiver |                                                                               |
@@ -117,7 +118,7 @@ DATA_HEADER = Struct("<IBBHIQIIdd")
 LONE = Struct("<IBBHIQIIddI")
 """Header and size of a DATA frame with one block of one part."""
 POSITION = Struct("<IQ")
-HELLO = Struct("<HII")
+HELLO = Struct("<HIIIQ")
 SIZE = Struct("<I")
 
 
@@ -171,17 +172,23 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class Hello:
-    """A sender introduces itself: first frame of a connection."""
+    """A sender introduces itself: first frame of a connection.
+
+    `released`: up to where it has nothing to send any more. (0, 0): it has been restarted and does not know yet where it
+    will begin; the receiver's answer tells it. A receiver that does not know either answers `Welcome(0, 0)`, and the
+    sender says HELLO again when it knows.
+    """
 
     version: int
     run: str
     pipe: int
     incarnation: int
+    released: tuple[int, int] = (0, 0)
 
 
 @dataclass(frozen=True, slots=True)
 class Welcome:
-    """The receiver's answer: the position that it wants next."""
+    """The receiver's answer: the position that it wants next; (0, 0) where that is the sender's choice."""
 
     epoch: int
     next: int
@@ -266,8 +273,8 @@ def encode_control(frame: Control) -> bytes:
 
 def _body(frame: Control) -> tuple[int, bytes]:
     match frame:
-        case Hello(version, run, pipe, incarnation):
-            return Kind.HELLO, HELLO.pack(version, pipe, incarnation) + run.encode()
+        case Hello(version, run, pipe, incarnation, released):
+            return Kind.HELLO, HELLO.pack(version, pipe, incarnation, *released) + run.encode()
         case Welcome(epoch, following):
             return Kind.WELCOME, POSITION.pack(epoch, following)
         case Ack(epoch, sqn):

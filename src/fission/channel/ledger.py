@@ -15,6 +15,11 @@ with WELCOME and with an ACK, what it has released: `Sender.acknowledged`. From 
 chooses, `Sender.resume` begins there, and only then the job opens its inputs. What the predecessor may still release on them
 lies before the same ACKs.
 
+A job that stores nothing and whose outputs say nothing (a sink has none) has forgotten where it was. It begins where its
+senders still can: at the `earliest_point` of what they say they have released. So restarted jobs settle from the sinks
+upwards, and those that no sink tells anything, which answer `Welcome(0, 0)`, from the sources downwards. There are no
+circles, so all of them do.
+
 A state that was stored too late, after a round whose outputs are not released yet, is kept for later: it becomes the restart
 point as soon as its outputs are released. A store may forget what is older than `restart`.
 
@@ -37,6 +42,14 @@ def restart_point(stored: Iterable[Position], released: Iterable[Position]) -> P
     """
     bound = min(released, default=None)
     return max((p for p in stored if bound is None or p <= bound), default=None)
+
+
+def earliest_point(offered: Iterable[tuple[Position, int]]) -> Position | None:
+    """Return the first restart point at which every input still has what follows.
+
+    For each input what its sender has released, and its block count. None: there are no inputs.
+    """
+    return max(((epoch, -(-number // count)) for (epoch, number), count in offered), default=None)
 
 
 class Ledger:

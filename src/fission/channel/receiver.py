@@ -77,8 +77,10 @@ class Receiver:
     with it. After `done` go on reading until the sender closes.
 
     `start` is the position of the first block that is wanted: after a restart the one after the checkpoint. What lies
-    before it counts as released. `incarnation` is the oldest incarnation of the sender that is accepted. `retain` is the
-    sender's window in bytes; releases are told before an eighth of it has gathered.
+    before it counts as released. A receiver that is not `placed` does not know it yet: it keeps its sender waiting until
+    `place` is called. If nothing else tells where to begin, call `ask`, and see what is `offered`. `incarnation` is the
+    oldest incarnation of the sender that is accepted. `retain` is the sender's window in bytes; releases are told before an
+    eighth of it has gathered.
     """
 
     def __init__(
@@ -90,10 +92,15 @@ class Receiver:
         start: Position = (1, 1),
         retain: int = 16 << 20,
         incarnation: int = 0,
+        placed: bool = True,
     ) -> None:
         self.counters = PipeCounters()
         self.incarnation = incarnation
         self.refusal = ""
+        self.offered: Position | None = None
+        """Up to where the sender has nothing to send any more; None as long as it has not said so."""
+        self._placed = placed
+        self._ask = False
         self._pipe = pipe
         self._run = run
         self._live = delivery == "live"
@@ -125,6 +132,7 @@ class Receiver:
         self._machine.fire(_E.HELLO)
         self.incarnation = frame.incarnation
         self._connected = self._welcome = True
+        self._hear(frame)
         self._told = (0, 0)
         self._say_done = self._machine.state is _S.DONE
         return True
@@ -133,6 +141,7 @@ class Receiver:
         """The connection is gone. The next HELLO will be told what is wanted."""
         self._machine.fire(_E.DISCONNECTED)
         self._connected = self._welcome = False
+        self.offered = None
 
     def receive(self, frame: Frame) -> list[Batch]:
         """Take in a frame of the accepted connection; return what it delivers: in order, nothing twice.
@@ -145,6 +154,10 @@ class Receiver:
             if self._machine.fire(_E.DATA) is _S.DONE:
                 return []
             return self._data(frame)
+        if isinstance(frame, Hello) and not self._placed:
+            self._welcome = True
+            self._hear(frame)
+            return []
         if not isinstance(frame, End):
             self._machine.broken("unexpected frame", expected="DATA or END", found=repr(frame))
         if self._machine.fire(_E.END) is not _S.DONE:
@@ -160,6 +173,11 @@ class Receiver:
                 return []
             self._say_done = False
             return [encode_control(Done())]
+        if not self._placed:
+            if not self._asks:
+                return []
+            self._welcome = False
+            return [encode_control(Welcome(0, 0))]
         out: list[Buffer] = []
         if self._welcome:
             self._welcome = False
@@ -177,6 +195,8 @@ class Receiver:
             return None
         if self._machine.state is _S.DONE:
             return 0.0 if self._say_done else None
+        if not self._placed:
+            return 0.0 if self._asks else None
         if self._welcome:
             return 0.0
         if self._quiet():
@@ -184,6 +204,19 @@ class Receiver:
         return self._told_at_most
 
     # -- the job's side ----------------------------------------------------------------------------------
+
+    def ask(self) -> None:
+        """Let a sender that waits for us choose where to begin, if it does not know it either."""
+        self._ask = True
+
+    def place(self, start: Position) -> None:
+        """Begin with this block; everything before it counts as released. Once only, and before anything has come."""
+        if self._placed:
+            self._machine.misused("placed twice", expected=str(self.wanted), found=str(start))
+        self._placed = True
+        self._window = ReceiveWindow(self.counters, start=start)
+        self._released = (start[0], start[1] - 1)
+        self._welcome = self._connected
 
     def release(self, epoch: int, sqn: int) -> None:
         """Everything up to here will never be needed again: not by this job, nor by its successor after a restart.
@@ -229,6 +262,14 @@ class Receiver:
         return self._released
 
     @property
+    def lost(self) -> bool:
+        """Whether blocks that are wanted are gone: the sender offers only what comes after them. A bug, if it happens."""
+        offered = self.offered
+        if offered is None or self._live or not self._placed or self._machine.state is _S.DONE:
+            return False
+        return offered[1] > 0 and offered >= self.wanted
+
+    @property
     def end(self) -> Position | None:
         """Position of the END, once it has come: the number after the last block."""
         return self._window.end
@@ -244,6 +285,13 @@ class Receiver:
         return 2 * self._unreleased_bytes >= self._retain
 
     # -- inside ------------------------------------------------------------------------------------------
+
+    @property
+    def _asks(self) -> bool:
+        return self._ask and self._welcome and self.offered is None
+
+    def _hear(self, frame: Hello) -> None:
+        self.offered = frame.released if frame.released > (0, 0) else None
 
     def _objection(self, frame: Hello) -> str:
         if frame.version != VERSION:
@@ -280,6 +328,8 @@ class Receiver:
 
     def _data(self, batch: Batch) -> list[Batch]:
         window = self._window
+        if not self._placed:
+            self._machine.broken("blocks before a WELCOME", found=str((batch.epoch, batch.first)))
         if batch.first == 1 and not batch.head & WIRE_RESET:
             self._machine.broken("the first block of an epoch has no reset bit")
         if window.gap(batch.epoch, batch.first) and not self._live:

@@ -42,6 +42,7 @@ class SenderEvent(IntEnum):
     FINISH = auto()
 
     WELCOME = auto()
+    ANYWHERE = auto()  # a WELCOME that leaves it to us where to begin
     ACK = auto()
     DONE = auto()
     REFUSE = auto()
@@ -59,6 +60,7 @@ _S, _E, _T = SenderState, SenderEvent, StreamState
 CONNECTION_TABLE: dict[tuple[SenderState, SenderEvent], SenderState] = {
     (_S.IDLE, _E.CONNECTED): _S.GREETING,
     (_S.GREETING, _E.WELCOME): _S.STREAMING,
+    (_S.GREETING, _E.ANYWHERE): _S.GREETING,  # we say HELLO again when we know
     (_S.GREETING, _E.DONE): _S.DONE,  # nothing is wanted, so there is nothing to welcome
     (_S.GREETING, _E.REFUSE): _S.REFUSED,
     (_S.GREETING, _E.DISCONNECTED): _S.IDLE,
@@ -69,7 +71,7 @@ CONNECTION_TABLE: dict[tuple[SenderState, SenderEvent], SenderState] = {
     (_S.DONE, _E.CONNECTED): _S.DONE,  # an attempt that was under way; nothing is said on it
     (_S.DONE, _E.DISCONNECTED): _S.DONE,
     # GONE, which somebody else tells, may overtake what the receiver has said itself
-    **{(_S.DONE, event): _S.DONE for event in (_E.WELCOME, _E.ACK, _E.DONE, _E.REFUSE)},
+    **{(_S.DONE, event): _S.DONE for event in (_E.WELCOME, _E.ANYWHERE, _E.ACK, _E.DONE, _E.REFUSE)},
     (_S.REFUSED, _E.DISCONNECTED): _S.REFUSED,
     **{(state, _E.GONE): _S.DONE for state in (_S.IDLE, _S.GREETING, _S.STREAMING, _S.DONE)},
     (_S.REFUSED, _E.GONE): _S.REFUSED,
@@ -98,9 +100,9 @@ class Sender:
     When `refused` is set, close the connection and do not connect again: this job has been replaced. When `done` is True,
     close the connection; writing goes on for free. A job may end when its senders are `finished`.
 
-    `start` is the position (epoch, number) of the first block that will be written: after a restart the one after the
-    checkpoint. `needed` is the number of blocks that the receiving side needs before it can release any (see
-    `needed_blocks`): whatever their size, so many are let through.
+    `start` is the position (epoch, number) of the first block that will be written. A job that is `resuming` does not
+    know it yet: connect, wait until the sender is `settled`, then call `resume`. `needed` is the number of blocks that the
+    receiving side needs before it can release any (see `needed_blocks`): whatever their size, so many are let through.
     """
 
     def __init__(
@@ -114,11 +116,14 @@ class Sender:
         max_queue: int = 0,
         needed: int = 1,
         start: Position = (1, 1),
+        resuming: bool = False,
     ) -> None:
         self.counters = PipeCounters()
         self.refused = ""
         self._live = delivery == "live"
-        self._hello = Hello(VERSION, run, pipe, incarnation)
+        self._who = (VERSION, run, pipe, incarnation)
+        self._resuming = resuming
+        self._anywhere = False
         self._window = (
             LiveWindow(self.counters, limit=max_queue or LIVE_BLOCKS, start=start)
             if self._live
@@ -172,11 +177,13 @@ class Sender:
     def resume(self, after: Position) -> None:
         """Number the next block after this position; before the first write only.
 
-        For a job that is restarted: it connects its outputs first, waits until each has `acknowledged`, and chooses its
-        restart point from what they say (see `ledger`).
+        For a job that is restarted: it connects its outputs first, waits until each is `settled`, and chooses its
+        restart point from what they say (see `ledger`). Call `take` afterwards.
         """
         if not self._window.resume(after):
             self._stream.misused("resumed after blocks were written", found=str(self.written))
+        self._resuming = False
+        self._greet = self._greet or (self._anywhere and self._connection.state is _S.GREETING)
 
     @property
     def writable(self) -> bool:
@@ -218,6 +225,16 @@ class Sender:
         return self._window.acknowledged
 
     @property
+    def settled(self) -> bool:
+        """Whether the receiver has said all that a restart point depends on: `acknowledged`, or that it is up to us."""
+        return self.done or self._anywhere or self.acknowledged != (0, 0)
+
+    @property
+    def wanted(self) -> Position:
+        """What the receiver wanted next when it was last connected; where we begin, before that."""
+        return self._window.wanted
+
+    @property
     def waiting(self) -> bool:
         """Whether `take` has something to say now."""
         if self._connection.state is not _S.STREAMING:
@@ -245,6 +262,7 @@ class Sender:
         """The connection is gone, with everything that was on its way."""
         self._connection.fire(_E.DISCONNECTED)
         self._greet = self._end_sent = False
+        self._anywhere = False
 
     def receiver_gone(self) -> None:
         """The receiving job has finished, as somebody else says who knows: like a DONE that never arrived."""
@@ -256,6 +274,8 @@ class Sender:
     def receive(self, frame: Frame) -> None:
         """Take in a frame from the receiver. Call `take` afterwards. On RemoteProtocolError close the connection."""
         event = _EVENT_OF.get(type(frame))
+        if isinstance(frame, Welcome) and not frame.epoch:
+            event = _E.ANYWHERE
         if event is None:
             self._connection.broken(
                 "unexpected frame", expected="WELCOME, ACK, DONE or REFUSE", found=repr(frame)
@@ -266,6 +286,9 @@ class Sender:
         elif state is _S.DONE:
             self._window.clear()
             self.counters.queued = 0
+        elif event is _E.ANYWHERE:
+            self._anywhere = True
+            self._greet = not self._resuming
         elif isinstance(frame, Welcome):
             self._welcome((frame.epoch, frame.next))
         elif isinstance(frame, Refuse):
@@ -276,7 +299,8 @@ class Sender:
         if self._connection.state is not _S.STREAMING:
             if self._greet:
                 self._greet = False
-                return [encode_control(self._hello)]
+                released = (0, 0) if self._resuming else self._window.gone
+                return [encode_control(Hello(*self._who, released))]
             return []
         window = self._window
         out = window.take(limit) if window.waiting else []

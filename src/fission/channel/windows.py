@@ -58,6 +58,11 @@ class SendWindow:
         self._queue: deque[Kept] = deque()
 
     @property
+    def gone(self) -> Position:
+        """Up to where a receiver cannot have anything any more."""
+        return self.released
+
+    @property
     def full(self) -> bool:
         """Whether so much is kept that the job should wait."""
         return self.size >= self._retain and self.count >= self._least
@@ -227,6 +232,13 @@ class LiveWindow(SendWindow):
     def __init__(self, counters: PipeCounters, *, limit: int, start: Position = (1, 1)) -> None:
         super().__init__(counters, retain=0, start=start)
         self._limit = limit
+
+    @property
+    def gone(self) -> Position:
+        """Everything but what waits."""
+        if self._queue:
+            return self._queue[0].epoch, self._queue[0].first - 1
+        return self.epoch, self.last
 
     @property
     def full(self) -> bool:

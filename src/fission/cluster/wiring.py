@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Self
 
-from fission.core.jobs import BaseJob
+from fission.core.jobs.base import is_replayable
 from fission.core.network import Network
 
 
@@ -47,7 +47,7 @@ class Wiring:
         origins = {
             job.id for job in network.jobs if out_of[job.id] and not any(pipe.waited for pipe in into[job.id])
         }
-        live = frozenset(job for job in origins if not replayable(network.job(job)))
+        live = frozenset(job for job in origins if not is_replayable(network.job(job)))
         return cls(into, out_of, live, _companies(origins, into))
 
     def senders(self, job: int) -> tuple[int, ...]:
@@ -57,11 +57,6 @@ class Wiring:
     def receivers(self, job: int) -> tuple[int, ...]:
         """The jobs that wait for blocks of this one."""
         return tuple(pipe.destination for pipe in self.out_of[job] if pipe.waited)
-
-
-def replayable(job: BaseJob) -> bool:
-    """Whether an origin can go on where its predecessor stopped."""
-    return all(callable(getattr(type(job), name, None)) for name in ("snapshot", "restore"))
 
 
 def _companies(origins: set[int], into: Mapping[int, tuple[Pipe, ...]]) -> dict[int, frozenset[int]]:

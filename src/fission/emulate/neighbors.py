@@ -42,8 +42,8 @@ class Neighbors:
         self._epoch = 0
         listeners = transport.listen(f"unix:{sockets / 'neighbors'}")
         self.address = transport.address_of(listeners)
-        join = Join([InputRule(delivery=_delivery(pipe)) for pipe in outputs])
-        self._incoming = Incoming(self.taps, join, listeners, poller, _log.log)
+        self._incoming = Incoming(self.taps, listeners, poller, _log.log)
+        self._incoming.join = Join([InputRule(delivery=_delivery(pipe)) for pipe in outputs])
         self._incoming.reception.open()
         # Whoever is waited for gets his blocks last: when the job has them, it has the others as well.
         ordered = sorted(self.feeds, key=lambda feed: not feed.pipe.ASYNC)

@@ -11,6 +11,7 @@ from time import monotonic
 
 from fission.channel.join import Stretch
 from fission.channel.ledger import Ledger
+from fission.channel.ranges import Position
 from fission.runtime.incoming import Incoming
 from fission.runtime.outgoing import Outgoing
 from fission.runtime.poller import Poller
@@ -24,10 +25,11 @@ REPORT_INTERVAL = 0.5
 
 
 class Exchange:
-    """Use from the job's thread: `next_stretch`, `append` to a port's pending, `service`, at last `finish`.
+    """Use from the job's thread: `begin`, `next_stretch`, `append` to a port's pending, `service`, at last `finish`.
 
     `report` is called about twice a second. The loop sets `progress` to epoch and number of the last complete
-    round before it calls in here.
+    round before it calls in here. `resuming`: senders and receivers do not know yet where they begin; call `settle`, and
+    `offers` if that tells nothing, before `begin`.
     """
 
     def __init__(
@@ -35,16 +37,20 @@ class Exchange:
         incoming: Incoming,
         outgoing: Outgoing,
         *,
-        ledger: Ledger,
         poller: Poller,
         report: Callable[[], None],
+        resuming: bool = False,
     ) -> None:
         self.lock = threading.Lock()
         self.incoming = incoming
         self.outgoing = outgoing
         self.inputs = incoming.ports
         self.outputs = outgoing.ports
-        self.progress = (1, 0)
+        self.progress: Position = (1, 0)
+        self.epoch = 0
+        """The newest epoch that an origin has been told to begin."""
+        self.repeated = 0
+        """After a restart: up to this round receivers have the blocks already."""
         self.serviced_at = monotonic()
         """When the job's thread was last in here."""
         self.waiting = False
@@ -52,7 +58,8 @@ class Exchange:
         self.parked = False
         """The I/O thread sleeps until `unpark` is set."""
         self.unpark = threading.Event()
-        self._ledger = ledger
+        self._ledger = Ledger((), {}, stateful=False)
+        self._resuming = resuming
         self._poller = poller
         self._report = report
         self._report_at = self.serviced_at + REPORT_INTERVAL
@@ -60,6 +67,39 @@ class Exchange:
         self._backing = [p for p in self.outputs if not p.pipe.ASYNC and p.pipe.DELIVERY == "exact"]
 
     # -- what the job's thread calls ---------------------------------------------------------------------
+
+    def settle(self) -> list[Position]:
+        """Wait until every receiver that counts has said what it has released; return what those said that know it."""
+        with self.lock:
+            senders = [port.sender for port in self._backing]
+            while not all(sender.settled for sender in senders):
+                self._wait()
+            return [s.acknowledged for s in senders if not s.done and s.acknowledged != (0, 0)]
+
+    def offers(self) -> list[tuple[Position, int]]:
+        """Wait for what the senders of all synchronous inputs have released; [] if nobody wants anything from us."""
+        with self.lock:
+            self.incoming.ask()
+            while not self.outgoing.unwanted:
+                offers = self.incoming.offers()
+                if offers is not None:
+                    return offers
+                self._wait()
+            return []
+
+    def begin(self, point: Position, *, stateful: bool) -> None:
+        """Take and number the rounds after this point. Call it once, before the first round."""
+        with self.lock:
+            self.progress = point
+            counts = {port.pipe.id: port.pipe.BLOCK_COUNT for port in self.incoming.joined}
+            self._ledger = Ledger([p.pipe.id for p in self._backing], counts, stateful, start=point)
+            if self._resuming:
+                wanted = [p.sender.wanted for p in self._backing]
+                self.repeated = max((sqn - 1 for epoch, sqn in wanted if epoch == point[0]), default=0)
+                self.outgoing.resume(point)
+            if not (self._resuming and self.outgoing.unwanted):
+                self.incoming.begin(point, place=self._resuming)
+            self.hand_over()
 
     def next_stretch(self) -> Stretch | None:
         """Wait for rounds that can be computed; None when there will be none any more."""
@@ -98,6 +138,7 @@ class Exchange:
     def begin_epoch(self, epoch: int) -> None:
         """Number the outputs from 1 again, in a new epoch."""
         with self.lock:
+            self.progress = (epoch, 0)
             self.outgoing.begin_epoch(epoch)
 
     def service(self) -> float:

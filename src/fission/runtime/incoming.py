@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 
 from fission.channel.frames import Batch, Frame, Hello, Refuse, encode_control
 from fission.channel.join import Join, Stretch
-from fission.errors import ChannelError
+from fission.channel.ranges import Position
+from fission.errors import ChannelError, RunError
 from fission.runtime.connection import Connection
 from fission.runtime.poller import GONE, READ, WRITE, Poller
-from fission.runtime.ports import InPort
+from fission.runtime.ports import InPort, input_rule
 from fission.runtime.reception import GUESTS, Reception
 from fission.runtime.transport import Listener
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class Incoming:
-    """All inputs of a job: the synchronous ones meet in `join`, the others have mailboxes.
+    """All inputs of a job: the synchronous ones meet in `join`, the others have mailboxes. Call `begin` before `take`.
 
     The caller holds the exchange's lock. While `eager` is set, the job waits for just one round and gets what
     comes without a detour. Connections are accepted once `reception` is open.
@@ -28,7 +29,6 @@ class Incoming:
     def __init__(
         self,
         ports: Sequence[InPort],
-        join: Join | None,
         listeners: Sequence[Listener],
         poller: Poller,
         log: Callable[[int, str], None],
@@ -36,7 +36,7 @@ class Incoming:
     ) -> None:
         self.ports = tuple(ports)
         self.joined = tuple(port for port in self.ports if port.mailbox is None)
-        self.join = join
+        self.join: Join | None = None
         self.eager = False
         self.closing = False
         """The job's last round was computed; what still comes is read and forgotten."""
@@ -70,6 +70,36 @@ class Incoming:
         if self.join is not None:
             return self.join.finished
         return all(port.ended for port in self.ports)
+
+    def ask(self) -> None:
+        """Let the senders say from where on they can send, also those that would rather hear it from us."""
+        for port in self.joined:
+            port.receiver.ask()
+
+    def offers(self) -> list[tuple[Position, int]] | None:
+        """For every synchronous input what its sender has released, and its block count; None until all have said it."""
+        offers: list[tuple[Position, int]] = []
+        for port in self.joined:
+            if port.receiver.offered is None:
+                return None
+            offers.append((port.receiver.offered, port.pipe.BLOCK_COUNT))
+        return offers
+
+    def begin(self, point: Position, *, place: bool) -> None:
+        """Take the rounds after this point; `place`: the receivers do not know it yet. Once, before the first `take`."""
+        epoch, number = point
+        if place:
+            for port in self.joined:
+                port.receiver.place((epoch, number * port.pipe.BLOCK_COUNT + 1))
+                self._check_lost(port)
+        if self.joined:
+            self.join = Join([input_rule(port.pipe) for port in self.joined], start=(epoch, number + 1))
+
+    def sender_gone(self, pipe: int) -> None:
+        """The sender of an asynchronous input has finished: no END will come from it."""
+        port = self._by_pipe.get(pipe)
+        if port is not None and port.mailbox is not None:
+            port.ended = True
 
     def release(self, pipe: int, epoch: int, sqn: int) -> None:
         """Blocks of an input up to this one will never be needed again."""
@@ -129,6 +159,18 @@ class Incoming:
         except ChannelError as error:
             self._broken(port, connection, error)
         self._poller.want(connection, paused=port.paused)
+        self._check_lost(port)
+
+    def _check_lost(self, port: InPort) -> None:
+        receiver = port.receiver
+        if receiver.lost:
+            raise RunError(
+                "blocks are gone that this job has not worked off",
+                where=f"pipe {port.pipe.id}, from incarnation {receiver.incarnation} of its sender",
+                expected=f"from block {receiver.wanted[1]} of epoch {receiver.wanted[0]} on",
+                found=f"the sender has nothing up to {receiver.offered}",
+                hint="Was the job's stored state lost? Start the network with --fresh",
+            )
 
     def _refuse(self, connection: Connection, reason: str) -> None:
         self.reception.say(30, f"a connection was refused: {reason}")

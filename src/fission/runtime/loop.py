@@ -11,6 +11,7 @@ from types import GeneratorType
 from typing import Any
 
 from fission.channel.frames import Payload
+from fission.channel.ranges import Position
 from fission.core.head import WIRE_FINISHED, WIRE_RESET, Head
 from fission.core.jobs import PythonJob
 from fission.errors import OutputError, RunError
@@ -25,17 +26,16 @@ class EndOfStream(Exception):  # noqa: N818 - an end, not an error
 
 
 class RoundLoop:
-    """Runs a job until its stream ends.
+    """Runs a job until its stream ends; `start` is the point after which it begins, as for `Exchange.begin`.
 
     `round` is the number of the last complete round; an exception of the user's code comes out of `run` as it
     is and belongs to the round after that.
     """
 
-    def __init__(self, job: PythonJob, exchange: Exchange) -> None:
+    def __init__(self, job: PythonJob, exchange: Exchange, start: Position = (1, 0)) -> None:
         self._job = job
         self._exchange = exchange
-        self.epoch = 1
-        self.round = 0
+        self.epoch, self.round = start
         self._emit = _emitter(job, exchange)
         self._only = _only_plain_input(exchange)
 
@@ -56,20 +56,32 @@ class RoundLoop:
     def _run_source(self) -> None:
         """A source has one round without arguments after the other; a generator gives the values of all."""
         call: Call = self._job.run
-        self._prepare_heads(WIRE_RESET, ())
+        self._prepare_heads(self._first(), ())
         value = call()
         if isinstance(value, GeneratorType):
             call = _values_of(value)
             value = call()
-        self._complete(value, WIRE_RESET)
-        self._compute(call, repeat(()), 0, ())
+        while True:
+            self._begin_epoch()
+            self._complete(value, self._first())
+            value = self._compute_plain(call)
 
     def _run_asynchronous(self) -> None:
         """All inputs are asynchronous: a round whenever there is a block that waits, at whichever input."""
-        head = WIRE_RESET
         while self._exchange.wait_for_mail():
-            self._compute(self._job.run, self._arguments((), 1), head, ())
-            head = 0
+            self._begin_epoch()
+            self._compute(self._job.run, self._arguments((), 1), self._first(), ())
+
+    def _first(self) -> int:
+        """The wire head that the next round of an origin begins with."""
+        return 0 if self.round else WIRE_RESET
+
+    def _begin_epoch(self) -> None:
+        """If an origin was told to: number from 1 again, but not before its receivers have what they had already."""
+        exchange = self._exchange
+        if exchange.epoch > self.epoch and exchange.outputs and self.round >= exchange.repeated:
+            exchange.begin_epoch(exchange.epoch)
+            self.epoch, self.round = exchange.progress
 
     def _run_connector(self) -> None:
         exchange = self._exchange
@@ -138,6 +150,33 @@ class RoundLoop:
         finally:
             self.round = done
             exchange.progress = (self.epoch, done)
+
+    def _compute_plain(self, call: Call) -> Any:
+        """Compute rounds of a source; return the value of the first that needs more than to be handed on.
+
+        That is every round of a job that looks at heads, the last round, and the one with which a new epoch begins.
+        """
+        exchange, job, emit = self._exchange, self._job, self._emit
+        if job.HEAD:
+            self._prepare_heads(0, ())
+            return call()
+        for port in exchange.outputs:
+            if port.head:
+                exchange.set_head(port, 0)
+        done, epoch = self.round, self.epoch
+        due = monotonic() + SLICE
+        try:
+            while True:
+                value = call()
+                if job._finishing or exchange.epoch > epoch:
+                    return value
+                emit(value)
+                done += 1
+                if monotonic() >= due:
+                    due = self._service(done)
+        finally:
+            self.round = done
+            exchange.progress = (epoch, done)
 
     def _service(self, done: int) -> float:
         self._exchange.progress = (self.epoch, done)

@@ -6,6 +6,7 @@ from time import monotonic, time
 from typing import TYPE_CHECKING
 
 from fission.channel.frames import Payload
+from fission.channel.ranges import Position
 from fission.errors import ChannelError, RunError
 from fission.runtime import transport
 from fission.runtime.connection import Connection
@@ -96,6 +97,11 @@ class Outgoing:
                 self.write_pending(port)
             elif port.pending or port.sender.waiting:
                 self._send(port, connection)
+
+    def resume(self, after: Position) -> None:
+        """Number the first blocks after this position; after a restart, before anything is written."""
+        for port in self.ports:
+            port.sender.resume(after)
 
     def write_pending(self, port: OutPort) -> None:
         """Move what the job has appended into the window."""

@@ -16,8 +16,6 @@ from collections.abc import Callable, Sequence
 from types import FrameType
 from typing import TYPE_CHECKING, NoReturn
 
-from fission.channel.join import Join
-from fission.channel.ledger import Ledger
 from fission.channel.mailbox import Mailbox
 from fission.channel.receiver import Receiver
 from fission.channel.sender import Sender
@@ -33,7 +31,8 @@ from fission.runtime.loop import RoundLoop
 from fission.runtime.messages import JobSpec, MessageReader
 from fission.runtime.outgoing import Outgoing
 from fission.runtime.poller import Poller
-from fission.runtime.ports import InPort, OutPort, input_rule
+from fission.runtime.ports import InPort, OutPort
+from fission.runtime.resume import find_restart_point, first_point, goes_on
 from fission.runtime.transport import Listener
 
 if TYPE_CHECKING:
@@ -154,6 +153,11 @@ class JobProcess:
         self._forward_logs()
         self._where = "connect"
         exchange = self._connect(job, listeners)
+        exchange.epoch = max(exchange.epoch, self._spec.epoch)
+        start = first_point(job, self._spec)
+        if goes_on(job, self._spec):
+            start = find_restart_point(exchange, job, self._spec, (), stateful=False)
+        exchange.begin(start, stateful=False)
         self._where = "setup"
         io_thread = IoThread(exchange, self._on_io_error)
         io_thread.start()
@@ -162,7 +166,7 @@ class JobProcess:
         gc.freeze()  # what is there now stays: no collection needs to look at it again
         self._control.send(messages.Ready())
         self._where = "run"
-        self._loop = RoundLoop(job, exchange)
+        self._loop = RoundLoop(job, exchange, start)
         self._loop.run()
         self._where = "finish"
         exchange.finish()
@@ -190,11 +194,16 @@ class JobProcess:
 
     def _connect(self, job: PythonJob, listeners: Sequence[Listener]) -> Exchange:
         spec = self._spec
+        resuming = goes_on(job, spec)
         inputs: list[InPort] = []
         joined = 0
         for pipe in job.inputs:
             receiver = Receiver(
-                pipe.id, run=spec.run, delivery=_delivery(pipe), retain=pipe.RETAIN, incarnation=0
+                pipe.id,
+                run=spec.run,
+                delivery=_delivery(pipe),
+                retain=pipe.RETAIN,
+                placed=pipe.ASYNC or not resuming,
             )
             mailbox = Mailbox.of(pipe) if pipe.ASYNC else None
             inputs.append(InPort(pipe, receiver, index=joined, mailbox=mailbox, max_queue=job.MAX_QUEUE))
@@ -210,20 +219,19 @@ class JobProcess:
                     retain=pipe.RETAIN,
                     max_queue=spec.queue_limits.get(pipe.id, 0),
                     needed=spec.needed_blocks.get(pipe.id, 1),
+                    start=(first_point(job, spec)[0], 1),
+                    resuming=resuming,
                 ),
             )
             for pipe in job.outputs
         ]
-        synchronous = [port.pipe for port in inputs if port.mailbox is None]
-        backing = [port.pipe.id for port in outputs if not port.pipe.ASYNC and port.pipe.DELIVERY == "exact"]
         poller = Poller()
-        join = Join([input_rule(pipe) for pipe in synchronous]) if synchronous else None
         exchange = Exchange(
-            Incoming(inputs, join, listeners, poller, self._log, self._certificate),
+            Incoming(inputs, listeners, poller, self._log, self._certificate),
             Outgoing(outputs, poller, self._log, spec.machine, self._certificate),
-            ledger=Ledger(backing, {pipe.id: pipe.BLOCK_COUNT for pipe in synchronous}, stateful=False),
             poller=poller,
             report=self._report,
+            resuming=resuming,
         )
         exchange.incoming.reception.open()
         self._exchange = exchange
@@ -242,10 +250,8 @@ class JobProcess:
             self._orphaned()
             return
         for message in received:
-            if isinstance(message, messages.Route) and self._exchange is not None:
-                self._exchange.outgoing.route(message.pipe, message.address)
-            elif isinstance(message, messages.ReceiverGone) and self._exchange is not None:
-                self._exchange.outgoing.receiver_gone(message.pipe)
+            if self._exchange is not None:
+                _carry_out(message, self._exchange)
 
     def _orphaned(self) -> None:
         """The supervisor has gone: stop the job's thread, wherever it is; if it cannot be stopped, end at once."""
@@ -309,6 +315,18 @@ class JobProcess:
             self._control.send(
                 messages.Status(exchange.progress[1], times.user + times.system, dict(exchange.counters()))
             )
+
+
+def _carry_out(message: messages.ToJob, exchange: Exchange) -> None:
+    match message:
+        case messages.Route():
+            exchange.outgoing.route(message.pipe, message.address)
+        case messages.ReceiverGone():
+            exchange.outgoing.receiver_gone(message.pipe)
+        case messages.SenderGone():
+            exchange.incoming.sender_gone(message.pipe)
+        case messages.BeginEpoch():
+            exchange.epoch = max(exchange.epoch, message.epoch)
 
 
 def _delivery(pipe: BasePipe) -> str:

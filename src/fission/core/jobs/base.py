@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from types import ModuleType
     from typing import Any
 
-__all__ = ["BaseJob", "LocalJob"]
+__all__ = ["BaseJob", "LocalJob", "is_origin", "is_replayable"]
 
 
 class BaseJob:
@@ -106,6 +106,16 @@ class LocalJob(BaseJob):
     """Mixed in with a job class: the job runs on the client, in `<network>/local/<id>/`."""
 
     GROUPS = LOCAL
+
+
+def is_origin(job: BaseJob) -> bool:
+    """Whether a job numbers blocks by itself: it has outputs, and no input that it waits for."""
+    return bool(job.outputs) and all(pipe.ASYNC for pipe in job.inputs)
+
+
+def is_replayable(job: BaseJob) -> bool:
+    """Whether a job says itself what its state is, so that an origin can go on where its predecessor stopped."""
+    return all(callable(getattr(type(job), name, None)) for name in ("snapshot", "restore"))
 
 
 def _pipes(kind: type, side: str, given: object) -> list[BasePipe]:
