@@ -1,0 +1,89 @@
+"""Kill the processes of jobs while blocks are on their way: the sink gets what it gets undisturbed."""
+
+import asyncio
+import random
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from restarted_jobs import Mix, Numbers, Single, Tight, Triple, Write
+from supervision import Run
+
+from fission.core import base
+from fission.core.jobs import BaseJob
+
+
+@pytest.fixture(autouse=True)
+def fresh():
+    base.reset()
+    yield
+    base.reset()
+
+
+def chain() -> list[BaseJob]:
+    one, two = Single(1), Single(2)
+    return [Numbers(2000, outputs=[one]), Mix(inputs=[one], outputs=[two]), Write(inputs=[two])]
+
+
+def long_chain() -> list[BaseJob]:
+    one, two, three, four = Single(1), Tight(2), Triple(3), Single(4)
+    return [
+        Numbers(2100, outputs=[one]),
+        Mix(inputs=[one], outputs=[two]),
+        Mix(inputs=[two], outputs=[three]),
+        Mix(inputs=[three], outputs=[four]),
+        Write(inputs=[four]),
+    ]
+
+
+def diamond() -> list[BaseJob]:
+    one, two, three, four, five = Single(1), Single(2), Tight(3), Single(4), Single(5)
+    return [
+        Numbers(2000, outputs=[one, two]),
+        Mix(inputs=[one], outputs=[three]),
+        Mix(inputs=[two], outputs=[four]),
+        Mix(inputs=[three, four], outputs=[five]),
+        Write(inputs=[five]),
+    ]
+
+
+async def run(jobs: list[BaseJob], folder: Path, faults: Callable[[Run], object] | None, **more) -> str:
+    folder.mkdir()
+    one = Run(jobs, folder, **more)
+    try:
+        await one.start()
+        if faults is not None:
+            await faults(one)
+        await one.finish()
+        assert faults is None or any(life.incarnation > 1 for life in one.lives.values())
+    finally:
+        await one.stop()
+    sink = max(one.lives)
+    return (folder / str(sink) / "out.txt").read_text()
+
+
+def random_kills(seed: int, victims: tuple[int, ...], *, count: int = 5):
+    """Kill one, two or all of the victims at once, when some rounds have passed since the last time."""
+
+    async def faults(one: Run) -> None:
+        chance = random.Random(seed)
+        for _ in range(count):
+            await one.wait_for(lambda: all(life.ready for life in one.lives.values()), "all are ready")
+            await asyncio.sleep(chance.uniform(0.0, 0.1))  # anywhere in the stream
+            one.kill(*chance.sample(victims, chance.randint(1, len(victims))))
+            if chance.random() < 0.3:
+                await asyncio.sleep(chance.uniform(0.0, 0.1))
+                one.kill(*victims)  # also while they settle
+
+    return faults
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize(
+    ("network", "victims"), [(chain, (2,)), (long_chain, (2, 3, 4)), (diamond, (2, 3, 4))]
+)
+def test_connectors_without_state_go_on_where_their_receivers_are(network, victims, seed, tmp_path):
+    undisturbed = asyncio.run(run(network(), tmp_path / "a", None))
+    base.reset()
+    disturbed = asyncio.run(run(network(), tmp_path / "b", random_kills(seed, victims)))
+    assert disturbed == undisturbed
