@@ -44,8 +44,9 @@ from fission.cluster import (
     Tell,
     Tick,
 )
-from fission.cluster.wiring import Wiring, replayable
+from fission.cluster.wiring import Wiring
 from fission.core.groups import LOCAL
+from fission.core.jobs.base import is_replayable
 from fission.core.network import Network
 from fission.core.nodes import NodeInfo
 from fission.placement import Links, NodeState, propose
@@ -448,7 +449,7 @@ class Cluster:
         assert order.resume == (before > 0) or order.incarnation > 1
         self.started[order.job] = order.incarnation
         numbered = self.numbered.get(order.job, 0)
-        live = order.job in self.wiring.company and not replayable(self.network.job(order.job))
+        live = order.job in self.wiring.company and not is_replayable(self.network.job(order.job))
         assert not live or order.epoch > numbered, f"{order}: blocks of epoch {numbered} again"
         assert self.client.nodes[order.node].life is NodeLife.UP
 

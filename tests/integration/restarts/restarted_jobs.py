@@ -50,7 +50,7 @@ class Write(PythonJob):
 
     def setup(self, *args, **kwargs):
         super().setup(*args, **kwargs)
-        self._file = Path("out.txt").open("a")
+        self._file = Path("out.txt").open("a")  # noqa: SIM115 - closed with the process
 
     def run(self, *values):
         print(*values, file=self._file, flush=True)
