@@ -3,6 +3,7 @@
 import shutil
 import subprocess
 from typing import Any
+from xml.etree import ElementTree
 
 import pytest
 
@@ -10,6 +11,7 @@ from fission.core.jobs import CSVSinkJob, ForwardingJob, SourceJob
 from fission.core.network import Network
 from fission.core.pipes import OptionalPicklePipe, PicklePipe
 from fission.errors import ProjectError
+from fission.project.loaded import LoadedNetwork
 from fission.project.picture import render, to_dot, to_mermaid
 
 needs_dot = pytest.mark.skipif(shutil.which("dot") is None, reason="Graphviz is not installed")
@@ -101,3 +103,21 @@ def test_a_broken_block_count_is_drawn_as_it_is() -> None:
     pipe = Odd(1)
     network, _ = Network.build("demo", [SourceJob(outputs=[pipe]), ForwardingJob(inputs=[pipe])])
     assert "|1 xmany|" in to_mermaid(network)
+
+
+# -- in notebooks --------------------------------------------------------------------------------------------
+
+
+@needs_dot
+def test_a_notebook_shows_a_picture() -> None:
+    network, _ = LoadedNetwork.build("demo", [SourceJob(outputs=[PicklePipe(1)])])
+    picture = network._repr_svg_()  # type: ignore[attr-defined]
+    assert picture is not None
+    assert ElementTree.fromstring(picture).tag.endswith("svg")
+    assert "SourceJob 1" in picture
+
+
+def test_a_notebook_shows_text_without_graphviz(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "")
+    network, _ = LoadedNetwork.build("demo", [SourceJob(outputs=[PicklePipe(1)])])
+    assert network._repr_svg_() is None  # type: ignore[attr-defined]

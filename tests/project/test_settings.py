@@ -36,6 +36,8 @@ GOOD: list[tuple[str, object, str, object]] = [
     ("XML_FILE", "", "xml_file", None),
     ("XML_ARGS", None, "xml_args", {}),
     ("XML_ARGS", {}, "xml_args", {}),
+    ("XML_FILE", "network.xml", "xml_file", "network.xml"),
+    ("XML_ARGS", {"ip": "address"}, "xml_args", {"ip": "address"}),
 ]
 
 BAD: list[tuple[str, object]] = [
@@ -74,8 +76,11 @@ BAD: list[tuple[str, object]] = [
     ("HEAD_SIZE", 5),
     ("HEAD_SIZE", 1.0),
     ("HEAD_SIZE", True),
-    ("XML_FILE", "network.xml"),
-    ("XML_ARGS", {"ip": "pi_id"}),
+    ("XML_FILE", 3),
+    ("XML_ARGS", "pi_id"),
+    ("XML_ARGS", {"ipp": "pi_id"}),
+    ("XML_ARGS", {"ip": 3}),
+    ("XML_ARGS", {3: "ip"}),
 ]
 
 
@@ -97,13 +102,13 @@ def test_bad_values(name: str, value: object) -> None:
 
 
 def test_hints() -> None:
-    _, mistakes = read_settings({"CLIENT_IP": "10.0.0.1:80", "REMOTE_ROOT": "x", "XML_FILE": "a.xml"})
+    _, mistakes = read_settings({"CLIENT_IP": "10.0.0.1:80", "REMOTE_ROOT": "x", "XML_ARGS": {"pipe": "x"}})
     assert {mistake.name: mistake.hint for mistake in mistakes} == {
         "CLIENT_IP": "Only the address, without a port",
         "REMOTE_ROOT": "Begin with / or ~: a relative path would depend on where the node service was started",
-        "XML_FILE": "Write the jobs into JOBS",
+        "XML_ARGS": "There is no 'pipe'. Did you mean 'pipe_id'?",
     }
-    assert "this version cannot load XML" in mistakes[-1].expected
+    assert "a dict with any of ip, executable, dependencies" in mistakes[-1].expected
 
 
 class Strange:

@@ -6,18 +6,22 @@ from pathlib import Path
 
 from fission.core import base
 from fission.core.jobs import BaseJob
-from fission.core.network import Network, Problem
-from fission.errors import ProjectError
+from fission.core.network import Network, Problem, Settings
+from fission.core.nodes import BaseNode
+from fission.errors import ConfigError, FissionError, ProjectError
 from fission.project.config import ConfigFile, read_config
+from fission.project.loaded import LoadedNetwork
 from fission.project.names import SHARED
 from fission.project.nodes import NodeReader
 from fission.project.settings import NAMES, Mistake, describe, read_settings
 from fission.project.suggest import did_you_mean, listed
+from fission.project.xml import XMLLoader
 
 UNKNOWN_SETTING = "E002"
 WRONG_SETTING = "E003"
 NO_JOBS = "E004"
 WRONG_NODES = "E005"
+WRONG_XML = "E007"
 FORGOTTEN_JOB = "W006"
 
 
@@ -41,14 +45,37 @@ def load_network(root: Path, name: str) -> tuple[Network, tuple[Problem, ...]]:
     problems = [
         *_unknown(config),
         *(_problem(config, WRONG_SETTING, mistake) for mistake in mistakes),
-        *_wrong_jobs(config, jobs),
+        *(_wrong_jobs(config, jobs) if jobs or not settings.xml_file else ()),
         *(_problem(config, WRONG_NODES, mistake) for mistake in reader.mistakes),
         *_forgotten(config, jobs),
     ]
-    entries = jobs if isinstance(jobs, list | tuple) else ()
-    network, structural = Network.build(folder.name, entries, reader.nodes, settings, str(folder))
+    entries = list(jobs) if isinstance(jobs, list | tuple) else []
+    nodes = reader.nodes
+    if settings.xml_file:
+        try:
+            nodes, entries = _with_xml(settings, (folder, root), nodes, entries)
+        except FissionError as error:
+            problems.append(Problem(WRONG_XML, "error", config.where("XML_FILE"), str(error)))
+    network, structural = LoadedNetwork.build(folder.name, entries, nodes, settings, str(folder))
     placed = (replace(problem, where=_place(config, problem.where)) for problem in structural)
     return network, (*problems, *placed)
+
+
+def _with_xml(
+    settings: Settings, places: tuple[Path, Path], nodes: list[BaseNode], jobs: list[object]
+) -> tuple[list[BaseNode], list[object]]:
+    """The nodes and jobs of config.py, then those of its XML_FILE. Raises ConfigError and PipeError."""
+    name = settings.xml_file or ""
+    path = next((place / name for place in places if (place / name).is_file()), None)
+    if path is None:
+        where = " or ".join(dict.fromkeys(str(place / name) for place in places))
+        raise ConfigError(f"there is no file {where}")
+    known = {
+        pipe.id: pipe for job in jobs if isinstance(job, BaseJob) for pipe in (*job.inputs, *job.outputs)
+    }
+    more_nodes, more_jobs = XMLLoader(**settings.xml_args).load(path, known)
+    new = [node for node in more_nodes if not any(one.matches(node.ip) for one in nodes)]
+    return [*nodes, *new], [*jobs, *more_jobs]
 
 
 def _place(config: ConfigFile, where: str) -> str:

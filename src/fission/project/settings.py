@@ -9,6 +9,8 @@ from typing import Final
 
 from fission.core.network import Settings
 from fission.project.addresses import is_address
+from fission.project.suggest import did_you_mean
+from fission.project.xml import XML_ARGUMENTS
 
 
 class _UnfitError(Exception):
@@ -116,15 +118,21 @@ def _truth(value: object) -> bool:
     return value
 
 
-def _no_xml(value: object) -> None:
-    if value:
-        raise _UnfitError("Write the jobs into JOBS")
+def _optional_path(value: object) -> str | None:
+    return None if value is None or value == "" else _path(value)
 
 
-def _no_xml_args(value: object) -> dict[str, str]:
-    if value:
+def _xml_args(value: object) -> dict[str, str]:
+    if value is None:
+        return {}
+    if not isinstance(value, Mapping):
         raise _UnfitError
-    return {}
+    for name, text in value.items():
+        if name not in XML_ARGUMENTS:
+            raise _UnfitError(f"There is no {name!r}. {did_you_mean(str(name), XML_ARGUMENTS)}".strip())
+        if not isinstance(text, str) or not text.strip():
+            raise _UnfitError(f"{name!r} needs a name as it is in the file")
+    return dict(value)
 
 
 def _between(low: float, high: float) -> Callable[[object], float]:
@@ -171,8 +179,8 @@ SETTINGS: Final = (
     Setting("MAX_RESTARTS", "max_restarts", "a whole number from 0 to 1000000", _whole(0, 1_000_000)),
     Setting("ALLOCATION_TIMEOUT", "allocation_timeout", "seconds or None", _seconds_or_none),
     Setting("ORPHAN_TIMEOUT", "orphan_timeout", "seconds from 1 to 1000000", _between(1, 1_000_000)),
-    Setting("XML_FILE", "xml_file", "None, as this version cannot load XML networks", _no_xml),
-    Setting("XML_ARGS", "xml_args", "None or {}, as this version cannot load XML networks", _no_xml_args),
+    Setting("XML_FILE", "xml_file", "the path of a file or None", _optional_path),
+    Setting("XML_ARGS", "xml_args", f"a dict with any of {', '.join(XML_ARGUMENTS)}", _xml_args),
 )
 
 OTHER_SETTINGS: Final = ("JOBS", "NODES")

@@ -9,6 +9,7 @@ ELSEWHERE = (
     Rule("E003", "a setting has a wrong type or value"),
     Rule("E004", "JOBS is missing, empty or no list"),
     Rule("E005", "an entry of NODES, or a row of its CSV file, is no node"),
+    Rule("E007", "the XML_FILE cannot be loaded"),
     Rule("W006", "a job was made that is not in JOBS"),
     # core/structure.py
     Rule("E101", "an entry of JOBS is no job"),
