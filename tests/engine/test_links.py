@@ -1,133 +1,21 @@
 """The links between a client and its nodes: real sockets, real certificates, both ends in this process."""
 
 import asyncio
-import threading
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from fission.engine.base import LinkError
-from fission.engine.client_link import DaskClientLink
-from fission.engine.node_link import DaskNodeLink
 from fission.errors import RunError
-from fission.security import load_identity
 from fission.security.ephemeral import ephemeral_authority
 
-LIMIT = 20.0
-NODE = "127.0.0.2"
+from .link_kit import NODE, Story, bed_of, until
 
 
 @pytest.fixture(scope="module")
-def authority(tmp_path_factory):
-    return ephemeral_authority(tmp_path_factory.mktemp("certs") / "certs", [NODE, "127.0.0.3", "127.0.0.4"])
-
-
-async def until(condition: Callable[[], Any], what: str = "") -> None:
-    async with asyncio.timeout(LIMIT):
-        while not condition():
-            await asyncio.sleep(0.005)
-
-
-@dataclass
-class Story:
-    """What the callbacks of a client link were told."""
-
-    lines: list[tuple[Any, ...]] = field(default_factory=list)
-
-    def count(self, what: str) -> int:
-        return sum(line[0] == what for line in self.lines)
-
-    def of(self, what: str) -> list[tuple[Any, ...]]:
-        return [line[1:] for line in self.lines if line[0] == what]
-
-    def callbacks(self) -> dict[str, Callable[..., None]]:
-        return {what: self._adder(what) for what in ("up", "down", "refused", "posted")}
-
-    def _adder(self, what: str) -> Callable[..., None]:
-        return lambda *arguments: self.lines.append((what, *arguments))
-
-
-@dataclass
-class Node:
-    """A node link with a handler that the test gives it, and what it was told."""
-
-    link: DaskNodeLink
-    admitted: list[tuple[str, dict[str, Any]]]
-    gone: list[str]
-
-
-class Bed:
-    """Makes both ends, and closes what it has made."""
-
-    def __init__(self, authority) -> None:
-        self.authority = authority
-        self.ends: list[Any] = []
-
-    def identity(self, folder: Path | None):
-        return load_identity(folder) if folder else None
-
-    async def node(self, handler=None, *, address=NODE, port=0, tls=True, reason="", about=None) -> Node:
-        async def echo(client, operation, arguments):
-            return {"client": client, "operation": operation, **arguments}
-
-        admitted: list[Any] = []
-        gone: list[str] = []
-
-        def admit(client, about):
-            admitted.append((client, dict(about)))
-            return reason() if callable(reason) else reason
-
-        link = DaskNodeLink(
-            address,
-            port,
-            identity=self.identity(self.authority.node(address) if tls else None),
-            handler=handler or echo,
-            admit=admit,
-            gone=gone.append,
-            about=about,
-        )
-        await link.start()
-        self.ends.append(link)
-        return Node(link, admitted, gone)
-
-    async def client(
-        self, story: Story, *, name="c1", network="net", tls=True, pulse=0.1, folder=None, **more
-    ):
-        link = DaskClientLink(
-            identity=self.identity((folder or self.authority.client) if tls else None),
-            network=network,
-            client=name,
-            pulse_interval=pulse,
-            **{**story.callbacks(), **more},
-        )
-        await link.start()
-        self.ends.append(link)
-        return link
-
-
-@asynccontextmanager
-async def _bed(authority) -> AsyncIterator[Bed]:
-    bed = Bed(authority)
-    before = set(threading.enumerate())
-    try:
-        async with asyncio.timeout(60):
-            yield bed
-    finally:
-        for end in reversed(bed.ends):
-            await end.close()
-        left = {task for task in asyncio.all_tasks() if task is not asyncio.current_task()}
-        async with asyncio.timeout(LIMIT):
-            await asyncio.gather(*left, return_exceptions=True)
-        assert set(threading.enumerate()) == before
-
-
-@pytest.fixture
-def bed(authority):
-    return lambda: _bed(authority)
+def bed(tmp_path_factory):
+    authority = ephemeral_authority(tmp_path_factory.mktemp("certs") / "certs")
+    return lambda: bed_of(authority)
 
 
 def run(coroutine) -> None:

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from fission.engine.base import LinkError, Plain
 from fission.engine.door import Dialler
+from fission.engine.heart import Heart
 from fission.engine.joining import Join, client_pulse, read_answer
 from fission.engine.pulse import Detector
 from fission.engine.stream import MessageStream
 from fission.errors import RunError
-from fission.security import IdentityFiles, PeerError
+from fission.security import IdentityFiles, PeerError, PeerGoneError
 
 if TYPE_CHECKING:
     from fission.engine.dask import ClientScheduler
@@ -64,6 +65,7 @@ class DaskClientLink:
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._watcher: asyncio.Task[None] | None = None
         self._away: dict[str, str] = {}
+        self._heart = Heart()
 
     async def start(self) -> None:
         """Begin to be somebody whom nodes can join."""
@@ -73,6 +75,7 @@ class DaskClientLink:
             self._came, self._went, {"post": self._on_post, "answer": self._on_answer}
         )
         await self._scheduler
+        self._heart.start()
         self._watcher = asyncio.get_running_loop().create_task(self._watch())
 
     def invite(self, nodes: Mapping[str, int]) -> None:
@@ -128,6 +131,7 @@ class DaskClientLink:
         for joined in list(self._joined.values()):
             self._forget(joined, "the client leaves")
         await asyncio.gather(*tasks, return_exceptions=True)
+        self._heart.close()
         if self._scheduler is not None:
             await self._scheduler.close()
 
@@ -148,6 +152,8 @@ class DaskClientLink:
             self._away.setdefault(node, "not tried yet")
             try:
                 joined = await self._join(node, port)
+            except PeerGoneError as error:
+                self._away[node] = str(error)
             except (_Refused, PeerError) as error:
                 reason = self._away[node] = str(error)
                 if reason != told:
@@ -196,6 +202,7 @@ class DaskClientLink:
         self._joined[joined.node] = joined
         self._away.pop(joined.node, None)
         self._detector.watch(key, asyncio.get_running_loop().time())
+        self._heart.add(joined.stream, client_pulse(self._pulse_interval))
         joined.up.set()
         self._up(joined.node)
 
@@ -216,6 +223,7 @@ class DaskClientLink:
             return False
         self._joined.pop(joined.node, None)
         self._detector.forget(joined.key)
+        self._heart.remove(joined.stream)
         joined.stream.abort(reason)
         joined.end(reason)
         return True
@@ -236,18 +244,14 @@ class DaskClientLink:
             answer.set_result(value)
 
     async def _watch(self) -> None:
-        """Give signs of life, and find out who gives none."""
+        """Find out who gives no sign of life."""
         loop, detector = asyncio.get_running_loop(), self._detector
-        pulse, next_pulse = client_pulse(self._pulse_interval), 0.0
         while True:
             await asyncio.sleep(detector.period)
+            self._heart.turned()
             now = loop.time()
             for key, joined in self._keys.items():
                 detector.heard(key, joined.stream.heard)
-                if now >= next_pulse:
-                    joined.stream.pulse()
-            if now >= next_pulse:
-                next_pulse = now + pulse
             for key in detector.look(now):
                 self._lose(self._keys[key], f"nothing was heard of it for {detector.bound:g} s")
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from fission.engine.base import NodeHandler, Plain
 from fission.engine.door import Door
+from fission.engine.heart import Heart
 from fission.engine.joining import Join, client_pulse, refusal, welcome
 from fission.engine.pulse import Detector
 from fission.engine.stream import MessageStream
@@ -60,6 +61,7 @@ class DaskNodeLink:
         self._links: dict[str, _Link] = {}
         self._running: dict[str, set[asyncio.Task[None]]] = {}
         self._closing = False
+        self._heart = Heart()
 
     @property
     def port(self) -> int:
@@ -71,6 +73,7 @@ class DaskNodeLink:
         import fission.engine.dask  # noqa: F401, PLC0415 - it takes 0.4 s, which no client should wait for
 
         self._door.open()
+        self._heart.start()
 
     def post(self, client: str, topic: str, data: Plain) -> None:
         """Send something to a client, in order; dropped when it is gone. Raises RunError for no plain data."""
@@ -90,6 +93,7 @@ class DaskNodeLink:
         links = list(self._links.values())
         await asyncio.gather(*(link.stream.close("the node service has ended") for link in links))
         await asyncio.gather(*(link.done.wait() for link in links))
+        self._heart.close()
         tasks = [task for running in self._running.values() for task in running]
         for task in tasks:
             task.cancel()
@@ -138,7 +142,7 @@ class DaskNodeLink:
     async def _serve(self, link: "_Link") -> None:
         client = link.join.client
         try:
-            await link.run()
+            await link.run(self._heart)
         except Exception:
             logger.exception("the link to client %s has failed", client)
         finally:
@@ -204,26 +208,28 @@ class _Link:
         """Tell the client something; dropped when he is gone. Raises RunError for no plain data."""
         self._worker.send(message)
 
-    async def run(self) -> None:
+    async def run(self, heart: Heart) -> None:
         """Live until the client is gone."""
-        pulses = asyncio.get_running_loop().create_task(self._pulse())
+        heart.add(self.stream, self.join.pulse)
+        watcher = asyncio.get_running_loop().create_task(self._watch(heart))
         try:
             await self._worker
             await self._worker.finished()  # type: ignore[no-untyped-call]
         finally:
-            pulses.cancel()
+            heart.remove(self.stream)
+            watcher.cancel()
             with contextlib.suppress(asyncio.CancelledError):
-                await pulses
+                await watcher
             await self._worker.close()
 
-    async def _pulse(self) -> None:
-        """Give signs of life, and listen for those of the client."""
-        loop, stream, pulse = asyncio.get_running_loop(), self.stream, self.join.pulse
-        detector: Detector[None] = Detector(client_pulse(pulse), extra=_SILENCE, longest=pulse)
+    async def _watch(self, heart: Heart) -> None:
+        """Notice when the client has fallen silent."""
+        loop, stream = asyncio.get_running_loop(), self.stream
+        detector: Detector[None] = Detector(client_pulse(self.join.pulse), extra=_SILENCE, longest=1.0)
         detector.watch(None, loop.time())
         while not stream.closed:
-            stream.pulse()
-            await asyncio.sleep(pulse)
+            await asyncio.sleep(detector.period)
+            heart.turned()
             detector.heard(None, stream.heard)
             if detector.look(loop.time()):
                 stream.abort(f"the client was silent for {detector.bound:g} s")

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import errno
 import socket
+import threading
 from collections import deque
 from typing import Any, Protocol
 
@@ -77,7 +78,8 @@ class MessageStream:
     `receive` raises it when all that had arrived before is taken. `await close()` in any case. `where` is the other
     side's address and port, `local` our own address, `name` what the other side's certificate says ("" without).
 
-    Until `trust()` the other side may only send small messages.
+    Until `trust()` the other side may only send small messages. `beat()` may be called in any thread, everything else
+    in the loop's.
     """
 
     def __init__(self, channel: "Channel | TlsChannel", where: str, local: str) -> None:
@@ -95,6 +97,7 @@ class MessageStream:
         self._arrived: deque[bytes] = deque()
         self._unread = 0
         self._something = asyncio.Event()
+        self._lock = threading.Lock()  # for the outbox and the channel
         self._outbox = Outbox()
         self._current = b""
         self._writing = False
@@ -132,14 +135,27 @@ class MessageStream:
         if self.unsent > _UNSENT:
             self.abort("it does not keep up with what is sent to it")
             raise self._why()
-        self._outbox.put(data, Lane.BULK if bulk and len(data) > _LARGE else Lane.ORDERED)
+        with self._lock:
+            self._outbox.put(data, Lane.BULK if bulk and len(data) > _LARGE else Lane.ORDERED)
         self._flush_soon()
 
-    def pulse(self) -> None:
-        """Give a sign of life."""
-        if not self.reason:
+    def beat(self) -> None:
+        """Give a sign of life. Never waits for the loop: what it leaves undone, the loop does when it turns."""
+        with self._lock:
+            if self.reason:
+                return
             self._outbox.pulse()
-            self._flush_soon()
+            try:
+                for _ in range(2):  # the rest of what is being sent, then the pulse
+                    self._send_piece()
+            except BlockingIOError:
+                pass
+            except OSError:
+                return  # the loop meets it when it reads
+            rest = bool(self._current or self._outbox)
+        if rest:
+            with contextlib.suppress(RuntimeError):  # the loop was closed
+                self._loop.call_soon_threadsafe(self._flush_soon)
 
     async def receive(self) -> Any:
         """Return the next message. Raises StreamClosed; also for a message that is no plain data."""
@@ -164,10 +180,11 @@ class MessageStream:
         """Close at once; what was not sent is lost."""
         if self.reason:
             return
-        self.reason = reason
         self._loop.remove_reader(self._fd)
         self._loop.remove_writer(self._fd)
-        self._channel.close()
+        with self._lock:
+            self.reason = reason
+            self._channel.close()
         self.ended.set()
         self._something.set()
 
@@ -188,13 +205,15 @@ class MessageStream:
         channel, room = self._channel, _READ_AT_ONCE
         try:
             while self._reading and not self.reason:
-                count = channel.recv_into(self._space)
+                with self._lock:
+                    count = channel.recv_into(self._space)
+                    more = channel.pending() > 0
                 if not count:
                     self.abort("the connection was closed")
                     return
                 self._take(self._space[:count])
                 room -= count
-                if count < _READ and not channel.pending():
+                if count < _READ and not more:
                     break
                 if room <= 0:
                     self._loop.call_soon(self._readable)
@@ -233,7 +252,9 @@ class MessageStream:
         if self.reason:
             return
         try:
-            self._send_all()
+            with self._lock:
+                while self._send_piece():
+                    pass
         except BlockingIOError:
             if not self._writing:
                 self._writing = True
@@ -247,15 +268,17 @@ class MessageStream:
             self._loop.remove_writer(self._fd)
         self._something.set()
 
-    def _send_all(self) -> None:
+    def _send_piece(self) -> bool:
+        """Send what comes next; False when there is nothing. Raises OSError."""
         channel = self._channel
-        if channel.wants_write and not self._current and not channel.flush():
-            raise BlockingIOError(errno.EAGAIN, "the socket takes no more")
-        while self._current or self._outbox:
-            if not self._current:
-                self._current = self._outbox.take()
-            sent = channel.send(self._current)
-            self._current = self._current[sent:]
+        if not self._current:
+            if channel.wants_write and not channel.flush():
+                raise BlockingIOError(errno.EAGAIN, "the socket takes no more")
+            self._current = self._outbox.take()
+        if not self._current:
+            return False
+        self._current = self._current[channel.send(self._current) :]
+        return True
 
 
 def tune(sock: socket.socket) -> None:

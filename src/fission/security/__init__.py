@@ -6,7 +6,7 @@ certificates is in `fission.security.store`, those of an embedded cluster in `fi
 
 from fission.security.channel import TlsChannel
 from fission.security.contexts import client_context, server_context
-from fission.security.errors import CertificateError, PeerError
+from fission.security.errors import CertificateError, PeerError, PeerGoneError
 from fission.security.handshake import HANDSHAKE_SECONDS, Step, TlsHandshake, accept_tls, dial_tls
 from fission.security.identity import Identity, IdentityFiles, find_identity, load_identity
 from fission.security.roles import Peer, Role, peer_role, require_address, require_role
@@ -18,6 +18,7 @@ __all__ = [
     "IdentityFiles",
     "Peer",
     "PeerError",
+    "PeerGoneError",
     "Role",
     "Step",
     "TlsChannel",

@@ -5,12 +5,13 @@ UserError
 └── CertificateError    our own certificates: missing, readable by others, expired, not a pair
 RunError
 └── PeerError           the other side: no certificate, foreign authority, wrong role or host, no TLS
+    └── PeerGoneError   it failed or ended before that was clear
 ```
 """
 
 from fission.errors import RunError, UserError
 
-__all__ = ["CertificateError", "PeerError"]
+__all__ = ["CertificateError", "PeerError", "PeerGoneError"]
 
 
 class CertificateError(UserError):
@@ -19,3 +20,7 @@ class CertificateError(UserError):
 
 class PeerError(RunError):
     """Whoever is at the other end is refused, or refuses us: log the text, close the connection, go on."""
+
+
+class PeerGoneError(PeerError):
+    """The connection failed, ended or was too slow before it was clear who is at the other end: try again."""

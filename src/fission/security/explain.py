@@ -2,7 +2,7 @@
 
 import ssl
 
-from fission.security.errors import PeerError
+from fission.security.errors import PeerError, PeerGoneError
 
 __all__ = ["explain"]
 
@@ -28,7 +28,6 @@ _REASONS = (
     ("ALERT_CERTIFICATE_EXPIRED", "it refused us: our certificate is not valid at the time of its clock"),
     ("ALERT_BAD_CERTIFICATE", "it refused us: it does not accept our certificate"),
     ("ALERT_PROTOCOL_VERSION", "it refused us: it speaks no TLS 1.3"),
-    ("EOF", "it closed the connection before the handshake was complete"),
 )
 """Parts of OpenSSL's names of reasons, the first that fits counts."""
 
@@ -45,7 +44,9 @@ def explain(error: OSError, where: str) -> PeerError:
         for part, what in _REASONS:
             if part in name:
                 return PeerError(what, where=where)
+        if "EOF" in name:
+            return PeerGoneError("it closed the connection before the handshake was complete", where=where)
         return PeerError(
             f"it does not speak TLS as it should ({name.lower().replace('_', ' ')})", where=where
         )
-    return PeerError(f"the connection failed ({error.strerror or error})", where=where)
+    return PeerGoneError(f"the connection failed ({error.strerror or error})", where=where)

@@ -19,7 +19,7 @@ from collections.abc import Iterable
 from fission.errors import LocalProtocolError
 from fission.security._pump import Pump
 from fission.security.channel import TlsChannel
-from fission.security.errors import PeerError
+from fission.security.errors import PeerError, PeerGoneError
 from fission.security.explain import explain
 from fission.security.roles import Peer, Role, normal_address, peer_role, require_address, require_role
 
@@ -85,7 +85,7 @@ class TlsHandshake:
             return Step.DONE
         try:
             if now >= self.deadline:
-                raise PeerError("it did not complete the TLS handshake in time", where=self._where)
+                raise PeerGoneError("it did not complete the TLS handshake in time", where=self._where)
             return self._advance()
         except BlockingIOError:
             return Step.WANTS_READ
@@ -132,7 +132,9 @@ class TlsHandshake:
         data = self._sock.recv(_READ)
         self._received += len(data)
         if not data:
-            raise PeerError("it closed the connection before the handshake was complete", where=self._where)
+            raise PeerGoneError(
+                "it closed the connection before the handshake was complete", where=self._where
+            )
         if self._received > _MOST_BYTES:
             raise PeerError("its TLS handshake does not end", where=self._where)
         return data
