@@ -14,6 +14,16 @@ are those of the host; files, users and clocks are shared with the machine.
 from lab.bed import Lab
 from lab.host import Host, Running
 from lab.shell import LabError, unavailable, wait_for
-from lab.stream import Stream, job_processes
+from lab.stream import Stream, job_processes, jobs_among
 
-__all__ = ["Host", "Lab", "LabError", "Running", "Stream", "job_processes", "unavailable", "wait_for"]
+__all__ = [
+    "Host",
+    "Lab",
+    "LabError",
+    "Running",
+    "Stream",
+    "job_processes",
+    "jobs_among",
+    "unavailable",
+    "wait_for",
+]

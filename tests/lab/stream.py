@@ -7,7 +7,7 @@ time of its arrival. What the sink must have written is known beforehand, so eve
 import itertools
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -194,8 +194,13 @@ class Stream:
 
 def job_processes(host: Host, network: str = NAME) -> dict[int, int]:
     """The processes of a network's jobs on a host: id of the job to id of the process, the youngest of each."""
+    return jobs_among(host.pids(), network)
+
+
+def jobs_among(pids: Iterable[int], network: str = NAME) -> dict[int, int]:
+    """The same for any processes. A job is known by its working directory."""
     found: dict[int, tuple[int, int]] = {}
-    for pid in host.pids():
+    for pid in pids:
         with suppress(OSError, ValueError):
             folder = Path(os.readlink(f"/proc/{pid}/cwd"))
             if folder.parent.name in (network, "local") and folder.name.isdigit():
