@@ -195,3 +195,30 @@ def test_a_default_passes_as_it_is() -> None:
         OPTIONAL_DEFAULT = default
 
     assert GainPipe(1).unpack(GainPipe.OPTIONAL_DEFAULT) is default
+
+
+@pytest.mark.parametrize("dtype", ["no such", "(3", 5, {"names": ["a"], "formats": []}, object(), "i3"])
+def test_what_is_no_dtype(dtype: Any) -> None:
+    with pytest.raises(PipeError, match="no dtype; expected as for numpy"):
+        ArrayPipe(77, dtype)
+    assert 77 not in base.PIPES
+
+
+@pytest.mark.parametrize("dtype", [object, "U", "S", "V", [("a", object)], [], ("f4", (2,))])
+def test_dtypes_that_no_array_on_a_pipe_has(dtype: Any) -> None:
+    with pytest.raises(PipeError, match="no array on a pipe has this dtype"):
+        ArrayPipe(77, dtype)
+
+
+@pytest.mark.parametrize(
+    "shape", ["34", 3.5, (2.0, 1), (-1,), -1, True, [True], ((1, 2),), {1: 2}, b"ab", ("3",)]
+)
+def test_what_is_no_shape(shape: Any) -> None:
+    with pytest.raises(PipeError, match="no shape; expected a tuple of lengths"):
+        ArrayPipe(77, "f4", shape)
+
+
+def test_shapes_of_other_integers() -> None:
+    assert ArrayPipe(77, shape=[np.int64(3), None]).SHAPE == (3, None)
+    assert ArrayPipe(78, shape=0).SHAPE == (0,)
+    assert ArrayPipe(79, shape=()).SHAPE == ()

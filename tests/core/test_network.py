@@ -203,6 +203,31 @@ def test_problems_name_pipe_and_jobs(make: Any, text: str) -> None:
     assert "\n" not in str(problems[0])
 
 
+@pytest.mark.parametrize(
+    ("attribute", "value", "text"),
+    [
+        ("outputs", 3, "SourceJob: its outputs were replaced by 3, which is no list of pipes"),
+        ("inputs", None, "its inputs were replaced by None"),
+        ("outputs", [5], "5 is in its outputs and is no pipe"),
+        ("name", 7, "its name is 7, which is no text"),
+    ],
+)
+def test_attributes_that_were_replaced(attribute: str, value: Any, text: str) -> None:
+    job = SourceJob(outputs=[PicklePipe(1)])
+    setattr(job, attribute, value)
+    _, problems = Network.build("net", [job])
+    assert [(problem.id, problem.where) for problem in problems] == [("E104", "JOBS[0]")]
+    assert text in problems[0].message
+
+
+def test_the_id_of_a_pipe_that_was_replaced() -> None:
+    pipe = PicklePipe(1)
+    pipe.id = "one"  # type: ignore[assignment]
+    _, problems = build(SourceJob(outputs=[pipe]))
+    assert problems == [("E104", "JOBS[0]")]
+    pipe.id = 1
+
+
 def test_ends_of_another_class() -> None:
     source = SourceJob(outputs=[PicklePipe(1)])
     base.reset()

@@ -270,3 +270,22 @@ for value in (5, [5], [None], "", {"a": 1}):
         kind = with_attributes(Sink, DEPENDENCIES=value)
         found = problems(chain(PicklePipe(1), sink=kind()))
         return found, "Sink 2", "DEPENDENCIES: expected a path or a module"
+
+
+class ThreeInstead(PythonJob):
+    run = 3  # type: ignore[assignment]
+
+
+@case("E210")
+def _():
+    return (
+        problems(chain(PicklePipe(1), sink=ThreeInstead())),
+        "ThreeInstead 2",
+        "run is the int 3, and is called",
+    )
+
+
+@case("E210")
+def _():
+    sink = with_attributes(Sink, teardown="at once")()
+    return problems(chain(PicklePipe(1), sink=sink)), "Sink 2", "teardown is the str 'at once'"

@@ -2,7 +2,7 @@
 
 from fission.core.jobs import PythonJob, SourceJob
 from fission.core.nodes import BaseNode, MultiNode
-from fission.core.pipes import BasePipe, OptionalPicklePipe, PicklePipe
+from fission.core.pipes import ArrayPipe, BasePipe, OptionalPicklePipe, PicklePipe
 
 from .cases import Join, Restricted, Sink, case, chain, grouped, problems, with_attributes
 
@@ -59,6 +59,30 @@ def _():
     )
 
 
+class Five(PicklePipe):
+    BLOCK_COUNT = 5
+
+
+class FiveLive(Five):
+    DELIVERY = "live"
+
+
+@case("W303")
+def _():
+    short, long, slow = PicklePipe(1), Five(2), PicklePipe(3)
+    found = problems([SourceJob(outputs=[short, long]), Join([long], [slow]), Sink2([short, slow])])
+    return (
+        found,
+        "Sink2 3",
+        "gets 1/5 blocks of pipe 3 (PicklePipe) for each round that its other inputs allow, and takes 1",
+    )
+
+
+class Sink2(PythonJob):
+    def run(self, one: object, two: object) -> None:
+        """Take two values."""
+
+
 PIPE_CASES: list[tuple[str, type[BasePipe], dict[str, list[object]]]] = [
     ("E311", PicklePipe, {"BLOCK_COUNT": [0, -1, 1.0, True, None, "5"]}),
     ("E312", PicklePipe, {"BLOCK_SIZE": [0, -1, 1.5, True, None, ""]}),
@@ -67,6 +91,8 @@ PIPE_CASES: list[tuple[str, type[BasePipe], dict[str, list[object]]]] = [
     ("E315", PicklePipe, {"DELIVERY": [None, "Exact", "fast", 1]}),
     ("E316", PicklePipe, {"DEADLINE": [-1, "1s", True, float("inf"), float("nan")]}),
     ("E317", PicklePipe, {"RETAIN": [0, 1.5, None, "16 MiB"]}),
+    ("E318", ArrayPipe, {"DTYPE": ["no such", object, "U", 5]}),
+    ("E319", ArrayPipe, {"SHAPE": ["34", (-1,), 2.5, (1.5,)]}),
     ("E321", OptionalPicklePipe, {"OPTIONAL_STORE": [None, 1]}),
     ("E322", OptionalPicklePipe, {"OPTIONAL_BUFFER_SIZE": [-1, None, 2.0]}),
     ("E323", OptionalPicklePipe, {"OPTIONAL_DELETE_MODE": [None, "both"]}),

@@ -162,3 +162,29 @@ def test_registries_are_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
     network, _ = Network.build("demo", chain(PicklePipe(1)), [BaseNode("10.0.0.1", "MICS")])
     base.reset()
     assert check(network) == ()
+
+
+class Five(PicklePipe):
+    BLOCK_COUNT = 5
+
+
+class FiveLive(Five):
+    DELIVERY = "live"
+
+
+class Three(PicklePipe):
+    BLOCK_COUNT = 3
+
+
+def test_rates_that_fit_together() -> None:
+    """Both ways to the join divide by 15; an optional and a live pipe are not waited for; two sources are free."""
+    pipes = [PicklePipe(0), Five(1), Three(2), Three(3), Five(4), OptionalPicklePipe(5), FiveLive(6), Five(7)]
+    jobs = [
+        SourceJob(outputs=[pipes[1], pipes[3], pipes[5], pipes[6]]),
+        Join([pipes[1]], [pipes[2]]),
+        Join([pipes[3]], [pipes[4]]),
+        SourceJob(outputs=[pipes[7]]),
+        Join([pipes[2], pipes[4], pipes[5], pipes[6], pipes[7]], [pipes[0]]),
+        Join([pipes[0]]),
+    ]
+    assert problems(jobs) == []

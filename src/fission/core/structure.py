@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from fission.core.jobs.base import BaseJob
 from fission.core.nodes import BaseNode
@@ -52,6 +52,8 @@ def sound_jobs(given: Iterable[object]) -> tuple[tuple[BaseJob, ...], list[Probl
                     "Write super().__init__(inputs=inputs, outputs=outputs) into it",
                 )
             )
+        elif replaced := _replaced(item):
+            problems.append(Problem("E104", "error", where, f"{type(item).__name__}: {replaced}"))
         elif any(item is job for job in jobs):
             problems.append(
                 Problem(
@@ -123,6 +125,22 @@ def join(jobs: Iterable[BaseJob]) -> tuple[tuple[Edge, ...], list[Problem]]:
         if not job.inputs and not job.outputs
     ]
     return tuple(edges), problems
+
+
+def _replaced(job: Any) -> str:
+    """What is wrong with attributes that have been replaced since the job was made; "" if nothing."""
+    if not isinstance(job.name, str):
+        return f"its name is {job.name!r}, which is no text"
+    for side in ("inputs", "outputs"):
+        pipes = getattr(job, side)
+        if not isinstance(pipes, list | tuple):
+            return f"its {side} were replaced by {pipes!r}, which is no list of pipes"
+        for pipe in pipes:
+            if not isinstance(pipe, BasePipe):
+                return f"{pipe!r} is in its {side} and is no pipe"
+            if type(pipe.id) is not int:
+                return f"the id of a pipe in its {side} was replaced by {pipe.id!r}"
+    return ""
 
 
 def _no_job(where: str, item: object) -> Problem:

@@ -49,9 +49,9 @@ class ArrayPipe(BasePipe):
     ) -> None:
         super().__init__(id)
         if dtype is not None:
-            self.DTYPE = _dtype(dtype, str(self))
+            self.DTYPE = checked_dtype(dtype, str(self))
         if shape is not None:
-            self.SHAPE = (shape,) if isinstance(shape, int) else tuple(shape)
+            self.SHAPE = checked_shape(shape, str(self))
         count = self.BLOCK_COUNT if block_count is None else block_count
         self.BLOCK_COUNT = checked_count(count, "block_count", str(self))
 
@@ -128,13 +128,46 @@ class OptionalArrayPipe(OptionalMixIn, ArrayPipe):
     """An `ArrayPipe` that is never waited for."""
 
 
-def _dtype(given: DTypeLike, where: str) -> np.dtype[Any]:
+def checked_dtype(given: Any, where: str) -> np.dtype[Any] | None:
+    """Return the dtype that an array pipe was given. Raises PipeError for one that no array on a pipe has."""
     import numpy as np  # noqa: PLC0415 - see the top
 
+    if given is None:
+        return None
     try:
-        return np.dtype(given)
-    except TypeError as error:
-        raise PipeError("no dtype", where=where, expected="as for numpy.dtype", found=repr(given)) from error
+        dtype: np.dtype[Any] = np.dtype(given)
+    except Exception as error:  # numpy parses the text of a dtype in ways that raise anything
+        raise PipeError(
+            "no dtype", where=where, expected="as for numpy.dtype", found=repr(given)[:100]
+        ) from error
+    if dtype.hasobject or not dtype.itemsize or dtype.subdtype is not None:
+        raise PipeError(
+            "no array on a pipe has this dtype",
+            where=where,
+            expected="numbers, texts of a known length, or fields of them",
+            found=str(dtype),
+            hint="PicklePipe carries any object" if dtype.hasobject else "",
+        )
+    return dtype
+
+
+def checked_shape(given: Any, where: str) -> tuple[int | None, ...] | None:
+    """Return the shape that an array pipe was given. Raises PipeError for one that no array has."""
+    if given is None:
+        return None
+    lengths = (given,) if isinstance(given, int) else given
+    if not isinstance(lengths, tuple | list) or not all(
+        length is None or _is_length(length) for length in lengths
+    ):
+        raise PipeError(
+            "no shape", where=where, expected="a tuple of lengths, None for any", found=brief(given)
+        )
+    return tuple(length if length is None else int(length) for length in lengths)
+
+
+def _is_length(value: object) -> bool:
+    index = getattr(value, "__index__", None)
+    return index is not None and not isinstance(value, bool) and index() >= 0
 
 
 def _fits(shape: tuple[int, ...], wanted: tuple[int | None, ...]) -> bool:

@@ -15,6 +15,7 @@ ELSEWHERE = (
     Rule("E101", "an entry of JOBS is no job"),
     Rule("E102", "the __init__ of a job does not call super().__init__"),
     Rule("E103", "a job is in JOBS more than once"),
+    Rule("E104", "an attribute of a job was replaced by something that it cannot be"),
     Rule("E111", "a pipe has no source"),
     Rule("E112", "a pipe has more than one source"),
     Rule("E113", "a pipe has no destination"),

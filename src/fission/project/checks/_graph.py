@@ -1,8 +1,10 @@
 """Rules about how jobs and pipes are joined; those about single ends are in core/structure.py."""
 
 from collections.abc import Iterator
+from fractions import Fraction
+from typing import Any
 
-from fission.core.network import Network
+from fission.core.network import Edge, Network
 from fission.project.checks._check import Finding, check
 from fission.project.settings import describe
 from fission.project.suggest import listed
@@ -33,4 +35,50 @@ def _allowed(network: Network) -> Iterator[Finding]:
                 yield Finding(str(edge.pipe), f"{network.job(id).name} is none of its {setting}: {names}")
 
 
-GRAPH_CHECKS = (_loop, _allowed)
+@check("W303", "the paths between two jobs ask for blocks at different rates")
+def _rates(network: Network) -> Iterator[Finding]:
+    """Compute how often each job works, as in a synchronous dataflow (Lee and Messerschmitt, 1987).
+
+    A round writes one block to each output and takes BLOCK_COUNT from each input. What was sent on the path that wants
+    fewer blocks waits for the other one, and there is more of it with every round.
+    """
+    edges = [edge for edge in network.edges if _waited_for(edge.pipe)]
+    rates: dict[int, Fraction] = {}
+    for job in network.jobs:
+        if job.id not in rates:
+            _spread(job.id, edges, rates)
+    told: set[int] = set()
+    for edge in edges:
+        source, destination = rates[edge.source], rates[edge.destination]
+        if source != destination * edge.pipe.BLOCK_COUNT and edge.destination not in told:
+            told.add(edge.destination)
+            sent = source / destination
+            yield Finding(
+                network.job(edge.destination).name,
+                f"gets {sent} blocks of {edge.pipe} for each round that its other inputs allow, "
+                f"and takes {edge.pipe.BLOCK_COUNT}",
+                "It stands still when the pipe keeps RETAIN bytes, or waits for ever. Compare BLOCK_COUNT on all "
+                "paths to it",
+            )
+
+
+def _waited_for(pipe: Any) -> bool:
+    count = pipe.BLOCK_COUNT  # may be anything here: other checks say so
+    return not pipe.ASYNC and pipe.DELIVERY == "exact" and isinstance(count, int) and count > 0
+
+
+def _spread(start: int, edges: list[Edge], rates: dict[int, Fraction]) -> None:
+    """Give the jobs around `start` their rates, by way of the pipes; where paths disagree, the first counts."""
+    rates[start] = Fraction(1)
+    reached = [start]
+    for here in reached:
+        for edge in edges:
+            if edge.source == here and edge.destination not in rates:
+                rates[edge.destination] = rates[here] / edge.pipe.BLOCK_COUNT
+                reached.append(edge.destination)
+            elif edge.destination == here and edge.source not in rates:
+                rates[edge.source] = rates[here] * edge.pipe.BLOCK_COUNT
+                reached.append(edge.source)
+
+
+GRAPH_CHECKS = (_loop, _allowed, _rates)

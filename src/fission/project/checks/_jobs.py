@@ -18,7 +18,7 @@ def _computing(network: Network) -> Iterator[tuple[PythonJob, Callable[..., Any]
     for job in network.jobs:
         if isinstance(job, PythonJob):
             run = _computes(job)
-            if run is not None:
+            if callable(run):
                 yield job, run
 
 
@@ -102,6 +102,22 @@ def _wants(signature: inspect.Signature) -> str:
     if needed < len(places):
         return f"takes {needed} to {counted(len(places), 'value')}{names}"
     return f"takes {counted(needed, 'value')}{names}"
+
+
+@check("E210", "a method of a job was replaced by something that cannot be called")
+def _no_method(network: Network) -> Iterator[Finding]:
+    for job in network.jobs:
+        for name in _METHODS:
+            value = getattr(job, name, None)
+            if value is not None and not callable(value):
+                hint = f"Write def {name}(self, ...) in {type(job).__name__}"
+                yield Finding(job.name, f"{name} is {describe(value)}, and is called", hint)
+
+
+_METHODS = (
+    *("run", "run_job", "init_job", "setup_job", "setup", "teardown", "finish", "head_reduce"),
+    *("preference", "snapshot", "restore"),
+)
 
 
 @check("E203", "run is a generator in a job that has inputs")
@@ -222,4 +238,5 @@ JOB_CHECKS = (
     _settings,
     _missing,
     _dependencies,
+    _no_method,
 )

@@ -4,7 +4,9 @@ import math
 from collections.abc import Callable, Iterator
 
 from fission.core.network import Network
-from fission.core.pipes import BasePipe, OptionalMixIn
+from fission.core.pipes import ArrayPipe, BasePipe, OptionalMixIn
+from fission.core.pipes.arrays import checked_dtype, checked_shape
+from fission.errors import PipeError
 from fission.project.checks._check import Check, Finding, check
 from fission.project.settings import describe
 
@@ -52,6 +54,22 @@ def _size(value: object) -> bool:
     return bool(value) if isinstance(value, str) else _whole(1)(value)
 
 
+def _dtype(value: object) -> bool:
+    try:
+        checked_dtype(value, "")
+    except PipeError:
+        return False
+    return True
+
+
+def _shape(value: object) -> bool:
+    try:
+        checked_shape(value, "")
+    except PipeError:
+        return False
+    return True
+
+
 @check("E313", "nothing reads the protocol that BLOCK_SIZE of a pipe names")
 def _protocol(network: Network) -> Iterator[Finding]:
     for pipe in _pipes(network):
@@ -81,6 +99,8 @@ PIPE_CHECKS = (
     _setting("E316", "DEADLINE", "seconds or None", _seconds),
     _useless_deadline,
     _setting("E317", "RETAIN", "a number of bytes", _whole(1)),
+    _setting("E318", "DTYPE", "a dtype of numpy for numbers, text or fields of them", _dtype, ArrayPipe),
+    _setting("E319", "SHAPE", "a tuple of lengths, None for any", _shape, ArrayPipe),
     _setting("E321", "OPTIONAL_STORE", "True or False", _truth, OptionalMixIn),
     _setting("E322", "OPTIONAL_BUFFER_SIZE", "a number of values, 0 for no limit", _whole(0), OptionalMixIn),
     _setting(
