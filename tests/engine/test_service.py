@@ -52,7 +52,7 @@ class Bed:
 
     async def join(self, client: str, network: str = "net", run: str = "run1") -> Any:
         assert self.service.admit(client, {"network": network}) == ""
-        return await self.ask(client, "hello", node=NODE, run=run)
+        return await self.ask(client, "hello", address=NODE, run=run)
 
     async def ask(self, client: str, operation: str, **arguments: Plain) -> Any:
         return await self.service.handle(client, operation, arguments)
@@ -147,7 +147,7 @@ def test_a_job_is_started_told_and_stopped(play: Play, jobs: Any) -> None:
         ("start", {}, "this is no order"),
         ("stop", {"run": "r", "job": "1", "incarnation": 1}, "which process"),
         ("tell", {"run": "r", "job": 1, "incarnation": 1, "message": ["Start", {}]}, "no message to a job"),
-        ("hello", {"node": 3}, "node is no text"),
+        ("hello", {"address": 3}, "address is no text"),
     ],
 )
 def test_nonsense_is_answered_in_a_line(

@@ -9,7 +9,7 @@ from fission.management._apps import ADMIN_VERBS, FISSION_VERBS, PROJECT_VERBS
 
 from .conftest import Result, Run
 
-LATER = ("run", "collect", "shell")
+LATER = ("collect", "shell")
 
 
 @pytest.mark.parametrize(
@@ -21,7 +21,7 @@ LATER = ("run", "collect", "shell")
         ),
         (
             "manage.py demo walrus",
-            "there is no command 'walrus'. There are startnetwork, simulate, check, graphviz",
+            "there is no command 'walrus'. There are startnetwork, simulate, run, stop",
         ),
         (
             "manage.py demo",
@@ -34,7 +34,7 @@ LATER = ("run", "collect", "shell")
         ("fission simulate dmeo", "Did you mean 'demo'?"),
         (
             "fission sim demo",
-            "there is no command 'sim'. Did you mean 'simulate'? There are new, simulate, check",
+            "there is no command 'sim'. Did you mean 'simulate'? There are new, simulate, run",
         ),
         (
             "fission new projct x",

@@ -51,6 +51,8 @@ class JobOrder:
     keep: bool = False
     orphan_timeout: float = 600.0
     """Seconds that the job goes on without a client."""
+    keepers: tuple[str, ...] = ()
+    """Who keeps the states of jobs now, by the addresses of their `StateServer`s, in order of preference."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ is as if it had never begun. The rows of earlier runs are overwritten.
 import contextlib
 import json
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -57,7 +57,7 @@ class Journal:
         self._db.close()
 
     @contextlib.contextmanager
-    def _told(self) -> Any:
+    def _told(self) -> Iterator[None]:
         """Tell errors of the file system and of SQLite in one line."""
         try:
             yield

@@ -172,7 +172,7 @@ class NodeService:
     # -- operations --------------------------------------------------------------------------------------
 
     async def _hello(self, client: Client, arguments: Mapping[str, Plain]) -> Plain:
-        client.name = _text(arguments, "node", self.settings.address)
+        client.name = _text(arguments, "address", self.settings.address)
         client.run = _text(arguments, "run", "")
         self._peers |= {peer for peer in arguments.get("peers", ()) if isinstance(peer, str)}
         client.greeted = True

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from fission.management import verbs
+from fission.management import cluster_verbs, verbs
 from fission.management._guard import say_error
 from fission.project.suggest import did_you_mean, listed
 
@@ -20,6 +20,12 @@ Verb = Callable[..., None]
 
 FISSION_VERBS: Mapping[str, Verb] = {
     "simulate": verbs.simulate,
+    "run": cluster_verbs.run,
+    "stop": cluster_verbs.stop,
+    "status": cluster_verbs.status,
+    "move": cluster_verbs.move,
+    "drain": cluster_verbs.drain,
+    "rebalance": cluster_verbs.rebalance,
     "check": verbs.check,
     "graph": verbs.graph,
     "show": verbs.show,
@@ -33,6 +39,12 @@ FISSION_VERBS: Mapping[str, Verb] = {
 PROJECT_VERBS: Mapping[str, Verb] = {
     "startnetwork": verbs.start_network,
     "simulate": verbs.simulate,
+    "run": cluster_verbs.run,
+    "stop": cluster_verbs.stop,
+    "status": cluster_verbs.status,
+    "move": cluster_verbs.move,
+    "drain": cluster_verbs.drain,
+    "rebalance": cluster_verbs.rebalance,
     "check": verbs.check,
     "graphviz": verbs.graph,
     "show": verbs.show,

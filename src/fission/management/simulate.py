@@ -1,19 +1,14 @@
 """`simulate`: run every job of a network on this machine, with the same runtime as a real run."""
 
 import asyncio
-import contextlib
-import logging
 import signal
-from collections.abc import Iterator
 from pathlib import Path
 
 from fission.core.network import Network
-from fission.engine.reports import JobReport
 from fission.engine.simulation import End, Outcome, Simulation, prepare_folders
-from fission.errors import ProjectError
 from fission.management._console import RunConsole
+from fission.management._log import SimulationLog, log_file
 from fission.project.dependencies import install_dependencies
-from fission.runtime.supervisor import OutputLine
 
 FOLDER = "simulation"
 
@@ -30,8 +25,8 @@ def simulate_network(
     folders = prepare_folders(network, folder)
     for job in network.jobs:
         install_dependencies(network, job, folders[job.id])
-    with _log_file(folder / "fission.log") as log, RunConsole(network, quiet=quiet) as console:
-        outcome = asyncio.run(_run(network, root, folders, _Both(network, console, log), seconds))
+    with log_file(folder / "fission.log") as log, RunConsole(network, quiet=quiet) as console:
+        outcome = asyncio.run(_run(network, root, folders, SimulationLog(network, console, log), seconds))
         if outcome.failure is not None:
             log.error("%s", outcome.failure.message)
         _tell(outcome, console, until_finished=until_finished)
@@ -41,7 +36,7 @@ def simulate_network(
 
 
 async def _run(
-    network: Network, root: Path, folders: dict[int, Path], watcher: "_Both", seconds: float | None
+    network: Network, root: Path, folders: dict[int, Path], watcher: SimulationLog, seconds: float | None
 ) -> Outcome:
     simulation = Simulation(network, folders, watcher, sys_path=(str(root),), seconds=seconds)
     loop = asyncio.get_running_loop()
@@ -67,42 +62,3 @@ def _tell(outcome: Outcome, console: RunConsole, *, until_finished: bool) -> Non
         console.error(f"error: the network had not finished after {outcome.seconds:.1f} s: {what}")
     else:
         console.say(f"simulated for {outcome.seconds:.1f} s: {what}")
-
-
-class _Both:
-    """Tells the console and the log file."""
-
-    def __init__(self, network: Network, console: RunConsole, log: logging.Logger) -> None:
-        self._names = {job.id: job.name for job in network.jobs}
-        self._console = console
-        self._log = log
-
-    def line(self, job: int, line: OutputLine) -> None:
-        """A job wrote a line."""
-        self._log.info("[%s] %s", self._names[job], line.text)
-        self._console.line(job, line)
-
-    def log(self, job: int | None, level: int, text: str) -> None:
-        """Something worth a line in the log happened."""
-        self._log.log(level, "[%s] %s", "simulate" if job is None else self._names[job], text)
-        self._console.log(job, level, text)
-
-    def status(self, reports: dict[int, JobReport], seconds: float) -> None:
-        """How far every job is."""
-        self._console.status(reports, seconds)
-
-
-@contextlib.contextmanager
-def _log_file(path: Path) -> Iterator[logging.Logger]:
-    """A log of its own for this simulation, at DEBUG."""
-    try:
-        handler = logging.FileHandler(path, mode="w", encoding="utf-8", errors="backslashreplace")
-    except OSError as error:
-        raise ProjectError(f"the log cannot be written: {error.strerror}", where=str(path)) from error
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)-8s %(message)s"))
-    log = logging.Logger("fission.simulate", logging.DEBUG)
-    log.addHandler(handler)
-    try:
-        yield log
-    finally:
-        handler.close()

@@ -52,7 +52,7 @@ def start_project(
     """
     from fission.management.startproject import start_project_command
 
-    _end(guard(lambda: start_project_command(parent, name), debug=debug))
+    end(guard(lambda: start_project_command(parent, name), debug=debug))
 
 
 def start_network(name: NewName, project: Project = None, debug: Debug = False) -> None:
@@ -65,7 +65,7 @@ def start_network(name: NewName, project: Project = None, debug: Debug = False) 
     """
     from fission.management.startnetwork import start_network_command
 
-    _end(guard(lambda: start_network_command(find_root(project), name), debug=debug))
+    end(guard(lambda: start_network_command(find_root(project), name), debug=debug))
 
 
 def simulate(
@@ -103,14 +103,14 @@ def simulate(
         network = load_sound(root, net, quiet=quiet)
         return simulate_network(network, root, seconds=seconds, until_finished=until_finished, quiet=quiet)
 
-    _end(guard(work, debug=debug))
+    end(guard(work, debug=debug))
 
 
 def _list_checks(wanted: bool) -> None:
     from fission.management.check import list_checks
 
     if wanted:
-        _end(guard(list_checks))
+        end(guard(list_checks))
 
 
 def check(
@@ -133,7 +133,7 @@ def check(
     """
     from fission.management.check import check_command
 
-    _end(guard(lambda: check_command(find_root(project), net, as_json=as_json), debug=debug))
+    end(guard(lambda: check_command(find_root(project), net, as_json=as_json), debug=debug))
 
 
 def graph(
@@ -162,7 +162,7 @@ def graph(
     """
     from fission.management.graph import graph_command
 
-    _end(guard(lambda: graph_command(find_root(project), net, output=output, form=text), debug=debug))
+    end(guard(lambda: graph_command(find_root(project), net, output=output, form=text), debug=debug))
 
 
 def show(net: Net, project: Project = None, debug: Debug = False) -> None:
@@ -175,7 +175,7 @@ def show(net: Net, project: Project = None, debug: Debug = False) -> None:
     """
     from fission.management.show import show_command
 
-    _end(guard(lambda: show_command(find_root(project), net), debug=debug))
+    end(guard(lambda: show_command(find_root(project), net), debug=debug))
 
 
 def run_tests(
@@ -196,7 +196,7 @@ def run_tests(
     """
     from fission.management.test import test_network
 
-    _end(guard(lambda: test_network(find_root(project), net, arguments or []), debug=debug))
+    end(guard(lambda: test_network(find_root(project), net, arguments or []), debug=debug))
 
 
 def place(
@@ -221,7 +221,7 @@ def place(
     def work() -> int:
         return place_network(load_sound(find_root(project), net, quiet=True), explain=explain)
 
-    _end(guard(work, debug=debug))
+    end(guard(work, debug=debug))
 
 
 def certs(
@@ -250,7 +250,7 @@ def certs(
     def work() -> int:
         return certs_command(folder, nodes=nodes or (), days=days, renew=renew, list_only=list_only)
 
-    _end(guard(work, debug=debug))
+    end(guard(work, debug=debug))
 
 
 def interactive(net: Net, project: Project = None, debug: Debug = False) -> None:
@@ -264,8 +264,9 @@ def interactive(net: Net, project: Project = None, debug: Debug = False) -> None
     """
     from fission.management.interactive import interactive_command
 
-    _end(guard(lambda: interactive_command(find_root(project), net), debug=debug))
+    end(guard(lambda: interactive_command(find_root(project), net), debug=debug))
 
 
-def _end(code: int) -> None:
+def end(code: int) -> None:
+    """Let the command end with this exit code."""
     raise typer.Exit(code)

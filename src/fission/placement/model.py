@@ -77,6 +77,11 @@ def between(value: float, low: float, high: float) -> float:
     return value if value >= low else low
 
 
+def natural(address: str) -> list[tuple[int, str]]:
+    """Sort key that puts 10.0.0.2 before 10.0.0.10."""
+    return [(int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"(\d+)", address)]
+
+
 def by_address(node: NodeState) -> list[tuple[int, str]]:
-    """Sort key that puts 10.0.0.2 before 10.0.0.10, so that results do not depend on who answered first."""
-    return [(int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"(\d+)", node.address)]
+    """Sort key of nodes, so that results do not depend on who answered first."""
+    return natural(node.address)

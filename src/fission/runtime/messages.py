@@ -26,6 +26,8 @@ class Checkpoint:
     path: str
     digest: str
     size: int = 0
+    needed_from: tuple[int, int] = (1, 0)
+    """The job's restart point: of earlier states only the last one may be needed."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,275 @@
+"""The client's hands: carries out what the coordinator wants, on the nodes and on the client itself.
+
+Instructions about one job on one node are carried out in their order; those about different jobs side by side. When
+a request is not answered, nobody knows what became of it: the link to that node is dropped, and when the node comes
+back its inventory says what is there.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
+from typing import Protocol
+
+from fission.cluster import (
+    BeginEpoch,
+    JobNotStarted,
+    NodeJoined,
+    NodeLost,
+    NodeRefused,
+    ReceiverGone,
+    SenderGone,
+    SendRoute,
+    StartJob,
+    StopJob,
+)
+from fission.cluster.instructions import ToNode
+from fission.core.groups import LOCAL
+from fission.core.network import Network
+from fission.engine import wire
+from fission.engine.base import ClientLink, EngineEvent, JobOrder, LinkError, Plain
+from fission.engine.bundles import Bundle, ship
+from fission.engine.lanes import Lanes
+from fission.engine.versions import differences
+from fission.errors import FissionError
+from fission.runtime import messages
+
+_log = logging.getLogger(__name__)
+
+START_SECONDS = 20.0
+"""How long a node may take to copy a job's files into place and to start its process."""
+
+
+class Local(Protocol):
+    """The client as a machine that runs jobs: what `JobHost` does, in the client's own process."""
+
+    async def start(self, order: JobOrder) -> None:
+        """Start an incarnation; what becomes of it is told by events."""
+
+    async def stop(self, run: str, job: int, incarnation: int, *, force: bool) -> None:
+        """End an incarnation; JobExited is told in any case."""
+
+    def tell(self, run: str, job: int, incarnation: int, message: messages.ToJob) -> None:
+        """Hand a message to the process of an incarnation."""
+
+
+class ClusterEngine:
+    """Call `carry_out` with instructions; `on_event` gets what happens, `on_progress` how far files have got.
+
+    `up`, `down`, `refused` and `posted` are the callbacks of the link. `bundles` are the user's modules first, then all
+    files of the jobs; `packages` the names of what the modules import and a node must have; `orders` makes the order for
+    a start and names the bundles that it needs.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        run: str,
+        *,
+        local: Local,
+        orders: Callable[[StartJob], JobOrder],
+        bundles: Sequence[Bundle],
+        packages: Iterable[str] = (),
+        on_event: Callable[[EngineEvent], None],
+        on_progress: Callable[[str, int, int], None] = lambda _node, _done, _total: None,
+    ) -> None:
+        self.link: ClientLink | None = None
+        self._network = network
+        self._run = run
+        self._local = local
+        self._orders = orders
+        self._bundles = {bundle.digest: bundle for bundle in bundles}
+        self._first = bundles[0].digest
+        self._packages = frozenset(packages)
+        self._peers = [entry.ip for entry in network.nodes]
+        self._on_event = on_event
+        self._on_progress = on_progress
+        self._lanes = Lanes(self._failed)
+        self._early: dict[str, list[Plain]] = {}
+        self._shipping: dict[tuple[str, str], asyncio.Task[None]] = {}
+        self.hellos: dict[str, Mapping[str, Plain]] = {}
+
+    # -- what the coordinator wants ----------------------------------------------------------------------
+
+    def carry_out(self, instruction: ToNode) -> None:
+        """Carry an instruction out, after all earlier ones about the same job on the same node."""
+        self._lanes.put((instruction.node, instruction.job), partial(self._do, instruction))
+
+    async def close(self) -> None:
+        """Drop what has not been carried out."""
+        for task in self._shipping.values():
+            task.cancel()
+        await asyncio.gather(*self._shipping.values(), return_exceptions=True)
+        await self._lanes.close()
+
+    async def _do(self, instruction: ToNode) -> None:
+        try:
+            if isinstance(instruction, StartJob):
+                await self._start(instruction)
+            elif isinstance(instruction, StopJob):
+                await self._stop(instruction)
+            else:
+                await self._tell(instruction, _message(instruction))
+        except LinkError as error:
+            if self.link is not None:
+                self.link.drop(instruction.node, str(error))
+
+    async def _start(self, start: StartJob) -> None:
+        try:
+            order = self._orders(start)
+            if start.node == LOCAL:
+                await self._local.start(order)
+                return
+            await self._ship(start.node, order.code)
+            await self._ship(start.node, order.files)
+        except LinkError:
+            raise
+        except Exception as error:  # whatever it is, the coordinator must hear of it
+            self._on_event(JobNotStarted(start.node, start.job, start.incarnation, str(error)))
+            if isinstance(error, FissionError):
+                return
+            raise
+        await self._ask(start.node, "start", timeout=START_SECONDS, order=wire.order_to_plain(order))
+
+    async def _stop(self, stop: StopJob) -> None:
+        if stop.node == LOCAL:
+            await self._local.stop(stop.run, stop.job, stop.incarnation, force=stop.force)
+        else:
+            await self._ask(
+                stop.node,
+                "stop",
+                run=stop.run,
+                job=stop.job,
+                incarnation=stop.incarnation,
+                force=stop.force,
+            )
+
+    async def _tell(self, to: ToNode, message: wire.Whisper) -> None:
+        if to.node == LOCAL:
+            self._local.tell(self._run, to.job, to.incarnation, message)
+        else:
+            await self._ask(
+                to.node,
+                "tell",
+                run=self._run,
+                job=to.job,
+                incarnation=to.incarnation,
+                message=wire.message_to_plain(message),
+            )
+
+    async def _ask(self, node: str, operation: str, *, timeout: float = 5.0, **arguments: Plain) -> Plain:
+        if self.link is None:
+            raise LinkError("there is no link to nodes", where=node)
+        return await self.link.request(
+            node, operation, timeout=timeout, network=self._network.name, **arguments
+        )
+
+    # -- files -------------------------------------------------------------------------------------------
+
+    async def _ship(self, node: str, digest: str) -> None:
+        """Bring a bundle to a node, once, however many jobs want it."""
+        key = (node, digest)
+        if key not in self._shipping:
+            self._shipping[key] = asyncio.create_task(self._send(node, digest))
+        try:
+            await asyncio.shield(self._shipping[key])
+        except FissionError:
+            self._shipping.pop(key, None)  # the next one tries again
+            raise
+
+    async def _send(self, node: str, digest: str) -> None:
+        await ship(partial(self._ask, node), [self._bundles[digest]], partial(self._on_progress, node))
+
+    async def _pre_ship(self, node: str) -> None:
+        """Bring the modules, and with PRE_COPY everything, to a node before it is needed."""
+        wanted = list(self._bundles) if self._network.settings.pre_copy else [self._first]
+        for digest in wanted:
+            await self._ship(node, digest)
+
+    # -- what the link says ------------------------------------------------------------------------------
+
+    def up(self, node: str) -> None:
+        """A node has joined: it is asked what it is and what it has."""
+        self._early[node] = []
+        self._lanes.put((node, 0), partial(self._greet, node))
+
+    def down(self, node: str, reason: str) -> None:
+        """A node is lost, with everything that was on its way to it."""
+        self._lanes.cut(lambda lane: lane[0] == node)
+        for key in [key for key in self._shipping if key[0] == node]:
+            self._shipping.pop(key).cancel()
+        self._early.pop(node, None)
+        self._on_event(NodeLost(node, reason))
+
+    def refused(self, node: str, reason: str) -> None:
+        """A node has answered and cannot be used."""
+        self._on_event(NodeRefused(node, (reason,)))
+
+    def posted(self, node: str, topic: str, data: Plain) -> None:
+        """A node tells something; facts wait until it counts as joined."""
+        if topic != "event":
+            _log.debug("%s: unknown topic %s", node, topic)
+            return
+        if node in self._early:
+            self._early[node].append(data)
+        else:
+            self._hear(node, data)
+
+    async def _greet(self, node: str) -> None:
+        try:
+            hello = await self._ask(node, "hello", address=node, run=self._run, peers=self._peers)
+            inventory = await self._ask(node, "inventory")
+        except LinkError as error:
+            if self.link is not None:
+                self.link.drop(node, str(error))
+            return
+        self.hellos[node] = hello
+        if different := differences(hello["versions"], self._packages):
+            self._early.pop(node, None)
+            self._on_event(NodeRefused(node, different))
+            return
+        self._on_event(_joined(node, hello, inventory))
+        for data in self._early.pop(node, ()):
+            self._hear(node, data)
+        self._lanes.put((node, 0), partial(self._pre_ship, node))
+
+    def _hear(self, node: str, data: Plain) -> None:
+        event = wire.event_from_plain(data)
+        if getattr(event, "node", node) != node:
+            _log.warning("%s speaks for %s: ignored", node, getattr(event, "node", ""))
+            return
+        self._on_event(event)
+
+    def _failed(self, error: Exception) -> None:
+        level = logging.WARNING if isinstance(error, FissionError) else logging.ERROR
+        _log.log(level, "%s", error, exc_info=None if isinstance(error, FissionError) else error)
+
+
+def _joined(node: str, hello: Mapping[str, Plain], inventory: Sequence[Plain]) -> NodeJoined:
+    return NodeJoined(
+        node,
+        wire.info_from_plain(hello["info"]),
+        name=hello["name"],
+        groups=frozenset(hello["groups"]),
+        slots=hello["slots"],
+        occupied=hello["occupied"],
+        service=hello["service"],
+        versions={
+            name: version for name, version in hello["versions"].items() if name in ("fission", "python")
+        },
+        inventory=tuple(wire.resident_from_plain(line) for line in inventory),
+        tq=hello.get("tq", {}),
+    )
+
+
+def _message(instruction: ToNode) -> wire.Whisper:
+    match instruction:
+        case SendRoute():
+            return messages.Route(instruction.pipe, instruction.address)
+        case ReceiverGone():
+            return messages.ReceiverGone(instruction.pipe)
+        case SenderGone():
+            return messages.SenderGone(instruction.pipe)
+        case BeginEpoch():
+            return messages.BeginEpoch(instruction.epoch)
+    raise ValueError(f"{instruction} is no message to a job")

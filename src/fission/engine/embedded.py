@@ -1,0 +1,165 @@
+"""An embedded cluster: node services on 127.0.0.2, 127.0.0.3, ... of this machine, for as long as one run.
+
+They are what runs on devices: processes of their own, real sockets, real certificates (made for this run). Only the
+machine is the same, so it shows failover, not speed-up.
+"""
+
+import asyncio
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from time import monotonic
+
+from fission.core.groups import ALL
+from fission.core.network import Network
+from fission.core.nodes import BaseNode, LocalNode, MultiNode
+from fission.errors import RunError
+from fission.security.ephemeral import EphemeralAuthority
+
+FIRST = 2
+MOST = 200
+CLIENT = "127.0.0.1"
+_START_SECONDS = 20.0
+_END_SECONDS = 3.0
+
+
+@dataclass(frozen=True, slots=True)
+class EmbeddedNode:
+    """One of them; `plays` is the node of NODES whose groups it has, or ""."""
+
+    address: str
+    port: int
+    groups: tuple[str, ...] = ()
+    plays: str = ""
+
+
+def plan(network: Network, count: int) -> tuple[Network, tuple[EmbeddedNode, ...]]:
+    """Choose addresses and ports; return the network with these nodes in the place of its own.
+
+    The n-th node plays the part of the n-th one of NODES: it has its groups, and a DEFAULT_NODE that names it means
+    the embedded one. Raises RunError when there are no free ports.
+    """
+    parts = [node for node in network.nodes if not isinstance(node, LocalNode)]
+    nodes = []
+    for index in range(count):
+        address = f"127.0.0.{FIRST + index}"
+        part = parts[index] if index < len(parts) else None
+        groups = () if part is None else tuple(group for group in part.groups if group != ALL)
+        plays = part.ip if part is not None and not isinstance(part, MultiNode) else ""
+        nodes.append(EmbeddedNode(address, _free_port(address), groups, plays))
+    for job in network.jobs:
+        for node in nodes:
+            if node.plays and job.DEFAULT_NODE in (node.plays, _name(parts, node.plays)):
+                job.DEFAULT_NODE = node.address
+    slots = max(os.cpu_count() or 1, len(network.jobs))
+    entries = tuple(BaseNode(node.address, *node.groups, max_jobs=slots) for node in nodes)
+    local = tuple(node for node in network.nodes if isinstance(node, LocalNode))
+    settings = replace(network.settings, client_ip=CLIENT, remote_root="")
+    return replace(network, nodes=(*entries, *local), settings=settings), tuple(nodes)
+
+
+class EmbeddedCluster:
+    """Starts the services and ends them. `folder` is private to this run; the certificates are made in it."""
+
+    def __init__(
+        self, nodes: Sequence[EmbeddedNode], folder: Path, *, slots: int, secure: bool = True
+    ) -> None:
+        self.nodes = tuple(nodes)
+        self._folder = folder
+        self._slots = slots
+        self._authority = EphemeralAuthority(folder / "certs") if secure else None
+        self._processes: dict[str, subprocess.Popen[bytes]] = {}
+
+    @property
+    def client(self) -> Path | None:
+        """Folder of the client's certificate."""
+        return None if self._authority is None else self._authority.client
+
+    def pid(self, address: str) -> int:
+        """Process id of a node service, for those who want to see what happens when it dies."""
+        return self._processes[address].pid
+
+    async def start(self) -> None:
+        """Start all services; return when all of them listen. Raises RunError."""
+        for node in self.nodes:
+            self._processes[node.address] = self._spawn(node)
+        deadline = monotonic() + _START_SECONDS
+        for node in self.nodes:
+            while not await _listens(node):
+                code = self._processes[node.address].poll()
+                if code is not None or monotonic() > deadline:
+                    raise RunError(
+                        f"the embedded node {node.address} does not start",
+                        found="no answer" if code is None else f"exit code {code}",
+                        hint=self._last_line(node) or "",
+                    )
+                await asyncio.sleep(0.02)
+
+    async def close(self) -> None:
+        """End all services, by force after 3 s."""
+        running = [process for process in self._processes.values() if process.poll() is None]
+        for process in running:
+            process.send_signal(signal.SIGTERM)
+        deadline = monotonic() + _END_SECONDS
+        while running and monotonic() < deadline:
+            await asyncio.sleep(0.02)
+            running = [process for process in running if process.poll() is None]
+        for process in running:
+            process.kill()
+            process.wait()
+
+    def _spawn(self, node: EmbeddedNode) -> "subprocess.Popen[bytes]":
+        command = [sys.executable, "-m", "fission.node", "--address", node.address, "--port", str(node.port)]
+        command += ["--root", str(self._root(node)), "--slots", str(self._slots), "--lifeline"]
+        if node.groups:
+            command += ["--groups", ",".join(node.groups)]
+        if self._authority is None:
+            command += ["--security", "off"]
+        else:
+            command += ["--certs", str(self._authority.node(node.address))]
+        self._root(node).mkdir(parents=True, exist_ok=True)
+        with open(self._log(node), "wb") as log:
+            return subprocess.Popen(  # noqa: S603 - our own module
+                command, stdin=subprocess.PIPE, stdout=log, stderr=log, start_new_session=True
+            )
+
+    def _root(self, node: EmbeddedNode) -> Path:
+        return self._folder / node.address
+
+    def _log(self, node: EmbeddedNode) -> Path:
+        return self._folder / f"{node.address}.log"
+
+    def _last_line(self, node: EmbeddedNode) -> str:
+        with contextlib.suppress(OSError, IndexError):
+            return self._log(node).read_text(encoding="utf-8", errors="replace").strip().splitlines()[-1]
+        return ""
+
+
+def _name(parts: Sequence[BaseNode], address: str) -> str:
+    return next((part.name for part in parts if part.ip == address), address)
+
+
+def _free_port(address: str) -> int:
+    with socket.socket() as sock:
+        try:
+            sock.bind((address, 0))
+        except OSError as error:
+            raise RunError(
+                "this machine has no such loopback address", where=address, found=error.strerror or str(error)
+            ) from error
+        return int(sock.getsockname()[1])
+
+
+async def _listens(node: EmbeddedNode) -> bool:
+    try:
+        _, writer = await asyncio.open_connection(node.address, node.port)
+    except OSError:
+        return False
+    writer.close()
+    return True

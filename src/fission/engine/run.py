@@ -1,0 +1,315 @@
+"""A run of a network on its nodes: the coordinator with its hands, its journal, its clock, and who watches.
+
+`await ClusterRun(...).run()` starts the network, or takes over one that an earlier client has left running, and
+returns when it has ended. `interrupt` asks for the end.
+"""
+
+import asyncio
+import contextlib
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from time import monotonic
+from typing import Any, Protocol
+
+from fission.cluster import (
+    Coordinator,
+    DrainRequested,
+    EndNetwork,
+    Event,
+    MoveRequested,
+    NodeJoined,
+    Phase,
+    Placed,
+    Policy,
+    RebalanceRequested,
+    StartRequested,
+    StopRequested,
+    Tell,
+    Tick,
+)
+from fission.cluster.board import NodeRecord
+from fission.cluster.instructions import Instruction
+from fission.core.groups import LOCAL
+from fission.core.network import Network
+from fission.core.nodes import LocalNode
+from fission.engine.base import ClientLink, EngineEvent, JobSaid
+from fission.engine.cluster import ClusterEngine
+from fission.engine.journal import Journal
+from fission.engine.reports import JobReport, Watcher
+from fission.engine.views import view_of
+from fission.monitor import NetworkView
+from fission.placement import Placement
+from fission.placement.model import natural
+from fission.runtime.messages import Log, Status
+from fission.runtime.supervisor import OutputLine
+
+STATUS_INTERVAL = 0.5
+GATHER_SECONDS = 3.0
+"""How long a start waits for nodes that do not answer."""
+
+STATES = {
+    "WAITING": "waits for a node",
+    "PLACED": "starting",
+    "STARTING": "starting",
+    "RUNNING": "running",
+    "BACKING_OFF": "crashed, restarts",
+    "FAILED": "failed",
+    "FINISHED": "finished",
+    "STOPPING": "stopping",
+    "STOPPED": "stopped",
+}
+"""What people are told of a job's state."""
+
+
+class RunWatcher(Watcher, Protocol):
+    """Who is told what happens in a run."""
+
+    def nodes(self, nodes: Sequence[NodeRecord], missing: Sequence[str]) -> None:
+        """Once, before the start: the nodes that have answered, and the addresses of those that have not."""
+
+    def placed(self, placement: Placement) -> None:
+        """Where the jobs go, and why."""
+
+    def progress(self, node: str, done: int, total: int) -> None:
+        """So many bytes of the files that a node needs have arrived."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunOutcome:
+    """How a run has ended."""
+
+    end: EndNetwork
+    seconds: float
+    jobs: Mapping[int, JobReport]
+
+
+class LocalHost(Protocol):
+    """The client as a machine: it is opened once its address is known."""
+
+    async def open(self, address: str) -> NodeJoined:
+        """Be ready to run jobs whose senders connect to `address`; return what the client joins its own cluster with."""
+
+    async def close(self) -> None:
+        """End whatever still runs."""
+
+
+class ClusterRun:
+    """One run. Give `up`, `down` ... of `engine` to the link that is passed to `run`; `interrupt` may be called any time.
+
+    `invited` maps the addresses of the nodes to their ports. `local_address` is what CLIENT_IP says, or None.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        watcher: RunWatcher,
+        journal: Journal,
+        *,
+        invited: Mapping[str, int],
+        policy: Policy,
+        seconds: float | None = None,
+        gather: float = GATHER_SECONDS,
+    ) -> None:
+        self._network = network
+        self._watcher = watcher
+        self._journal = journal
+        self._invited = dict(invited)
+        self._seconds = seconds
+        self._gather = gather
+        snapshot = journal.read()
+        self.taken_over = snapshot is not None
+        if snapshot is None:
+            self.run_id = uuid.uuid4().hex
+            self.coordinator = Coordinator(network, self.run_id, policy=policy)
+        else:
+            self.run_id = str(snapshot["run"])
+            self.coordinator = Coordinator.from_snapshot(network, snapshot, monotonic(), policy=policy)
+        self.engine: ClusterEngine | None = None
+        self.reports = {job.id: JobReport(job.name) for job in network.jobs}
+        self._stored = self.coordinator.revision
+        self._answered = asyncio.Event()
+        self._over: asyncio.Future[EndNetwork] | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._asked = 0
+        self._started = monotonic()
+        self._answers: list[str] | None = None
+
+    # -- from outside ------------------------------------------------------------------------------------
+
+    def interrupt(self, *, force: bool = False) -> None:
+        """Stop everything everywhere; the second time by force."""
+        self._asked += 1
+        self._answered.set()
+        if self._over is not None:
+            self.handle(StopRequested(force=force or self._asked > 1))
+
+    def answer(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        """Do what another terminal wants (see `engine.control`); return the answer."""
+        lines: list[str] = []
+        self._answers = lines
+        try:
+            match request:
+                case {"do": "status"}:
+                    return {"lines": lines, "network": self.view().plain()}
+                case {"do": "stop", "force": bool(force)}:
+                    self.interrupt(force=force)
+                case {"do": "move", "job": int(job), "node": str(node)}:
+                    self.handle(MoveRequested(job, node))
+                case {"do": "drain", "node": str(node), "undo": bool(undo)}:
+                    self.handle(DrainRequested(node, undo))
+                case {"do": "rebalance"}:
+                    self.handle(RebalanceRequested())
+                case _:
+                    lines.append(f"this version cannot do {request.get('do')!r}")
+        finally:
+            self._answers = None
+        return {"lines": lines}
+
+    def view(self) -> NetworkView:
+        """Look at the network now."""
+        self._update_reports()
+        seconds = monotonic() - self._started
+        return view_of(self._network, self.coordinator, self.reports, self.run_id, seconds)
+
+    def on_event(self, event: EngineEvent) -> None:
+        """Take in what the engine tells."""
+        if isinstance(event, JobSaid):
+            self._said(event)
+        else:
+            self.handle(event)
+            self._look_who_answered()
+
+    async def run(self, engine: ClusterEngine, link: ClientLink | None, local: LocalHost) -> RunOutcome:
+        """Run to the end. Raises RunError when the client cannot do its part."""
+        self.engine = engine
+        self._over = asyncio.get_running_loop().create_future()
+        self._started = monotonic()
+        showing = asyncio.create_task(self._show())
+        ending: asyncio.TimerHandle | None = None
+        try:
+            await self._assemble(link, local)
+            if self._seconds is not None:
+                ending = asyncio.get_running_loop().call_later(self._seconds, self.interrupt)
+            end = await self._over
+            self._journal.clear()
+        finally:
+            for handle in (ending, self._timer):
+                if handle is not None:
+                    handle.cancel()
+            showing.cancel()
+            await asyncio.gather(showing, return_exceptions=True)
+            await engine.close()
+            await local.close()
+            if link is not None:
+                await link.close()
+        self._update_reports()
+        return RunOutcome(end, monotonic() - self._started, self.reports)
+
+    def handle(self, event: Event) -> None:
+        """Let the coordinator decide, store that, then do it."""
+        instructions = self.coordinator.handle(event, monotonic())
+        if self.coordinator.revision != self._stored:
+            self._stored = self.coordinator.revision
+            self._journal.write(self.coordinator.snapshot())
+        for instruction in instructions:
+            self._carry_out(instruction)
+        self._rearm()
+
+    # -- inside ------------------------------------------------------------------------------------------
+
+    async def _assemble(self, link: ClientLink | None, local: LocalHost) -> None:
+        """Wait for the nodes, join them ourselves, and start."""
+        if link is not None:
+            await link.start()
+            if self._invited:
+                link.invite(self._invited)
+                with contextlib.suppress(TimeoutError):  # whoever has not answered joins later
+                    await asyncio.wait_for(self._answered.wait(), self._gather)
+        self._show_nodes()
+        self.on_event(await local.open(self._own_address(link)))
+        if self._asked:
+            self.handle(StopRequested())
+        elif self.coordinator.phase is Phase.GATHERING:
+            self.handle(StartRequested())
+
+    def _own_address(self, link: ClientLink | None) -> str:
+        """The address of the client in data connections."""
+        declared = [node.ip for node in self._network.nodes if isinstance(node, LocalNode)]
+        if self._network.settings.client_ip:
+            return self._network.settings.client_ip
+        for address, node in self.coordinator.nodes.items():
+            if link is not None and address != LOCAL and node.service:
+                return link.own_address(address)
+        return declared[0] if declared else "127.0.0.1"
+
+    def _carry_out(self, instruction: Instruction) -> None:
+        match instruction:
+            case Tell():
+                self._tell(instruction)
+            case Placed():
+                self._watcher.placed(instruction.placement)
+            case EndNetwork():
+                if self._over is not None and not self._over.done():
+                    self._over.set_result(instruction)
+            case _ if self.engine is not None:
+                self.engine.carry_out(instruction)
+
+    def _tell(self, tell: Tell) -> None:
+        text = f"node {tell.node}: {tell.text}" if tell.node not in (None, LOCAL) else tell.text
+        if self._answers is not None:
+            name = "" if tell.job is None else f"{self.reports[tell.job].name}: "
+            self._answers.append(f"{name}{text}")
+        self._watcher.log(tell.job, tell.level, text)
+
+    def _said(self, said: JobSaid) -> None:
+        job = self.coordinator.jobs.get(said.job)
+        match said.what:
+            case OutputLine():
+                self._watcher.line(said.job, said.what)
+            case Log():
+                self._watcher.log(said.job, said.what.level, said.what.text)
+            case Status() if job is not None and job.incarnation == said.incarnation:
+                report = self.reports[said.job]
+                report.rounds, report.pipes = said.what.rounds, said.what.pipes
+                report.cpu_seconds = said.what.cpu_seconds
+
+    def _rearm(self) -> None:
+        """Wake the coordinator when it wants to be."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        deadline = self.coordinator.deadline()
+        if deadline is not None:
+            loop = asyncio.get_running_loop()
+            self._timer = loop.call_later(max(0.0, deadline - monotonic()), self.handle, Tick())
+
+    def _look_who_answered(self) -> None:
+        known = self.coordinator.nodes
+        if all(
+            address in known and (known[address].service or known[address].reason)
+            for address in self._invited
+        ):
+            self._answered.set()
+
+    def _show_nodes(self) -> None:
+        nodes = sorted(
+            (node for address, node in self.coordinator.nodes.items() if address != LOCAL),
+            key=lambda node: natural(node.address),
+        )
+        there = {node.address for node in nodes if node.service or node.reason}
+        self._watcher.nodes(nodes, [address for address in self._invited if address not in there])
+
+    def _update_reports(self) -> None:
+        for id, job in self.coordinator.jobs.items():
+            report = self.reports[id]
+            report.state = STATES[job.state.name]
+            report.node = "client" if job.node == LOCAL else job.node or report.node
+            report.incarnation = job.incarnation
+            report.rounds = max(report.rounds, job.round)
+
+    async def _show(self) -> None:
+        while True:
+            await asyncio.sleep(STATUS_INTERVAL)
+            self._update_reports()
+            self._watcher.status(self.reports, monotonic() - self._started)

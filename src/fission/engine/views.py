@@ -1,0 +1,76 @@
+"""Makes the view of a running network out of what its client knows."""
+
+from collections.abc import Mapping
+
+from fission.cluster import Coordinator
+from fission.cluster.board import NodeRecord
+from fission.core.groups import LOCAL
+from fission.core.network import Network
+from fission.engine.reports import JobReport
+from fission.monitor import JobView, NetworkView, NodeView, PipeView
+
+_OF_SENDER = ("sent", "replayed")
+_OF_RECEIVER = ("delivered", "duplicates", "dummies", "queued", "lag")
+_OF_BOTH = ("dropped",)
+
+
+def view_of(
+    network: Network, coordinator: Coordinator, reports: Mapping[int, JobReport], run: str, seconds: float
+) -> NetworkView:
+    """Look at a network now."""
+    jobs = coordinator.jobs.values()
+    taken = [job.node for job in jobs]
+    nodes = [node for node in coordinator.nodes.values() if node.address != LOCAL]
+    return NetworkView(
+        name=network.name,
+        run=run,
+        phase=coordinator.phase.name.lower(),
+        seconds=seconds,
+        epoch=coordinator.epoch,
+        nodes=tuple(_node(node, taken.count(node.address)) for node in nodes),
+        jobs=tuple(
+            JobView(
+                job.id,
+                job.name,
+                reports[job.id].state,
+                "client" if job.node == LOCAL else job.node or "",
+                job.incarnation,
+                max(reports[job.id].rounds, job.round),
+                reports[job.id].cpu_seconds,
+            )
+            for job in jobs
+        ),
+        pipes=tuple(_pipes(network, reports)),
+    )
+
+
+def _node(node: NodeRecord, taken: int) -> NodeView:
+    state = node.state
+    return NodeView(
+        address=node.address,
+        name="" if state is None or state.name == node.address else state.name,
+        state=node.life.name.lower(),
+        reason=node.reason,
+        groups=() if state is None else tuple(sorted(state.groups)),
+        slots=0 if state is None else state.slots,
+        taken=taken + (0 if state is None else state.occupied),
+        cpu=0.0 if state is None else state.info.cpu,
+        memory=0 if state is None else state.info.memory,
+        disk=0 if state is None else state.info.disk,
+        versions=dict(node.versions),
+    )
+
+
+def _pipes(network: Network, reports: Mapping[int, JobReport]) -> list[PipeView]:
+    views = []
+    for edge in network.edges:
+        sender = reports[edge.source].pipes.get(edge.pipe.id, {})
+        receiver = reports[edge.destination].pipes.get(edge.pipe.id, {})
+        counts = {name: sender.get(name, 0) for name in _OF_SENDER}
+        counts |= {name: receiver.get(name, 0) for name in _OF_RECEIVER}
+        counts |= {name: sender.get(name, 0) + receiver.get(name, 0) for name in _OF_BOTH}
+        counts["bytes"] = sender.get("bytes", 0)
+        views.append(
+            PipeView(edge.pipe.id, type(edge.pipe).__name__, edge.source, edge.destination, **counts)
+        )
+    return views

@@ -1,0 +1,32 @@
+"""What the commands that talk to the client of a running network have in common."""
+
+from pathlib import Path
+from typing import Any
+
+from fission.engine.control import ask_client
+from fission.errors import RunError
+from fission.project.load import find_network
+
+PRIVATE = ".fission"
+"""Folder in a network's folder that belongs to the client: journal, socket, what it keeps for others."""
+
+
+def private_folder(network_folder: Path | str) -> Path:
+    """The client's private folder in a network's folder."""
+    return Path(network_folder) / PRIVATE
+
+
+def ask(root: Path, name: str, **request: Any) -> dict[str, Any] | None:
+    """Ask the client that runs a network; None when there is none. Raises ProjectError, RunError."""
+    folder = private_folder(find_network(root, name))
+    return ask_client(folder, **request) if folder.is_dir() else None
+
+
+def tell_client(root: Path, name: str, **request: Any) -> int:
+    """Let the client do something, print what it says and return the exit code. Raises RunError when there is none."""
+    answer = ask(root, name, **request)
+    if answer is None:
+        raise RunError("it does not run", where=f"network {name}", hint=f"Start it: fission run {name}")
+    for line in answer.get("lines", ()):
+        print(line)
+    return 0

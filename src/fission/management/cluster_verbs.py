@@ -1,0 +1,155 @@
+"""The commands about a network that runs on nodes, as they are typed; see `verbs`."""
+
+# ruff: noqa: D301, PLC0415 - \b is for the layout of the help; a command imports only what it needs
+
+from typing import Annotated
+
+import typer
+
+from fission.management._durations import parse_duration
+from fission.management._guard import guard
+from fission.management._root import find_root
+from fission.management.verbs import Debug, Net, Project, end
+
+
+def run(
+    net: Net,
+    embedded: Annotated[
+        int,
+        typer.Option(
+            "--embedded",
+            metavar="N",
+            min=0,
+            max=200,
+            help="Run on N nodes that this machine plays, without NODES.",
+        ),
+    ] = 0,
+    seconds: Annotated[
+        float | None,
+        typer.Option(
+            "--for", metavar="TIME", parser=parse_duration, help="Stop after 10s, 500ms, 2m or 1h30m."
+        ),
+    ] = None,
+    until_finished: Annotated[
+        bool,
+        typer.Option("--until-finished", help="Exit code 1 unless all jobs have finished by themselves."),
+    ] = False,
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="Begin anew: end what an earlier client has left running.")
+    ] = False,
+    wait: Annotated[
+        float | None,
+        typer.Option(
+            "--wait", metavar="TIME", parser=parse_duration, help="How long to wait for nodes at the start."
+        ),
+    ] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Only errors.")] = False,
+    project: Project = None,
+    debug: Debug = False,
+) -> None:
+    """Run a network on its nodes.
+
+    The network is checked first. Then the nodes in NODES are asked to join; files go to them, jobs start, and when
+    a node dies its jobs go on elsewhere. Local jobs run in NET/local. Ctrl+C stops everything everywhere, a second
+    one does not wait. A network that an earlier client has left running is taken over.
+
+    \b
+      fission run demo
+      fission run demo --embedded 3          on three nodes that this machine plays
+      fission run demo --embedded 3 --for 10s
+    """
+    from fission.management._problems import load_sound
+    from fission.management.run import RunOptions, run_network
+
+    def work() -> int:
+        root = find_root(project)
+        options = RunOptions(embedded, seconds, until_finished, fresh, quiet, wait)
+        return run_network(load_sound(root, net, quiet=quiet), root, options)
+
+    end(guard(work, debug=debug))
+
+
+def stop(
+    net: Net,
+    force: Annotated[bool, typer.Option("--force", help="Do not wait for jobs that do not end.")] = False,
+    project: Project = None,
+    debug: Debug = False,
+) -> None:
+    """Stop a running network from another terminal.
+
+    Also one whose client is gone and whose jobs run on.
+
+    \b
+      fission stop demo
+    """
+    from fission.management.stop import stop_command
+
+    end(guard(lambda: stop_command(find_root(project), net, force=force), debug=debug))
+
+
+def status(
+    net: Net,
+    as_json: Annotated[bool, typer.Option("--json", help="Everything as JSON.")] = False,
+    project: Project = None,
+    debug: Debug = False,
+) -> None:
+    """Tell what runs where, from another terminal.
+
+    \b
+      fission status demo
+      fission status demo --json
+    """
+    from fission.management.status import status_command
+
+    end(guard(lambda: status_command(find_root(project), net, as_json=as_json), debug=debug))
+
+
+def move(
+    net: Net,
+    job: Annotated[str, typer.Argument(metavar="JOB", help="The job's id or name.")],
+    node: Annotated[
+        str, typer.Argument(metavar="[NODE]", help="Where to; the best other node by default.")
+    ] = "",
+    project: Project = None,
+    debug: Debug = False,
+) -> None:
+    """Move a job to another node, without loss.
+
+    \b
+      fission move demo 4 192.168.4.3
+      fission move demo 4
+    """
+    from fission.management.move import move_command
+
+    end(guard(lambda: move_command(find_root(project), net, job, node), debug=debug))
+
+
+def drain(
+    net: Net,
+    node: Annotated[str, typer.Argument(metavar="NODE", help="Its address.")],
+    undo: Annotated[bool, typer.Option("--undo", help="Let it take jobs again.")] = False,
+    project: Project = None,
+    debug: Debug = False,
+) -> None:
+    """Move all jobs away from a node, without loss.
+
+    It gets no new ones until it joins anew, or `--undo`.
+
+    \b
+      fission drain demo 192.168.4.3
+      fission drain demo 192.168.4.3 --undo
+    """
+    from fission.management.move import drain_command
+
+    end(guard(lambda: drain_command(find_root(project), net, node, undo=undo), debug=debug))
+
+
+def rebalance(net: Net, project: Project = None, debug: Debug = False) -> None:
+    """Move the jobs to where they would be placed now.
+
+    \b
+      fission rebalance demo
+    """
+    from fission.management.move import rebalance_command
+
+    end(guard(lambda: rebalance_command(find_root(project), net), debug=debug))

@@ -1,0 +1,245 @@
+"""`run`: run a network on its nodes, or on an embedded cluster of this machine."""
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import socket
+import tempfile
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from fission.cluster import Outcome, Policy
+from fission.core.network import Network
+from fission.core.nodes import LocalNode, MultiNode
+from fission.engine.base import ClientLink
+from fission.engine.bundles import bundles_of
+from fission.engine.client_host import ClientHost
+from fission.engine.client_link import DaskClientLink
+from fission.engine.cluster import ClusterEngine
+from fission.engine.control import ControlServer
+from fission.engine.embedded import EmbeddedCluster, EmbeddedNode, plan
+from fission.engine.journal import Journal, remove_journal
+from fission.engine.locks import lock_folder
+from fission.engine.orders import OrderBook
+from fission.engine.run import GATHER_SECONDS, ClusterRun, RunOutcome
+from fission.engine.versions import imported_packages
+from fission.errors import ProjectError
+from fission.management._client import private_folder
+from fission.management._log import RunLog, log_file
+from fission.management._run_console import ClusterConsole
+from fission.project.addresses import expand_pattern
+from fission.security.identity import Identity, load_identity
+from fission.security.roles import Role
+
+
+@dataclass(frozen=True, slots=True)
+class RunOptions:
+    """How to run.
+
+    `embedded`: so many nodes on this machine; `fresh`: not to go on where an earlier client stopped; `gather`: seconds to
+    wait for nodes at the start; `stop`: take over what runs, and stop it.
+    """
+
+    embedded: int = 0
+    seconds: float | None = None
+    until_finished: bool = False
+    fresh: bool = False
+    quiet: bool = False
+    gather: float | None = None
+    stop: bool = False
+
+
+def run_network(network: Network, root: Path, options: RunOptions) -> int:
+    """Run a network that has been checked; return the exit code of the command.
+
+    0 when it finished, was ended with Ctrl+C or after the given time; 1 when it failed; 2 when it cannot start. With
+    `until_finished` only a network that has finished gives 0. Raises FissionError before anything is started.
+    """
+    private = _own(network)
+    if options.fresh:
+        remove_journal(private)
+    with contextlib.ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="fission-embedded-")))
+        nodes: tuple[EmbeddedNode, ...] = ()
+        if options.embedded:
+            network, nodes = plan(network, options.embedded)
+        cluster = None
+        if nodes:
+            slots = max(os.cpu_count() or 1, len(network.jobs))
+            secure = network.settings.security == "tls"
+            cluster = EmbeddedCluster(nodes, folder, slots=slots, secure=secure)
+        identity = _identity(network, root, cluster)
+        log = stack.enter_context(log_file(root / network.settings.log_file, network.settings.log_level))
+        console = stack.enter_context(ClusterConsole(network, quiet=options.quiet))
+        watcher = RunLog(network, console, log)
+        if identity is None:
+            watcher.log(
+                None,
+                logging.WARNING,
+                'SECURITY = "off": anybody in this network can start programs on the nodes',
+            )
+        elif warning := identity.warning():
+            watcher.log(None, logging.WARNING, warning)
+        journal = Journal(private)
+        try:
+            outcome = asyncio.run(
+                _Session(network, root, private, options, watcher, journal, identity).run(cluster)
+            )
+        finally:
+            journal.close()
+        return _tell(outcome, console, log, options)
+
+
+class _Session:
+    """The parts of one run, put together."""
+
+    def __init__(
+        self,
+        network: Network,
+        root: Path,
+        private: Path,
+        options: RunOptions,
+        watcher: RunLog,
+        journal: Journal,
+        identity: Identity | None,
+    ) -> None:
+        self._network = network
+        self._root = root
+        self._private = private
+        self._options = options
+        self._watcher = watcher
+        self._journal = journal
+        self._identity = identity
+
+    async def run(self, cluster: EmbeddedCluster | None) -> RunOutcome:
+        """Run to the end."""
+        settings = self._network.settings
+        ports = {} if cluster is None else {node.address: node.port for node in cluster.nodes}
+        run = ClusterRun(
+            self._network,
+            self._watcher,
+            self._journal,
+            invited=_invited(self._network, ports),
+            policy=Policy(max_restarts=settings.max_restarts, allocation_timeout=settings.allocation_timeout),
+            seconds=self._options.seconds,
+            gather=GATHER_SECONDS if self._options.gather is None else self._options.gather,
+        )
+        if self._options.stop:
+            run.interrupt()
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            asyncio.get_running_loop().add_signal_handler(number, run.interrupt)
+        control = ControlServer(self._private, run.answer)
+        async with _running(cluster):
+            engine, local = await self._hands(run)
+            link = self._link(engine, run)
+            engine.link = link
+            await control.start()
+            try:
+                return await run.run(engine, link, local)
+            finally:
+                await control.close()
+
+    async def _hands(self, run: ClusterRun) -> tuple[ClusterEngine, ClientHost]:
+        code, files = await bundles_of(self._network, self._root)
+        for warning in (*code.warnings, *(text for bundle in files.values() for text in bundle.warnings)):
+            self._watcher.log(None, logging.WARNING, warning)
+        digests = {job: bundle.digest for job, bundle in files.items()}
+        identity = "" if self._identity is None else os.fspath(self._identity.folder)
+        local = ClientHost(
+            self._network, self._root, files.values(), identity=identity, on_event=run.on_event
+        )
+        modules = [source.path for source in code.sources.values() if source.path.suffix == ".py"]
+        engine = ClusterEngine(
+            self._network,
+            run.run_id,
+            local=local,
+            orders=OrderBook(self._network, run.run_id, code.digest, digests).order,
+            bundles=[code, *files.values()],
+            packages=imported_packages(modules),
+            on_event=run.on_event,
+            on_progress=self._watcher.progress,
+        )
+        return engine, local
+
+    def _link(self, engine: ClusterEngine, run: ClusterRun) -> ClientLink:
+        return DaskClientLink(
+            identity=self._identity,
+            network=self._network.name,
+            client=f"{socket.gethostname()}-{os.getpid()}-{run.run_id[:8]}",
+            pulse_interval=self._network.settings.pulse_interval,
+            up=engine.up,
+            down=engine.down,
+            refused=engine.refused,
+            posted=engine.posted,
+        )
+
+
+def _own(network: Network) -> Path:
+    """Make the client's private folder and lock it until this process ends."""
+    folder = private_folder(network.folder)
+    try:
+        folder.mkdir(mode=0o700, exist_ok=True)
+        if lock_folder(folder):
+            return folder
+    except OSError as error:
+        raise ProjectError(
+            f"the network's private folder cannot be made: {error.strerror}", where=str(folder)
+        ) from error
+    raise ProjectError(
+        "the network is being run already",
+        where=f"network {network.name}",
+        hint=f"See `fission status {network.name}`, or end it: `fission stop {network.name}`",
+    )
+
+
+def _identity(network: Network, root: Path, cluster: EmbeddedCluster | None) -> Identity | None:
+    if network.settings.security == "off":
+        return None
+    if cluster is not None and cluster.client is not None:
+        return load_identity(cluster.client)
+    if not _invited(network, {}):
+        return None
+    folder = root / network.settings.certs / Role.CLIENT
+    return load_identity(folder)
+
+
+def _invited(network: Network, ports: dict[str, int]) -> dict[str, int]:
+    """The nodes to be invited, with their ports: those of NODES, patterns written out."""
+    addresses: dict[str, int] = {}
+    for node in network.nodes:
+        if isinstance(node, LocalNode):
+            continue
+        for address in expand_pattern(node.ip) if isinstance(node, MultiNode) else (node.ip,):
+            addresses[address] = ports.get(address, network.settings.node_port)
+    return addresses
+
+
+@contextlib.asynccontextmanager
+async def _running(cluster: EmbeddedCluster | None) -> AsyncIterator[None]:
+    try:
+        if cluster is not None:
+            await cluster.start()
+        yield
+    finally:
+        if cluster is not None:
+            await cluster.close()
+
+
+def _tell(outcome: RunOutcome, console: ClusterConsole, log: logging.Logger, options: RunOptions) -> int:
+    end = outcome.end
+    console.summary(outcome.jobs, outcome.seconds)
+    if end.failure is not None:
+        if end.failure.traceback:
+            console.error(end.failure.traceback.rstrip())
+        console.error(f"error: {end.failure.message}")
+        log.error("%s", end.failure.message)
+        return end.exit_code
+    finished = end.outcome is Outcome.FINISHED
+    if options.until_finished and not finished:
+        console.error(f"error: the network had not finished after {outcome.seconds:.1f} s")
+        return 1
+    console.say(f"ran for {outcome.seconds:.1f} s: " + ("all jobs have finished" if finished else "stopped"))
+    return end.exit_code

@@ -1,0 +1,32 @@
+"""`stop`: end a running network from another terminal, or one whose client is gone."""
+
+import time
+from pathlib import Path
+
+from fission.errors import RunError
+from fission.management._client import ask, private_folder
+from fission.management._problems import load_sound
+from fission.management.run import RunOptions, run_network
+from fission.project.load import find_network
+
+_LONGEST = 10.0
+
+
+def stop_command(root: Path, name: str, *, force: bool) -> int:
+    """Stop everything everywhere; return when it has ended. Raises RunError when it does not end.
+
+    Without a client that runs it, but with jobs that an earlier one has left, these are taken over and stopped.
+    """
+    answer = ask(root, name, do="stop", force=force)
+    if answer is None:
+        if not (private_folder(find_network(root, name)) / "journal.sqlite").exists():
+            print(f"{name} does not run")
+            return 0
+        return run_network(load_sound(root, name, quiet=True), root, RunOptions(stop=True, quiet=True))
+    deadline = time.monotonic() + _LONGEST
+    while ask(root, name, do="status") is not None:
+        if time.monotonic() > deadline:
+            raise RunError("it does not end", where=f"network {name}", hint="Try: fission stop --force")
+        time.sleep(0.1)
+    print(f"{name} has ended")
+    return 0

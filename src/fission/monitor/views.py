@@ -1,0 +1,73 @@
+"""Views of a running network at one moment. They hold numbers and texts only; `asdict` of any of them is fit for JSON."""
+
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+__all__ = ["JobView", "NetworkView", "NodeView", "PipeView"]
+
+
+@dataclass(frozen=True, slots=True)
+class PipeView:
+    """One pipe: the jobs at its ends, and the counters that both of them keep (blocks, bytes, seconds)."""
+
+    id: int
+    kind: str
+    source: int
+    destination: int
+    sent: float = 0
+    delivered: float = 0
+    replayed: float = 0
+    duplicates: float = 0
+    dropped: float = 0
+    dummies: float = 0
+    bytes: float = 0
+    queued: float = 0
+    lag: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class JobView:
+    """One job: `node` is an address, "client", or "" while it waits; `round` the last complete one."""
+
+    id: int
+    name: str
+    state: str
+    node: str
+    incarnation: int
+    round: int
+    cpu_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class NodeView:
+    """One node: `state` as in cluster.states.NodeLife; cpu free in percent, memory and disk free in bytes."""
+
+    address: str
+    name: str
+    state: str
+    reason: str
+    groups: tuple[str, ...]
+    slots: int
+    taken: int
+    cpu: float
+    memory: int
+    disk: int
+    versions: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkView:
+    """A network: `phase` as in cluster.states.Phase, `seconds` since the client has started."""
+
+    name: str
+    run: str
+    phase: str
+    seconds: float
+    epoch: int
+    nodes: tuple[NodeView, ...]
+    jobs: tuple[JobView, ...]
+    pipes: tuple[PipeView, ...]
+
+    def plain(self) -> dict[str, Any]:
+        """All of it as dicts, lists, numbers and texts."""
+        return asdict(self)

@@ -1,0 +1,134 @@
+"""States of jobs that run elsewhere: kept, told apart, forgotten, fenced; over the wire as well."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import pytest
+
+from fission.engine.state_link import StateLink, StateServer
+from fission.engine.states import StateEntry, StateKey, StateStore
+from fission.errors import RunError
+from fission.security import IdentityFiles
+from fission.security.ephemeral import ephemeral_authority
+
+KEY = StateKey("net", "run", 3)
+
+
+def entry(round: int, digest: str = "00aa00aa", size: int = 5) -> StateEntry:
+    return StateEntry(1, round, digest, size)
+
+
+def test_an_entry_needs_its_state_once(tmp_path: Path) -> None:
+    store = StateStore(tmp_path)
+    assert not store.put(KEY, 1, entry(5), (1, 0), None)
+    assert store.put(KEY, 1, entry(5), (1, 0), b"state")
+    assert store.put(KEY, 1, entry(9), (1, 0), None)
+    again = StateStore(tmp_path)
+    assert again.fence(KEY, 2) == (entry(5), entry(9))
+    assert again.get(KEY, "00aa00aa") == b"state"
+
+
+def test_what_is_not_needed_any_more_is_forgotten(tmp_path: Path) -> None:
+    store = StateStore(tmp_path)
+    for round in range(1, 6):
+        digest = f"{round:08x}"
+        assert store.put(KEY, 1, entry(round, digest, 1), (1, round - 2), bytes([round]))
+    assert [one.round for one in store.fence(KEY, 1)] == [3, 4, 5]
+    kept = {path.name for path in (tmp_path / "net" / "run" / "3").iterdir()}
+    assert kept == {"index.json", "00000003", "00000004", "00000005"}
+    with pytest.raises(RunError, match="no such state"):
+        store.get(KEY, "00000001")
+
+
+def test_an_older_incarnation_is_refused(tmp_path: Path) -> None:
+    store = StateStore(tmp_path)
+    store.put(KEY, 1, entry(5), (1, 0), b"state")
+    store.fence(KEY, 2)
+    with pytest.raises(RunError, match="newer incarnation"):
+        store.put(KEY, 1, entry(6), (1, 0), b"state")
+    assert store.put(KEY, 2, entry(6), (1, 5), None)
+
+
+def test_runs_that_are_over_are_forgotten(tmp_path: Path) -> None:
+    store = StateStore(tmp_path)
+    other = StateKey("net", "old", 3)
+    for key in (KEY, other):
+        store.put(key, 1, entry(5), (1, 0), b"state")
+    store.keep_runs("net", ["run"])
+    assert store.fence(other, 1) == ()
+    assert store.fence(KEY, 1) == (entry(5),)
+
+
+@pytest.mark.parametrize("key", [("..", "run", 1), ("net", "a/b", 1), ("net", "run", "1"), ("", "run", 1)])
+def test_names_that_lead_elsewhere(key: tuple[str, str, int]) -> None:
+    with pytest.raises(RunError, match="cannot be"):
+        StateKey(*key)
+
+
+def test_a_digest_that_leads_elsewhere(tmp_path: Path) -> None:
+    store = StateStore(tmp_path)
+    with pytest.raises(RunError, match="strange digest"):
+        store.put(KEY, 1, entry(1, "../../x"), (1, 0), b"state")
+    with pytest.raises(RunError, match="no such state"):
+        store.get(KEY, "../../x")
+
+
+# -- over the wire -------------------------------------------------------------------------------------------
+
+
+def talk(
+    store: StateStore, server: Path | None, client: Path | None, story: Callable[[StateLink], Awaitable[None]]
+) -> None:
+    async def whole() -> None:
+        serving = StateServer(store, None if server is None else IdentityFiles(server))
+        address = await serving.start("127.0.0.1")
+        link = StateLink(address, None if client is None else IdentityFiles(client))
+        try:
+            await story(link)
+        finally:
+            link.close()
+            await serving.close()
+
+    asyncio.run(asyncio.wait_for(whole(), 20))
+
+
+@pytest.mark.parametrize("secure", [False, True])
+def test_states_travel(tmp_path: Path, secure: bool) -> None:
+    made = ephemeral_authority(tmp_path / "certs", ["127.0.0.1"])
+    places = (made.node("127.0.0.1"), made.client) if secure else (None, None)
+    state = bytes(range(256)) * 40_000
+
+    async def story(link: StateLink) -> None:
+        one = entry(5, size=len(state))
+        assert not await link.put(KEY, 1, one, (1, 0), None)
+        assert await link.put(KEY, 1, one, (1, 0), state)
+        link.close()  # the next request makes a connection of its own
+        assert await link.fence(KEY, 2) == (one,)
+        assert await link.get(KEY, one.digest) == state
+        with pytest.raises(RunError, match="newer incarnation"):
+            await link.put(KEY, 1, one, (1, 0), None)
+
+    talk(StateStore(tmp_path / "states"), *places, story)
+
+
+def test_strangers_get_no_states(tmp_path: Path) -> None:
+    ours = ephemeral_authority(tmp_path / "ours", ["127.0.0.1"])
+    theirs = ephemeral_authority(tmp_path / "theirs", ["127.0.0.1"])
+
+    async def refused(link: StateLink) -> None:
+        with pytest.raises(RunError, match="does not answer"):
+            await link.fence(KEY, 1)
+
+    store = StateStore(tmp_path / "states")
+    talk(store, ours.node("127.0.0.1"), theirs.client, refused)
+    talk(store, ours.node("127.0.0.1"), None, refused)
+    assert not (tmp_path / "states").exists()
+
+
+def test_nobody_listens() -> None:
+    async def story() -> None:
+        with pytest.raises(RunError, match="does not answer"):
+            await StateLink("127.0.0.1:9", None).fence(KEY, 1)
+
+    asyncio.run(story())
