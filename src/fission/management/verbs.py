@@ -178,6 +178,30 @@ def show(net: Net, project: Project = None, debug: Debug = False) -> None:
     end(guard(lambda: show_command(find_root(project), net), debug=debug))
 
 
+def export(
+    net: Net,
+    text: Annotated[
+        str, typer.Option("--format", "-f", metavar="FORMAT", help="json, graphml, xml, dot or mermaid.")
+    ] = "json",
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", metavar="FILE", help="By default it goes to stdout.")
+    ] = None,
+    project: Project = None,
+    debug: Debug = False,
+) -> None:
+    """Write a network as text for other programs.
+
+    XML can say networks of MARVELO jobs on fixed nodes only; it is what XML_FILE reads.
+
+    \b
+      fission export demo
+      fission export demo --format graphml -o demo.graphml
+    """
+    from fission.management.export import export_command
+
+    _end(guard(lambda: export_command(find_root(project), net, form=text, output=output), debug=debug))
+
+
 def run_tests(
     net: Net,
     arguments: Annotated[
