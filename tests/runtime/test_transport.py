@@ -2,6 +2,7 @@
 
 import select
 import socket
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,41 +13,73 @@ from fission.errors import RemoteProtocolError, RunError
 from fission.runtime import transport
 from fission.runtime.connection import Connection
 from fission.runtime.endpoints import Endpoint, parse
+from fission.runtime.poller import WRITE, Poller
+from fission.runtime.secure import Certificate
+from fission.security.ephemeral import ephemeral_authority
 
 HELLO = Hello(1, "run", 7, 1)
 
 
-@pytest.fixture(params=["unix", "tcp", "tcp6"])
-def pair(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[Connection, Connection]]:
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Certificate:
+    """That of a node at 127.0.0.1."""
+    return Certificate(str(ephemeral_authority(tmp_path_factory.mktemp("cluster")).node("127.0.0.1")))
+
+
+@pytest.fixture(params=["unix", "tcp", "tcp6", "tls"])
+def pair(
+    request: pytest.FixtureRequest, tmp_path: Path, certificate: Certificate
+) -> Iterator[tuple[Connection, Connection]]:
     """Both ends of one connection."""
-    wanted = {"unix": f"unix:{tmp_path}/socket", "tcp": "tcp:127.0.0.1:0", "tcp6": "tcp:[::1]:0"}[
-        request.param
-    ]
+    places = {"unix": f"unix:{tmp_path}/socket", "tcp6": "tcp:[::1]:0"}
     try:
-        (listener,) = transport.listen(wanted)
+        (listener,) = transport.listen(places.get(request.param, f"{request.param}:127.0.0.1:0"))
     except RunError:
         pytest.skip("no IPv6 on this machine")
     client = transport.connect(listener.endpoint)
     select.select([listener.sock], [], [], 10)
     server, _ = listener.sock.accept()
     transport.tune(server)
-    ends = Connection(client), Connection(server)
+    if request.param == "tls":
+        deadline = time.monotonic() + 10
+        ends = (
+            certificate.dialled(client, "127.0.0.1", deadline),
+            certificate.accepted(server, deadline),
+        )
+        open_both(*ends)
+    else:
+        ends = Connection(client), Connection(server)
     yield ends
     for end in ends:
         end.close()
     listener.sock.close()
 
 
+def open_both(*ends: Connection) -> None:
+    """Drive the handshakes of both ends."""
+    while waiting := [end for end in ends if end.opening]:
+        readers = [end.fd for end in waiting if not end.wants_write]
+        writers = [end.fd for end in waiting if end.wants_write]
+        ready = select.select(readers, writers, [], 10)
+        assert any(ready), "nothing moves"
+        for end in waiting:
+            if end.fd in ready[0]:
+                end.read()
+            elif end.fd in ready[1]:
+                end.flush()
+            assert not end.closed, end.error
+
+
 def carry(sender: Connection, receiver: Connection, count: int) -> list[object]:
     """Move bytes until `count` frames have come."""
     frames: list[object] = []
     while len(frames) < count:
-        writers = [sender.fd] if sender.backlog else []
-        readable, writable, _ = select.select([receiver.fd], writers, [], 10)
-        assert readable or writable, "nothing moves"
+        writers = [sender.fd] if sender.wants_write else []
+        readable, writable, _ = select.select([receiver.fd], writers, [], 0 if receiver.unread else 10)
+        assert readable or writable or receiver.unread, "nothing moves"
         if writable:
             sender.flush()
-        if readable:
+        if readable or receiver.unread:
             frames += receiver.read()
     return frames
 
@@ -80,7 +113,7 @@ def test_an_end_is_noticed_after_what_came_before(pair: tuple[Connection, Connec
     sender.close()
     assert carry(sender, receiver, 1) == [HELLO]
     while not receiver.closed:
-        assert select.select([receiver.fd], [], [], 10)[0]
+        assert receiver.unread or select.select([receiver.fd], [], [], 10)[0]
         assert receiver.read() == []
 
 
@@ -99,6 +132,70 @@ def test_garbage_is_refused(pair: tuple[Connection, Connection]) -> None:
     assert select.select([receiver.fd], [], [], 10)[0]
     with pytest.raises(RemoteProtocolError):
         receiver.read()
+
+
+def test_the_stream_goes_on_after_many_short_sends(pair: tuple[Connection, Connection]) -> None:
+    sender, receiver = pair
+    sender.send([encode_control(HELLO)])
+    large = bytes(range(256)) * (1 << 16)
+    first, blocks = 1, [[large], [b"small"] * 9, [b"x" * 70_000, b"", b"y"], [large]]
+    for batch in blocks:  # each is put behind what the socket has not taken yet
+        sender.send(encode_batch(Batch(1, first, 0, 1.0, 2.0, list(batch))))
+        first += len(batch)
+    _, *batches = carry(sender, receiver, 1 + len(blocks))
+    assert [list(map(bytes, batch.blocks)) for batch in batches] == blocks  # type: ignore[attr-defined]
+    assert not sender.backlog
+
+
+def test_nobody_is_heard_before_he_is_verified(certificate: Certificate) -> None:
+    ours, theirs = socket.socketpair()
+    connection = certificate.accepted(ours, time.monotonic() + 10)
+    theirs.sendall(encode_control(HELLO))
+    assert connection.read() == []
+    assert connection.closed
+    assert "does not speak TLS" in connection.error
+    connection.close()
+    theirs.close()
+
+
+def test_a_handshake_has_a_deadline(certificate: Certificate) -> None:
+    ours, theirs = socket.socketpair()
+    connection = certificate.accepted(ours, time.monotonic())
+    assert connection.opening
+    assert connection.read() == []
+    assert connection.closed
+    assert connection.error == "it did not complete the TLS handshake in time"
+    connection.close()
+    theirs.close()
+
+
+def test_a_poller_does_not_forget_what_tls_holds(certificate: Certificate) -> None:
+    """Bytes that TLS has taken from the socket do not make it readable again."""
+    ends = socket.socketpair()
+    deadline = time.monotonic() + 10
+    sender = certificate.dialled(ends[0], "127.0.0.1", deadline)
+    receiver = certificate.accepted(ends[1], deadline)
+    open_both(sender, receiver)
+    poller = Poller()
+    frames: list[object] = []
+    paused = False
+
+    def take(event: int) -> None:
+        if event & WRITE:
+            receiver.flush()
+        frames.extend(receiver.read())
+        poller.want(receiver, paused=paused)
+
+    poller.watch(receiver.fd, take)
+    sender.send([encode_control(HELLO)])
+    sender.send(encode_batch(Batch(1, 1, 0, 1.0, 2.0, [bytes(20_000_000)])))
+    while len(frames) < 2:
+        sender.flush()
+        paused = not paused  # and back: what is held is read as soon as it is wanted again
+        poller.want(receiver, paused=paused)
+        poller.poll(0.01 if paused else 10)
+    for end in (sender, receiver):
+        poller.drop(end)
 
 
 def test_nobody_listens(tmp_path: Path) -> None:

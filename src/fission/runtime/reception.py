@@ -73,6 +73,10 @@ class Reception:
         for listener in self._listeners:
             self._poller.watch(listener.sock.fileno(), partial(self._accept, listener))
 
+    def __len__(self) -> int:
+        """Return how many connections are on their way in."""
+        return len(self._guests)
+
     def close(self) -> None:
         """Accept nobody any more, and send away those who are on their way in."""
         for guest in self._guests.values():

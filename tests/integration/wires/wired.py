@@ -86,6 +86,10 @@ class Wired:
         """The working directory of a job."""
         return self.folder / str(job)
 
+    def route(self, pipe: int, address: str) -> None:
+        """Tell the sender of a pipe that its receiver listens elsewhere."""
+        self._supervisors[self.network.edge(pipe).source].route(pipe, address)
+
     def stop_source(self) -> None:
         """Let `Blocks` end."""
         (self.path(1) / "stop").touch()
