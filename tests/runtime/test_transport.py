@@ -164,7 +164,6 @@ def test_a_handshake_has_a_deadline(certificate: Certificate) -> None:
     assert connection.opening
     assert connection.read() == []
     assert connection.closed
-    assert connection.error == "it did not complete the TLS handshake in time"
     connection.close()
     theirs.close()
 

@@ -21,6 +21,7 @@ CONNECT_SECONDS = 5.0
 """Time for a connection to stand, its TLS handshake included; then it is tried anew."""
 
 _RETRY_FIRST, _RETRY_MOST = 0.005, 0.5
+_RETRIES_TOLD = 10  # after about 2 s
 
 
 class Outgoing:
@@ -167,7 +168,8 @@ class Outgoing:
         if endpoint.local or self._certificate is None:
             connection = Connection(sock)
         else:
-            connection = self._certificate.dialled(sock, endpoint.host, port.stands_by)
+            deadline = port.stands_by + CONNECT_SECONDS  # `tend` comes before that
+            connection = self._certificate.dialled(sock, endpoint.host, deadline)
         port.connection = connection
         port.sender.connected()
         self._poller.watch(connection.fd, partial(self._event, port, connection))
@@ -178,7 +180,9 @@ class Outgoing:
 
     def _retry_later(self, port: OutPort) -> None:
         port.retry_at = monotonic() + min(_RETRY_MOST, _RETRY_FIRST * 2**port.retries)
-        port.retries = min(port.retries + 1, 10)
+        port.retries = min(port.retries + 1, _RETRIES_TOLD)
+        if port.retries == _RETRIES_TOLD and not port.complaint:
+            self._complain(port, "no connection comes about; it is tried again twice a second")
 
     def _event(self, port: OutPort, connection: Connection, event: int) -> None:
         try:

@@ -130,7 +130,7 @@ class Reception:
         if listener.endpoint.local or self._certificate is None:
             connection = Connection(sock)
         else:
-            connection = self._certificate.accepted(sock, now + HELLO_SECONDS)
+            connection = self._certificate.accepted(sock, now + 2 * HELLO_SECONDS)  # `tend` comes before that
         name = f"{peer[0]}:{peer[1]}" if isinstance(peer, tuple) else "a process of this machine"
         guest = self._guests[connection.fd] = _Guest(connection, name, now + HELLO_SECONDS)
         self._poller.watch(connection.fd, partial(self._event, guest))

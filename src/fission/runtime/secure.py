@@ -9,6 +9,7 @@ from fission.channel.frames import Buffer, Frame
 from fission.runtime.connection import Connection
 from fission.security import (
     PeerError,
+    PeerGoneError,
     Step,
     TlsChannel,
     TlsHandshake,
@@ -31,7 +32,7 @@ class Certificate:
         )  # `dial_tls` checks it, where there is a host to check
 
     def accepted(self, sock: socket.socket, deadline: float) -> Connection:
-        """The connection of a socket that was accepted."""
+        """The connection of a socket that was accepted; the handshake fails after the deadline by itself."""
         return TlsConnection(sock, accept_tls(sock, self._server, deadline))
 
     def dialled(self, sock: socket.socket, host: str, deadline: float) -> Connection:
@@ -118,9 +119,7 @@ class TlsConnection(Connection):
 
 
 def _reason(error: PeerError | None) -> str:
-    """What went wrong; where is said by who knows more than an address."""
-    return (
-        ""
-        if error is None
-        else str(PeerError(error.what, found=error.found, expected=error.expected, hint=error.hint))
-    )
+    """What is wrong with the other side; nothing when the connection just broke. Others know better where."""
+    if error is None or isinstance(error, PeerGoneError):
+        return ""
+    return str(PeerError(error.what, found=error.found, expected=error.expected, hint=error.hint))

@@ -117,7 +117,7 @@ def attack(
                 await wired.until(lambda: sum(text in line for line in wired.logs(SINK)) >= count, text)  # noqa: B023
             wired.stop_source()
             await wired.finished()
-            assert wired.result()["wrong"] == []
+            assert wired.result() == {"received": wired.sent, "wrong": []}
             assert wired.counters(SINK, 2)["duplicates"] == 0, "the stream was cut"
             return wired.logs(SINK)
 

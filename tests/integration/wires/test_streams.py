@@ -37,6 +37,6 @@ def test_jobs_of_one_machine_use_its_unix_sockets(tmp_path: Path, authority: Eph
             assert remote.startswith("tls:127.0.0.2:")
             wired.stop_source()
             await wired.finished()
-            assert not wired.result()["wrong"]
+            assert wired.result() == {"received": wired.sent, "wrong": []}
 
     asyncio.run(story())

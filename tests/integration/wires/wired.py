@@ -126,6 +126,13 @@ class Wired:
         reports = [event for id, event in self.told if id == job and isinstance(event, messages.Status)]
         return reports[-1].rounds if reports else 0
 
+    @property
+    def sent(self) -> int:
+        """Rounds that the first job had computed at its end."""
+        return next(
+            event.rounds for id, event in self.told if id == 1 and isinstance(event, messages.Finished)
+        )
+
     def counters(self, job: int, pipe: int) -> dict[str, float]:
         """The last report of a job about a pipe."""
         reports = [event for id, event in self.told if id == job and isinstance(event, messages.Status)]
