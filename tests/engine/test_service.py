@@ -51,7 +51,7 @@ class Bed:
     link: Link
 
     async def join(self, client: str, network: str = "net", run: str = "run1") -> Any:
-        assert self.service.admit(client, {"network": network}) == ""
+        assert self.service.admit(client, {"network": network, "name": "anna", "host": "10.0.0.9"}) == ""
         return await self.ask(client, "hello", address=NODE, run=run)
 
     async def ask(self, client: str, operation: str, **arguments: Plain) -> Any:
@@ -177,7 +177,7 @@ def test_a_network_has_one_client(play: Play) -> None:
     async def scenario(bed: Bed) -> None:
         await bed.join("c1")
         assert bed.service.admit("c2", {"network": "net"}).startswith(
-            "network net is in use by the client c1, since 2"
+            "network net is in use by anna at 10.0.0.9, since 2"
         )
         assert (
             bed.service.admit("c1", {"network": "net"}) == ""

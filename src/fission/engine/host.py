@@ -129,10 +129,10 @@ class JobHost:
         await asyncio.gather(*(one.stop() for one in self.incarnations(network)))
         self._forget(lambda one: one.network == network)
 
-    async def close(self) -> None:
-        """End everything; returns when no process is left."""
+    async def close(self, *, force: bool = False) -> None:
+        """End everything, at once or after a moment; returns when no process is left."""
         self._closing = True
-        await asyncio.gather(*(one.stop() for one in self.incarnations()))
+        await asyncio.gather(*(one.stop(force=force) for one in self.incarnations()))
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await asyncio.to_thread(self._warden.close)
         if self._sockets is not None:

@@ -48,6 +48,7 @@ class Incarnation:
         spec = order.spec
         self.network, self.run, self.orphan_timeout = order.network, order.spec.run, order.orphan_timeout
         self.job, self.incarnation = spec.job_id, spec.incarnation
+        self.bundles = frozenset({order.code, order.files} - {""})
         self.ended = asyncio.Event()
         self.stopping = False
         self.code = 0

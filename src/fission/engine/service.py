@@ -55,7 +55,10 @@ class NodeSettings:
 
 
 class NodeService:
-    """Set `link`, `await start()`, and at last `await close()`. `versions` are told to clients, who compare them."""
+    """Set `link`, `await start()`, and at last `await close()`.
+
+    `versions` are told to clients, who compare them; `in_use` hears of which bundles the jobs are made.
+    """
 
     def __init__(
         self,
@@ -64,6 +67,7 @@ class NodeService:
         *,
         versions: Mapping[str, str],
         operations: Mapping[str, Operation] | None = None,
+        in_use: Callable[[frozenset[str]], None] = lambda _bundles: None,
         keeper: Keeper | None = None,
     ) -> None:
         self.link: NodeLink | None = None
@@ -81,6 +85,7 @@ class NodeService:
             keeper=keeper,
         )
         self._versions = dict(versions)
+        self._in_use = in_use
         self._tenants = Tenants(settings.address, self._post)
         self._meter = LoadMeter(settings.root)
         self._info = self._meter.sample()
@@ -112,15 +117,15 @@ class NodeService:
         if self._mesh is not None:
             self._tasks.append(asyncio.create_task(self._measure(self._mesh)))
 
-    async def close(self) -> None:
-        """Say goodbye, so that the clients start their jobs elsewhere, and end all jobs."""
+    async def close(self, *, force: bool = False) -> None:
+        """Say goodbye, so that the clients start their jobs elsewhere, and end all jobs, at once if `force`."""
         self.drain()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         if self.link is not None:
             await self.link.close()
-        await self.host.close()
+        await self.host.close(force=force)
 
     def drain(self) -> None:
         """Take no new jobs, and tell the clients."""
@@ -137,11 +142,12 @@ class NodeService:
         if self._draining:
             return "the node is about to end"
         since = f"{dt.datetime.now():%Y-%m-%d %H:%M:%S}"
-        reason = self._tenants.admit(client, network if isinstance(network, str) else "", since)
+        who = f"{about.get('name') or 'the client'} at {about.get('host') or client}"
+        reason = self._tenants.admit(client, network if isinstance(network, str) else "", who, since)
         if reason:
-            _log.warning("client %s refused: %s", client, reason)
+            _log.warning("refused %s: %s", who, reason)
         else:
-            _log.info("client %s joined with network %s", client, network)
+            _log.info("%s joined with network %s", who, network)
         return reason
 
     def gone(self, client: str) -> None:
@@ -149,7 +155,7 @@ class NodeService:
         known = self._tenants.client(client)
         if known is not None and self._tenants.leave(client, time.monotonic()):
             running = len(self.host.incarnations(known.network))
-            _log.info("client %s is gone; %d jobs of network %s go on", client, running, known.network)
+            _log.info("%s is gone; %d jobs of network %s go on", known.who, running, known.network)
 
     async def handle(self, client: str, operation: str, arguments: Mapping[str, Plain]) -> Plain:
         """Do what a client wants. Raises FissionError, whose text is for the client."""
@@ -199,6 +205,7 @@ class NodeService:
             raise RunError("the order is for another network", expected=client.network, found=order.network)
         client.run = order.spec.run
         await self.host.start(order)
+        self._tell_use()
         return None
 
     async def _stop(self, client: Client, arguments: Mapping[str, Plain]) -> Plain:
@@ -232,6 +239,10 @@ class NodeService:
         if self.link is not None:
             self.link.post(client, "event", wire.event_to_plain(event))
 
+    def _tell_use(self) -> None:
+        used: frozenset[str] = frozenset()
+        self._in_use(used.union(*(one.bundles for one in self.host.incarnations())))
+
     def _occupied(self, network: str) -> int:
         """Slots that are taken by jobs of other networks."""
         return sum(one.network != network for one in self.host.incarnations())
@@ -241,6 +252,7 @@ class NodeService:
         while True:
             await asyncio.sleep(REPORT_SECONDS)
             self._info = self._meter.sample()
+            self._tell_use()
             for client in self._tenants.clients:
                 occupied = self._occupied(client.network)
                 self._post(client.id, NodeReport(client.name, self._info, occupied, dict(self._tq)))

@@ -26,6 +26,7 @@ class Client:
 
     id: str
     network: str
+    who: str
     since: str
     links: int = 1
     greeted: bool = False
@@ -63,16 +64,16 @@ class Tenants:
         """The client of this name, if it has joined."""
         return self._clients.get(id)
 
-    def admit(self, id: str, network: str, since: str) -> str:
-        """Let a client in, or return why not."""
+    def admit(self, id: str, network: str, who: str, since: str) -> str:
+        """Let a client in, or return why not. `who` and `since` are for other clients to read."""
         if not network.isidentifier():
             return "it does not say which network it is for"
         tenancy = self._tenancies.setdefault(network, Tenancy(network))
         holder = tenancy.client
         if holder is not None and holder.id != id:
-            return f"network {network} is in use by the client {holder.id}, since {holder.since}"
+            return f"network {network} is in use by {holder.who}, since {holder.since}"
         links = 0 if holder is None else holder.links
-        client = Client(id, network, since, links + 1)
+        client = Client(id, network, who, since, links + 1)
         tenancy.client = self._clients[id] = client
         return ""
 

@@ -34,6 +34,7 @@ FISSION_VERBS: Mapping[str, Verb] = {
     "test": verbs.run_tests,
     "place": verbs.place,
     "certs": verbs.certs,
+    "node": verbs.node,
 }
 """What `fission` knows, beside `new`."""
 

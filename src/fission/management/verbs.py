@@ -199,7 +199,7 @@ def export(
     """
     from fission.management.export import export_command
 
-    _end(guard(lambda: export_command(find_root(project), net, form=text, output=output), debug=debug))
+    end(guard(lambda: export_command(find_root(project), net, form=text, output=output), debug=debug))
 
 
 def run_tests(
@@ -275,6 +275,78 @@ def certs(
         return certs_command(folder, nodes=nodes or (), days=days, renew=renew, list_only=list_only)
 
     end(guard(work, debug=debug))
+
+
+def node(
+    address: Annotated[
+        str | None,
+        typer.Option(
+            "--address", metavar="IP", help="Serve at this address; by default that of the default route."
+        ),
+    ] = None,
+    port: Annotated[int | None, typer.Option("--port", help="By default 8785.")] = None,
+    name: Annotated[
+        str | None, typer.Option("--name", help="For people; by default the host's name.")
+    ] = None,
+    slots: Annotated[
+        int | None, typer.Option("--slots", help="Jobs at once; by default the number of CPUs.")
+    ] = None,
+    groups: Annotated[
+        str | None, typer.Option("--groups", metavar="A,B", help="Groups that this node belongs to.")
+    ] = None,
+    certificates: Annotated[
+        Path | None,
+        typer.Option(
+            "--certs", metavar="DIR", help="This node's certificate; by default /etc/fission/certs."
+        ),
+    ] = None,
+    root: Annotated[
+        Path | None,
+        typer.Option("--root", metavar="DIR", help="Where files go; by default ~/.local/share/fission."),
+    ] = None,
+    security: Annotated[
+        str | None,
+        typer.Option("--security", metavar="tls|off", help="off: clear text, for trusted cables only."),
+    ] = None,
+    config: Annotated[
+        Path | None,
+        typer.Option("--config", metavar="FILE", help="A TOML file with these options; those here go first."),
+    ] = None,
+    log_level: Annotated[
+        str | None, typer.Option("--log-level", metavar="LEVEL", help="DEBUG, INFO, WARNING or ERROR.")
+    ] = None,
+    log: Annotated[
+        str | None,
+        typer.Option("--log", metavar="plain|json", help="Lines for people, or JSON, on stderr."),
+    ] = None,
+    lifeline: Annotated[bool, typer.Option("--lifeline", help="End when stdin is closed.")] = False,
+    debug: Debug = False,
+) -> None:
+    """Run the node service: it runs the jobs that clients send to this device.
+
+    One per device, the same for every network; it needs no project. A client finds it by its address in NODES.
+    It ends cleanly on SIGTERM or Ctrl+C, and at once on a second one.
+
+    \b
+      fission node --certs certs/nodes/192.168.4.2
+      fission-node --address 192.168.4.2 --groups roof,lab --slots 2
+      fission-node --config /etc/fission/node.toml --log json
+    """
+    from fission.management.node import node_command
+
+    given = {
+        "address": address,
+        "port": port,
+        "name": name,
+        "slots": slots,
+        "groups": groups,
+        "certs": certificates,
+        "root": root,
+        "security": security,
+        "log_level": log_level,
+        "log": log,
+    }
+    end(guard(lambda: node_command(given, config, lifeline=lifeline), debug=debug))
 
 
 def interactive(net: Net, project: Project = None, debug: Debug = False) -> None:
