@@ -99,7 +99,8 @@ def play(tmp_path: Path) -> Play:
 def test_a_client_joins_and_learns_what_the_node_is(play: Play) -> None:
     async def scenario(bed: Bed) -> None:
         hello = await bed.join("c1")
-        assert hello | {"info": {}, "service": ""} == {
+        assert hello | {"info": {}, "service": "", "states": ""} == {
+            "states": "",
             "service": "",
             "name": "pi",
             "address": "127.0.0.1",

@@ -1,6 +1,6 @@
 """The client as one of the machines of its network: it runs the local jobs, in `<network>/local/<id>/`."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from fission.cluster import NodeJoined
@@ -9,11 +9,14 @@ from fission.core.network import Network
 from fission.engine.base import EngineEvent, JobOrder
 from fission.engine.bundles import Bundle
 from fission.engine.host import JobHost
-from fission.engine.incarnation import Keeper
+from fission.engine.keeper import StateKeeper
 from fission.engine.load import LoadMeter
 from fission.engine.provision import OriginalFiles
+from fission.engine.state_link import StateServer
+from fission.engine.states import StateStore
 from fission.errors import LocalProtocolError
 from fission.runtime import messages
+from fission.security import IdentityFiles
 
 FOLDER = "local"
 
@@ -29,13 +32,17 @@ class ClientHost:
         *,
         identity: str,
         on_event: Callable[[EngineEvent], None],
-        keeper: Keeper | None = None,
+        private: Path,
     ) -> None:
         self._home = Path(network.folder) / FOLDER
         self._files = OriginalFiles(root, bundles)
         self._identity = identity
         self._on_event = on_event
-        self._keeper = keeper
+        files_of = IdentityFiles(Path(identity)) if identity else None
+        self._server = StateServer(StateStore(private / "states"), files_of)
+        self.keeper = StateKeeper(files_of)
+        self.states = ""
+        """Where the client keeps states for others, once it is open."""
         self._host: JobHost | None = None
 
     async def open(self, address: str) -> NodeJoined:
@@ -48,8 +55,9 @@ class ClientHost:
             store=self._files,
             on_event=lambda _network, _run, event: self._on_event(event),
             identity=self._identity,
-            keeper=self._keeper,
+            keeper=self.keeper,
         )
+        self.states = await self._server.start(address)
         await self._host.clear()
         return NodeJoined(LOCAL, LoadMeter(self._home.parent).sample(), service=address)
 
@@ -65,10 +73,16 @@ class ClientHost:
         """Hand a message to the process of an incarnation."""
         self._open.tell(run, job, incarnation, message)
 
+    def set_keepers(self, network: str, addresses: Sequence[str]) -> None:
+        """Say who keeps the states of jobs now."""
+        self.keeper.set_keepers(network, addresses)
+
     async def close(self) -> None:
         """End whatever still runs."""
         if self._host is not None:
             await self._host.close()
+        await self._server.close()
+        self.keeper.close()
 
     @property
     def _open(self) -> JobHost:

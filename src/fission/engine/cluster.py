@@ -32,6 +32,7 @@ from fission.engine.bundles import Bundle, ship
 from fission.engine.lanes import Lanes
 from fission.engine.versions import differences
 from fission.errors import FissionError
+from fission.placement.model import natural
 from fission.runtime import messages
 
 _log = logging.getLogger(__name__)
@@ -52,6 +53,13 @@ class Local(Protocol):
     def tell(self, run: str, job: int, incarnation: int, message: messages.ToJob) -> None:
         """Hand a message to the process of an incarnation."""
 
+    @property
+    def states(self) -> str:
+        """Where the client keeps the states of jobs; "" as long as it does not."""
+
+    def set_keepers(self, network: str, addresses: Sequence[str]) -> None:
+        """Say who keeps the states of jobs now."""
+
 
 class ClusterEngine:
     """Call `carry_out` with instructions; `on_event` gets what happens, `on_progress` how far files have got.
@@ -67,7 +75,7 @@ class ClusterEngine:
         run: str,
         *,
         local: Local,
-        orders: Callable[[StartJob], JobOrder],
+        orders: Callable[[StartJob, tuple[str, ...]], JobOrder],
         bundles: Sequence[Bundle],
         packages: Iterable[str] = (),
         on_event: Callable[[EngineEvent], None],
@@ -87,7 +95,7 @@ class ClusterEngine:
         self._lanes = Lanes(self._failed)
         self._early: dict[str, list[Plain]] = {}
         self._shipping: dict[tuple[str, str], asyncio.Task[None]] = {}
-        self.hellos: dict[str, Mapping[str, Plain]] = {}
+        self._states: dict[str, str] = {}
 
     # -- what the coordinator wants ----------------------------------------------------------------------
 
@@ -116,7 +124,7 @@ class ClusterEngine:
 
     async def _start(self, start: StartJob) -> None:
         try:
-            order = self._orders(start)
+            order = self._orders(start, self._keepers)
             if start.node == LOCAL:
                 await self._local.start(order)
                 return
@@ -186,6 +194,23 @@ class ClusterEngine:
         for digest in wanted:
             await self._ship(node, digest)
 
+    # -- states ------------------------------------------------------------------------------------------
+
+    @property
+    def _keepers(self) -> tuple[str, ...]:
+        """Who keeps states: the client, then the nodes that are there."""
+        nodes = (self._states[node] for node in sorted(self._states, key=natural))
+        return tuple(address for address in (self._local.states, *nodes) if address)
+
+    def tell_keepers(self) -> None:
+        """Tell all machines who keeps states; call it when the client itself begins to."""
+        self._local.set_keepers(self._network.name, self._keepers)
+        for node in self._states:
+            self._lanes.put((node, 0), partial(self._tell_keepers, node))
+
+    async def _tell_keepers(self, node: str) -> None:
+        await self._ask(node, "keepers", addresses=list(self._keepers))
+
     # -- what the link says ------------------------------------------------------------------------------
 
     def up(self, node: str) -> None:
@@ -199,6 +224,8 @@ class ClusterEngine:
         for key in [key for key in self._shipping if key[0] == node]:
             self._shipping.pop(key).cancel()
         self._early.pop(node, None)
+        if self._states.pop(node, None) is not None:
+            self.tell_keepers()
         self._on_event(NodeLost(node, reason))
 
     def refused(self, node: str, reason: str) -> None:
@@ -223,11 +250,12 @@ class ClusterEngine:
             if self.link is not None:
                 self.link.drop(node, str(error))
             return
-        self.hellos[node] = hello
         if different := differences(hello["versions"], self._packages):
             self._early.pop(node, None)
             self._on_event(NodeRefused(node, different))
             return
+        self._states[node] = hello["states"]
+        self.tell_keepers()
         self._on_event(_joined(node, hello, inventory))
         for data in self._early.pop(node, ()):
             self._hear(node, data)

@@ -169,6 +169,9 @@ class JobHost:
             await self._store.install(order.files, folders.work)
         code = await self._store.code_path(order.code) if order.code else None
         self._warden.start()
+        kept: tuple[messages.Checkpoint, ...] = ()
+        if self._keeper is not None and order.spec.resume:
+            kept = await self._keeper.fetch(order, folders.state)
         return replace(
             order.spec,
             folder=os.fspath(folders.work),
@@ -176,6 +179,7 @@ class JobHost:
             listen=self._listen(),
             machine=self._ip,
             identity=self._identity,
+            checkpoints=kept,
             state_folder=os.fspath(folders.state) if self._keeper is not None else "",
         )
 

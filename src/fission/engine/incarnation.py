@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from pathlib import Path
 from typing import Protocol
 
 from fission.cluster import (
@@ -30,6 +31,9 @@ class Keeper(Protocol):
         self, network: str, run: str, job: int, incarnation: int, checkpoint: messages.Checkpoint
     ) -> bool:
         """Bring the state to where it outlives this machine; return whether it is there now."""
+
+    async def fetch(self, order: JobOrder, folder: Path) -> tuple[messages.Checkpoint, ...]:
+        """Bring what is kept of a job's state into a folder, and refuse what its older incarnations still send."""
 
 
 class Incarnation:

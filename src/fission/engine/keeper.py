@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import logging
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from fission.engine.base import JobOrder
@@ -24,17 +24,18 @@ COPIES = 2
 
 
 class StateKeeper:
-    """The `Keeper` of a `JobHost`. `own` are addresses that are no other machine; `inside` says when it is one all the same.
+    """The `Keeper` of a `JobHost`.
 
-    For jobs of a node its own disk does not count. For those of the client it does: what it keeps outlives its process.
+    `own` is the address of the machine's own `StateServer`, which is no other machine and does not count. The client has ""
+    there: what it keeps outlives its process, and that is what its jobs need.
     """
 
-    def __init__(self, identity: IdentityFiles | None, *, own: Callable[[], str]) -> None:
+    def __init__(self, identity: IdentityFiles | None) -> None:
+        self.own = ""
         self._identity = identity
-        self._own = own
         self._keepers: dict[str, tuple[str, ...]] = {}
         self._links: dict[str, StateLink] = {}
-        self._last: dict[StateKey, tuple[str, bytes]] = {}
+        self._last: dict[StateKey, tuple[str, Path]] = {}
 
     def set_keepers(self, network: str, addresses: Sequence[str]) -> None:
         """Say who keeps the states of a network, in order of preference."""
@@ -49,9 +50,9 @@ class StateKeeper:
         key = StateKey(network, run, job)
         entry = StateEntry(checkpoint.epoch, checkpoint.round, checkpoint.digest, checkpoint.size)
         if checkpoint.path:
-            self._last[key] = (checkpoint.digest, await asyncio.to_thread(Path(checkpoint.path).read_bytes))
-        digest, state = self._last.get(key, ("", b""))
-        known = state if digest == checkpoint.digest else None
+            self._last[key] = (checkpoint.digest, Path(checkpoint.path))
+        digest, file = self._last.get(key, ("", Path()))
+        known = file if digest == checkpoint.digest else None
         kept, reasons = 0, []
         targets = iter(self._targets(network))
         while kept < COPIES:
@@ -82,6 +83,7 @@ class StateKeeper:
             *(link.fence(key, order.spec.incarnation) for link in links), return_exceptions=True
         )
         places: dict[str, list[StateLink]] = {}
+        names: dict[str, str] = {}
         entries: set[StateEntry] = set()
         for link, answer in zip(links, answers, strict=True):
             if isinstance(answer, BaseException):
@@ -90,9 +92,10 @@ class StateKeeper:
             entries |= set(answer)
             for entry in answer:
                 places.setdefault(entry.digest, []).append(link)
+                names[entry.digest] = f"{order.spec.incarnation}-{entry.epoch}-{entry.round}.state"
         paths = {}
         for digest, holders in places.items():
-            path = await self._bring(key, digest, holders, folder)
+            path = await self._bring(key, digest, holders, folder / names[digest])
             if path is not None:
                 paths[digest] = path
         return tuple(
@@ -116,7 +119,12 @@ class StateKeeper:
     # -- inside ------------------------------------------------------------------------------------------
 
     def _targets(self, network: str) -> list[str]:
-        return [address for address in self._keepers.get(network, ()) if address != self._own()]
+        """Who keeps the states of our jobs: the client, then the nodes that follow this one in a circle."""
+        keepers = list(self._keepers.get(network, ()))
+        if self.own not in keepers:
+            return keepers
+        index = keepers.index(self.own)
+        return [*keepers[:1], *keepers[index + 1 :], *keepers[1:index]] if index else keepers[1:]
 
     def _link(self, address: str) -> StateLink:
         if address not in self._links:
@@ -130,15 +138,20 @@ class StateKeeper:
         incarnation: int,
         entry: StateEntry,
         needed_from: tuple[int, int],
-        state: bytes | None,
+        file: Path | None,
     ) -> bool:
         link = self._link(address)
         if await link.put(key, incarnation, entry, needed_from, None):
             return True
-        return state is not None and await link.put(key, incarnation, entry, needed_from, state)
+        if file is None:
+            return False
+        try:
+            state = await asyncio.to_thread(file.read_bytes)
+        except FileNotFoundError:
+            return False  # the job has written a newer one meanwhile
+        return await link.put(key, incarnation, entry, needed_from, state)
 
-    async def _bring(self, key: StateKey, digest: str, holders: list[StateLink], folder: Path) -> Path | None:
-        path = folder / f"kept-{digest}"
+    async def _bring(self, key: StateKey, digest: str, holders: list[StateLink], path: Path) -> Path | None:
         for link in holders:
             with contextlib.suppress(RunError):
                 state = await link.get(key, digest)

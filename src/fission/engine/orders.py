@@ -24,8 +24,8 @@ class OrderBook:
         self._needed = needed_blocks(network)
         self._limits = queue_limits(network)
 
-    def order(self, start: StartJob) -> JobOrder:
-        """Make the order for a start; what only the machine knows is left out."""
+    def order(self, start: StartJob, keepers: tuple[str, ...]) -> JobOrder:
+        """Make the order for a start; what only the machine knows is left out. `keepers` keep states now."""
         settings = self._network.settings
         job = self._network.job(start.job)
         spec = JobSpec(
@@ -51,4 +51,5 @@ class OrderBook:
             code=self._code,
             files=self._files[job.id],
             orphan_timeout=settings.orphan_timeout,
+            keepers=keepers,
         )

@@ -228,6 +228,8 @@ class ClusterRun:
                     await asyncio.wait_for(self._answered.wait(), self._gather)
         self._show_nodes()
         self.on_event(await local.open(self._own_address(link)))
+        if self.engine is not None:
+            self.engine.tell_keepers()
         if self._asked:
             self.handle(StopRequested())
         elif self.coordinator.phase is Phase.GATHERING:

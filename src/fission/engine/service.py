@@ -27,10 +27,13 @@ from fission.engine.base import EngineEvent, NodeLink, Plain
 from fission.engine.batctl import Batctl
 from fission.engine.homes import node_home
 from fission.engine.host import BundleStore, JobHost
-from fission.engine.incarnation import Keeper
+from fission.engine.keeper import StateKeeper
 from fission.engine.load import LoadMeter
+from fission.engine.state_link import StateServer
+from fission.engine.states import StateStore
 from fission.engine.tenants import Client, Tenants
 from fission.errors import RunError
+from fission.security import IdentityFiles
 
 _log = logging.getLogger(__name__)
 
@@ -68,12 +71,15 @@ class NodeService:
         versions: Mapping[str, str],
         operations: Mapping[str, Operation] | None = None,
         in_use: Callable[[frozenset[str]], None] = lambda _bundles: None,
-        keeper: Keeper | None = None,
     ) -> None:
         self.link: NodeLink | None = None
         self.service = uuid.uuid4().hex
         """Names this process: another one after each start."""
         self.settings = settings
+        identity = IdentityFiles(Path(settings.identity)) if settings.identity else None
+        self._states = StateStore(settings.root / ".states")
+        self._state_server = StateServer(self._states, identity)
+        self._keeper = StateKeeper(identity)
         self.host = JobHost(
             settings.address,
             settings.address,
@@ -82,7 +88,7 @@ class NodeService:
             store=store,
             on_event=self._heard,
             identity=settings.identity,
-            keeper=keeper,
+            keeper=self._keeper,
         )
         self._versions = dict(versions)
         self._in_use = in_use
@@ -101,6 +107,7 @@ class NodeService:
             "stop": self._stop,
             "tell": self._tell,
             "drain": self._drain,
+            "keepers": self._keepers,
         }
         self._further = dict(operations or {})
 
@@ -111,6 +118,7 @@ class NodeService:
         left = await self.host.clear()
         if left:
             _log.warning("ended %d processes of jobs that an earlier service had left", left)
+        self._keeper.own = await self._state_server.start(self.settings.address)
         if self.link is not None:
             await self.link.start()
         self._tasks = [asyncio.create_task(self._report())]
@@ -126,6 +134,8 @@ class NodeService:
         if self.link is not None:
             await self.link.close()
         await self.host.close(force=force)
+        await self._state_server.close()
+        self._keeper.close()
 
     def drain(self) -> None:
         """Take no new jobs, and tell the clients."""
@@ -182,6 +192,7 @@ class NodeService:
         client.run = _text(arguments, "run", "")
         self._peers |= {peer for peer in arguments.get("peers", ()) if isinstance(peer, str)}
         client.greeted = True
+        await asyncio.to_thread(self._states.keep_runs, client.network, [client.run])
         return {
             "service": self.service,
             "name": self.settings.name,
@@ -192,6 +203,7 @@ class NodeService:
             "info": wire.info_to_plain(self._info),
             "versions": self._versions,
             "tq": dict(self._tq),
+            "states": self._keeper.own,
         }
 
     async def _inventory(self, client: Client, _arguments: Mapping[str, Plain]) -> Plain:
@@ -224,6 +236,13 @@ class NodeService:
         message = wire.message_from_plain(arguments.get("message"))
         if self.host.network_of(run, job, incarnation) == client.network:
             self.host.tell(run, job, incarnation, message)
+        return None
+
+    async def _keepers(self, client: Client, arguments: Mapping[str, Plain]) -> Plain:
+        addresses = arguments.get("addresses")
+        if not isinstance(addresses, list) or not all(isinstance(one, str) for one in addresses):
+            raise RunError("keepers are no addresses", found=repr(addresses)[:80])
+        self._keeper.set_keepers(client.network, addresses)
         return None
 
     async def _drain(self, _client: Client, _arguments: Mapping[str, Plain]) -> Plain:
@@ -267,6 +286,7 @@ class NodeService:
             _log.warning("ends %d jobs of network %s: no client for %.0f s", len(jobs), network, seconds)
             await self.host.abandon(network)
             self._tenants.end(network)
+            self._keeper.forget(network)
 
     async def _measure(self, mesh: Batctl) -> None:
         while True:

@@ -149,7 +149,12 @@ class _Session:
         digests = {job: bundle.digest for job, bundle in files.items()}
         identity = "" if self._identity is None else os.fspath(self._identity.folder)
         local = ClientHost(
-            self._network, self._root, files.values(), identity=identity, on_event=run.on_event
+            self._network,
+            self._root,
+            files.values(),
+            identity=identity,
+            private=self._private,
+            on_event=run.on_event,
         )
         modules = [source.path for source in code.sources.values() if source.path.suffix == ".py"]
         engine = ClusterEngine(
