@@ -9,7 +9,7 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, Final
 
-from fission.engine.node_link import DEFAULT_PORT
+from fission.core.network import Settings
 from fission.errors import ConfigError
 from fission.project.suggest import did_you_mean, listed
 
@@ -24,7 +24,7 @@ class NodeOptions:
     """The options with their defaults; `address` "" stands for the one of the default route."""
 
     address: str = ""
-    port: int = DEFAULT_PORT
+    port: int = Settings().node_port
     name: str = ""
     slots: int = 0
     groups: tuple[str, ...] = ()
@@ -52,6 +52,11 @@ def read_options(given: Mapping[str, object], config: Path | None) -> NodeOption
         certs=options.certs.expanduser(),
         root=options.root.expanduser().absolute(),
     )
+
+
+def options_of(values: Mapping[str, object]) -> NodeOptions:
+    """Options that were read before, and have become texts and lists on the way. Raises ConfigError."""
+    return NodeOptions(**{name: _read(name, value, "") for name, value in values.items()})  # type: ignore[arg-type]
 
 
 def guess_address() -> str:

@@ -1,30 +1,27 @@
-"""`fission-node`, `fission node`: the service that runs jobs on a device, until SIGTERM or Ctrl+C."""
+"""`fission-node`, `fission node`: settings and certificate are read and checked, then the process becomes the service.
 
-import asyncio
+What is needed for that only (the command line, `cryptography`, the list of what is installed) takes a third of the memory
+that a node service would have. So the process replaces itself by `_node_serve`, and keeps its number.
+"""
+
+import json
 import logging
 import os
-import signal
 import sys
-from collections.abc import Coroutine, Mapping
+from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import NoReturn
 
-from fission.engine.node_link import DaskNodeLink
-from fission.engine.provision import StoredFiles, operations
-from fission.engine.service import NodeService, NodeSettings
-from fission.engine.store import Store
 from fission.engine.versions import installed_versions
-from fission.errors import ConfigError, RunError
+from fission.errors import ConfigError
 from fission.management._guard import guard
 from fission.management._node_log import start_log
 from fission.management._node_options import NodeOptions, read_options
-from fission.security import CertificateError, Identity, Role, load_identity
+from fission.security import CertificateError, Role, load_identity
 from fission.security.roles import normal_address
 
 _log = logging.getLogger("fission.node")
-
-END_SECONDS = 2.5
-"""How long a clean end may take before it is forced."""
 
 
 def main() -> int:
@@ -43,28 +40,34 @@ def main() -> int:
     return guard(work)
 
 
-def node_command(given: Mapping[str, object], config: Path | None, *, lifeline: bool = False) -> int:
-    """Serve until told to end; return the exit code. Raises UserError for what makes a start impossible."""
+def node_command(given: Mapping[str, object], config: Path | None, *, lifeline: bool = False) -> NoReturn:
+    """Become the service. Raises UserError for what makes a start impossible."""
     options = read_options(given, config)
     start_log(options.log_level, options.log)
-    identity = _identity(options)
+    _check_identity(options)
     try:
         options.root.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
         raise ConfigError(
             f"the folder cannot be made: {error.strerror}", where=f"--root {options.root}"
         ) from None
-    return asyncio.run(_serve(options, identity, lifeline=lifeline))
+    start = {**asdict(options), "versions": installed_versions(), "lifeline": lifeline}
+    sys.stderr.flush()
+    os.execv(  # noqa: S606 - our own module
+        sys.executable,
+        [sys.executable, "-P", "-m", "fission.management._node_serve", json.dumps(start, default=str)],
+    )
 
 
-def _identity(options: NodeOptions) -> Identity | None:
+def _check_identity(options: NodeOptions) -> None:
+    """Tell what is wrong with the certificate. Raises CertificateError when it cannot be used."""
     if options.security == "off":
         _log.warning(
             "SECURITY IS OFF: whoever can reach %s port %d can run programs as this user, and read all blocks",
             options.address,
             options.port,
         )
-        return None
+        return
     identity = load_identity(options.certs)
     if identity.role is not Role.NODE:
         raise CertificateError(
@@ -82,92 +85,3 @@ def _identity(options: NodeOptions) -> Identity | None:
             ", ".join(identity.addresses),
             options.address,
         )
-    return identity
-
-
-async def _serve(options: NodeOptions, identity: Identity | None, *, lifeline: bool) -> int:
-    ends = _Ends()
-    ends.listen(lifeline=lifeline)
-    try:
-        store = await asyncio.to_thread(Store, options.root)
-        settings = NodeSettings(
-            options.address,
-            options.root,
-            options.name,
-            options.slots,
-            options.groups,
-            "" if identity is None else str(options.certs),
-        )
-        service = NodeService(
-            settings,
-            StoredFiles(store),
-            versions=installed_versions(),
-            operations=operations(store),
-            in_use=store.keep,
-        )
-        link = DaskNodeLink(
-            options.address,
-            options.port,
-            identity=identity,
-            handler=service.handle,
-            admit=service.admit,
-            gone=service.gone,
-            about={"name": options.name},
-        )
-        service.link = link
-        await service.start()
-    except RunError as error:
-        raise ConfigError(error.what, where=error.where, found=error.found, hint=error.hint) from error
-    _log.info(
-        "node %s serves at %s port %d: %d slots, groups %s, files in %s",
-        options.name,
-        options.address,
-        link.port,
-        options.slots,
-        ", ".join(options.groups) or "none",
-        options.root,
-    )
-    _log.info("%s: the service ends", await ends.first())
-    if not await ends.in_time(service.close()):
-        _log.warning("the service does not wait any longer")
-        await ends.in_time(service.close(force=True))
-        logging.shutdown()
-        os._exit(0)  # no thread is waited for; the warden ends what is left
-    store.close()
-    return 0
-
-
-class _Ends:
-    """What ends the service: signals, and with a lifeline the end of stdin."""
-
-    def __init__(self) -> None:
-        self._reasons: asyncio.Queue[str] = asyncio.Queue()
-
-    def listen(self, *, lifeline: bool) -> None:
-        """Begin to listen for signals."""
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-            loop.add_signal_handler(number, self._reasons.put_nowait, number.name)
-        if lifeline:
-            loop.add_reader(sys.stdin.fileno(), self._read)
-
-    async def first(self) -> str:
-        """Wait for a reason to end."""
-        return await self._reasons.get()
-
-    async def in_time(self, work: Coroutine[Any, Any, None]) -> bool:
-        """Do the work; False when there is another reason to end, or no time left, before it is done."""
-        doing, forced = asyncio.create_task(work), asyncio.create_task(self._reasons.get())
-        done, _ = await asyncio.wait(
-            [doing, forced], timeout=END_SECONDS, return_when=asyncio.FIRST_COMPLETED
-        )
-        forced.cancel()
-        if doing in done:
-            await doing
-            return True
-        return False
-
-    def _read(self) -> None:
-        if not os.read(sys.stdin.fileno(), 1 << 10):
-            asyncio.get_running_loop().remove_reader(sys.stdin.fileno())
-            self._reasons.put_nowait("stdin was closed")
