@@ -1,8 +1,13 @@
-"""`python -m fission.node`: the node service, the same as the program `fission-node`."""
+"""`python -m fission.node`: the node service, the same as the program `fission-node`.
+
+With `--checked` and all settings as JSON it is the service itself, which that program becomes.
+"""
 
 import sys
 
-from fission.management.node import main
-
 if __name__ == "__main__":
+    if sys.argv[1:2] == ["--checked"]:
+        from fission.management._node_serve import main
+    else:
+        from fission.management.node import main
     sys.exit(main())

@@ -270,13 +270,19 @@ class NodeService:
         """About once a second: tell how the node is doing, and end jobs whose client stays away."""
         while True:
             await asyncio.sleep(REPORT_SECONDS)
-            self._info = self._meter.sample()
-            self._tell_use()
-            for client in self._tenants.clients:
-                occupied = self._occupied(client.network)
-                self._post(client.id, NodeReport(client.name, self._info, occupied, dict(self._tq)))
-            for network, seconds in self._tenants.abandoned(time.monotonic()):
-                await self._end_orphans(network, seconds)
+            try:
+                await self._look_around()
+            except Exception:  # noqa: BLE001 - the service goes on, and says so once a second
+                _log.exception("a bug: the report of the node has failed")
+
+    async def _look_around(self) -> None:
+        self._info = self._meter.sample()
+        self._tell_use()
+        for client in self._tenants.clients:
+            occupied = self._occupied(client.network)
+            self._post(client.id, NodeReport(client.name, self._info, occupied, dict(self._tq)))
+        for network, seconds in self._tenants.abandoned(time.monotonic()):
+            await self._end_orphans(network, seconds)
 
     async def _end_orphans(self, network: str, seconds: float) -> None:
         jobs = self.host.incarnations(network)

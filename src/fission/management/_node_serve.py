@@ -1,4 +1,4 @@
-"""The node service itself: `python -m fission.management._node_serve JSON`, which `fission-node` becomes."""
+"""The node service itself: `python -m fission.node --checked JSON`, which `fission-node` becomes."""
 
 import asyncio
 import json
@@ -27,7 +27,7 @@ END_SECONDS = 2.5
 
 def main() -> int:
     """Serve until told to end; return the exit code."""
-    start = json.loads(sys.argv[1])
+    start = json.loads(sys.argv[2])
     versions, lifeline = start.pop("versions"), start.pop("lifeline")
     options = options_of(start)
     start_log(options.log_level, options.log)
@@ -121,7 +121,3 @@ class _Ends:
         if not os.read(sys.stdin.fileno(), 1 << 10):
             asyncio.get_running_loop().remove_reader(sys.stdin.fileno())
             self._reasons.put_nowait("stdin was closed")
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -55,7 +55,7 @@ def node_command(given: Mapping[str, object], config: Path | None, *, lifeline: 
     sys.stderr.flush()
     os.execv(  # noqa: S606 - our own module
         sys.executable,
-        [sys.executable, "-P", "-m", "fission.management._node_serve", json.dumps(start, default=str)],
+        [sys.executable, "-P", "-m", "fission.node", "--checked", json.dumps(start, default=str)],
     )
 
 
