@@ -3,11 +3,13 @@
 import asyncio
 import signal
 from pathlib import Path
+from time import monotonic
 
 from fission.core.network import Network
 from fission.engine.simulation import End, Outcome, Simulation, prepare_folders
 from fission.management._console import RunConsole
 from fission.management._log import SimulationLog, log_file
+from fission.management._outlets import LAST_WORDS, Hurry, outlets
 from fission.project.dependencies import install_dependencies
 
 FOLDER = "simulation"
@@ -25,8 +27,16 @@ def simulate_network(
     folders = prepare_folders(network, folder)
     for job in network.jobs:
         install_dependencies(network, job, folders[job.id])
-    with log_file(folder / "fission.log") as log, RunConsole(network, quiet=quiet) as console:
-        outcome = asyncio.run(_run(network, root, folders, SimulationLog(network, console, log), seconds))
+    with (
+        log_file(folder / "fission.log") as log,
+        outlets(wait=True) as hurry,
+        RunConsole(network, quiet=quiet) as console,
+    ):
+        watcher = SimulationLog(network, console, log)
+        simulation = Simulation(network, folders, watcher, sys_path=(str(root),), seconds=seconds)
+        if seconds is not None:
+            hurry(monotonic() + seconds + LAST_WORDS)
+        outcome = asyncio.run(_run(simulation, hurry))
         if outcome.failure is not None:
             log.error("%s", outcome.failure.message)
         _tell(outcome, console, until_finished=until_finished)
@@ -35,14 +45,24 @@ def simulate_network(
     return 1 if until_finished and outcome.end is not End.FINISHED else 0
 
 
-async def _run(
-    network: Network, root: Path, folders: dict[int, Path], watcher: SimulationLog, seconds: float | None
-) -> Outcome:
-    simulation = Simulation(network, folders, watcher, sys_path=(str(root),), seconds=seconds)
+async def _run(simulation: Simulation, hurry: Hurry) -> Outcome:
+    """Run it until a signal ends it, if it does not end by itself.
+
+    The handlers are not those of the event loop, which stands still while a reader of what we print does.
+    """
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT):
-        loop.add_signal_handler(number, simulation.interrupt)
-    return await simulation.run()
+
+    def end(_number: int, _frame: object) -> None:
+        hurry(monotonic() + LAST_WORDS)
+        loop.call_soon_threadsafe(simulation.interrupt)
+
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
+    before = {number: signal.signal(number, end) for number in numbers}
+    try:
+        return await simulation.run()
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _tell(outcome: Outcome, console: RunConsole, *, until_finished: bool) -> None:
