@@ -246,7 +246,7 @@ def test_dummies_complete_a_partial_round_of_an_input_that_is_ahead():
 
 
 def test_a_dummy_for_the_first_block_of_an_epoch_carries_the_reset_bit():
-    join = Join([InputRule(), InputRule(initial=b"i")])
+    join = Join([InputRule(), InputRule(dummy=b"i")])
     offer(join, 0, 1, 2)
     offer(join, 1, 1, 1, epoch=2)
     out = rounds(join)
@@ -273,7 +273,7 @@ def test_with_nothing_of_the_old_epoch_anywhere_the_join_waits():
 
 
 def test_inputs_in_different_new_epochs_begin_with_the_older_one():
-    join = Join([InputRule(), InputRule()])
+    join = Join([InputRule(), InputRule(dummy=b"")])
     offer(join, 0, 1, 1, epoch=2, name="a")
     offer(join, 0, 1, 1, epoch=3, name="A")
     offer(join, 1, 1, 2, epoch=3, name="B")
@@ -298,8 +298,38 @@ def test_queued_counts_all_epochs():
     assert join.queued(0) == (9, 9)
 
 
+def test_an_epoch_of_which_an_input_knows_nothing_is_given_up():
+    """A join and the live source before it have died together: there is nothing to repeat, and None is no block."""
+    join = Join([InputRule(), InputRule()], start=(1, 6))
+    offer(join, 0, 6, 8, name="a")
+    offer(join, 1, 1, 2, epoch=2, name="B")
+    assert rounds(join) == []
+    assert join.leftover(0) == 3
+    offer(join, 0, 9, 9, name="a")
+    offer(join, 0, 1, 1, epoch=2, name="A")
+    assert payloads(rounds(join)) == [[["A1"], ["B1"]]]
+    assert (join.leftover(0), join.dummies(1)) == (4, 0)
+
+
+def test_an_epoch_in_which_an_input_has_had_blocks_is_not_given_up():
+    join = Join([InputRule(), InputRule()], start=(1, 6))
+    offer(join, 0, 6, 8, name="a")
+    offer(join, 1, 6, 6, name="b")
+    offer(join, 1, 1, 2, epoch=2, name="B")
+    assert payloads(rounds(join)) == [[["a6"], ["b6"]], [["a7"], ["b6"]], [["a8"], ["b6"]]]
+
+
+def test_what_is_given_up_when_the_other_has_ended_finishes_the_join():
+    join = Join([InputRule(), InputRule()], start=(1, 6))
+    offer(join, 0, 6, 8)
+    join.end(0)
+    offer(join, 1, 1, 2, epoch=2)
+    assert rounds(join) == []
+    assert join.finished
+
+
 def test_an_input_that_ends_in_the_old_epoch_finishes_the_join():
-    join = Join([InputRule(), InputRule()])
+    join = Join([InputRule(), InputRule(dummy=b"")])
     offer(join, 0, 1, 1)
     join.end(0)
     offer(join, 1, 1, 2, epoch=2)
@@ -308,7 +338,7 @@ def test_an_input_that_ends_in_the_old_epoch_finishes_the_join():
 
 
 def test_an_input_that_is_ahead_and_ended_goes_on():
-    join = Join([InputRule(), InputRule()])
+    join = Join([InputRule(dummy=b""), InputRule()])
     offer(join, 0, 1, 2, epoch=2)
     join.end(0)
     offer(join, 1, 1, 1)
@@ -484,7 +514,7 @@ def test_an_ended_input_has_no_deadline():
 
 
 def test_an_input_that_is_ahead_needs_no_deadline():
-    join = timed(2)
+    join = timed(2, dummy=b"")
     offer(join, 0, 2, 3, now=1.0)
     offer(join, 1, 1, 1, epoch=2, now=1.0)
     assert join.deadline() == 1.5

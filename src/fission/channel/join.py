@@ -4,7 +4,9 @@ Rules
 -----
 1. Round n takes the blocks (n-1)*B+1 .. n*B of every input, B being its block count. All are of one epoch.
 2. An input that is already in a newer epoch has nothing to give to the current one: dummies stand in for it as long as another
-   input has full rounds left. When all inputs are in a newer epoch, that one begins, with round 1; partial rounds are left over.
+   input has full rounds left. If it has nothing to repeat there either (no dummy of its own, and no block before: its job
+   was restarted, as a live source was), no round of that epoch can be made any more. When all inputs are in a newer epoch,
+   that one begins, with round 1; partial rounds are left over.
 3. On a live input a gap in the numbers is filled with dummies at once. A block that is missing longer than the deadline after
    the other blocks of its round have come is replaced by a dummy, and dropped when it comes late. Inputs align on their
    first blocks of an epoch: these are waited for, and an input that began later than another may stay as far behind.
@@ -71,12 +73,17 @@ class _Input:
     def __init__(self, rule: InputRule, epoch: int, last: int, *, merge: bool) -> None:
         self.rule = rule
         self.live = rule.delivery == "live"
-        self.queue = RunQueue(rule.initial, merge=merge, begun=LONG_AGO if last else None)
+        self.queue = RunQueue(None, merge=merge, begun=LONG_AGO if last else None)
         self.later: deque[tuple[int, RunQueue]] = deque()
         self.epoch = epoch  # of the newest block that was offered
         self.last = last  # its number
         self.ended = False
         self.dummies = self.late = self.leftover = 0
+
+    @property
+    def speechless(self) -> bool:
+        """Whether it has nothing to give to this epoch: neither a block, nor a dummy."""
+        return bool(self.later) and self.rule.dummy is None and self.queue.newest is None
 
     @property
     def waits_for_deadline(self) -> bool:
@@ -133,7 +140,7 @@ class Join:
         queue = one.later[-1][1] if one.later else one.queue
         queue.append(batch.head, blocks, size, now)
         if one.live:  # a user may change what he gets; a dummy repeats what came
-            queue.newest = frozen(queue.newest)
+            queue.newest = frozen(blocks[-1])
 
     def straight(self, batch: Batch) -> Stretch | None:
         """Return the rounds that a batch makes by itself; None when it has to be offered.
@@ -164,6 +171,7 @@ class Join:
             count = self._ready(limit)
             if count:
                 return self._cut(count)
+            self._give_up_epoch()
             if not self._give_dummies(now) and not self._next_epoch():
                 break
         return None
@@ -230,7 +238,8 @@ class Join:
 
     def _stand_in(self, one: _Input, queue: RunQueue, first: int, count: int, now: float) -> None:
         """Put dummies for the blocks from number `first` on into a queue."""
-        payload = frozen(queue.newest if one.rule.dummy is None else one.rule.dummy)
+        known = one.rule.initial if queue.newest is None else queue.newest
+        payload = frozen(known if one.rule.dummy is None else one.rule.dummy)
         one.dummies += count
         if first == 1:
             queue.append_stand_ins(WIRE_CORRUPTED | WIRE_RESET, payload, 1, now)
@@ -302,6 +311,12 @@ class Join:
                 if not one.later:
                     one.last += missing
         return True
+
+    def _give_up_epoch(self) -> None:
+        """Forget what waits in this epoch if no round can be made of it."""
+        if any(one.speechless for one in self._inputs):
+            for one in self._inputs:
+                one.leftover += one.queue.clear()
 
     def _next_epoch(self) -> bool:
         """Begin the next epoch if every input is in a newer one; False when not."""

@@ -90,7 +90,7 @@ class RunQueue:
 
     __slots__ = ("_merge", "begun", "count", "newest", "runs", "size")
 
-    def __init__(self, newest: Payload, *, merge: bool, begun: float | None = None) -> None:
+    def __init__(self, newest: Payload | None, *, merge: bool, begun: float | None = None) -> None:
         self.begun = begun
         self.runs: deque[Run] = deque()
         self.count = 0

@@ -54,6 +54,10 @@ class Stream:
         known = [n for n in range(1, self.epochs.get(epoch, 0) + 1) if (epoch, n) not in self.lost]
         return [self.block(epoch, number) for number in range(1, max(known, default=0) + 1)]
 
+    def speechless(self, epoch: int) -> bool:
+        """Whether it has neither a block nor a dummy up to this epoch, but later ones."""
+        return self.dummy is None and bool(self.arriving()) and all(e > epoch for e, _ in self.arriving())
+
     def block(self, epoch: int, number: int) -> Block:
         """A block, or its dummy."""
         if number <= self.epochs.get(epoch, 0) and (epoch, number) not in self.lost:
@@ -73,6 +77,8 @@ def expected(streams: Sequence[Stream]) -> tuple[list[Round], bool]:
     for epoch in sorted({1, *(e for stream in streams for e, _ in stream.arriving())}):
         if any(epoch > last for last in newest):
             break
+        if any(stream.speechless(epoch) for stream in streams):
+            continue
         full = [len(s.blocks(epoch)) // s.block_count for s in streams]
         final = [rounds_ for rounds_, last in zip(full, newest, strict=True) if last == epoch]
         for number in range(1, (min(final) if final else max(full)) + 1):
@@ -86,8 +92,11 @@ def expected(streams: Sequence[Stream]) -> tuple[list[Round], bool]:
             )
     current = min(newest)
     made = max((number for epoch, number, _ in rounds if epoch == current), default=0)
+    given_up = any(stream.speechless(current) for stream in streams)
     return rounds, any(
-        stream.end and last == current and len(stream.blocks(last)) // stream.block_count == made
+        stream.end
+        and last == current
+        and (given_up or len(stream.blocks(last)) // stream.block_count == made)
         for stream, last in zip(streams, newest, strict=True)
     )
 

@@ -231,8 +231,20 @@ JOIN = (
     Mutant(
         "dummies repeat a dummy's neighbor of another input's kind",
         "join",
-        "payload = frozen(queue.newest if one.rule.dummy is None else one.rule.dummy)",
+        "payload = frozen(known if one.rule.dummy is None else one.rule.dummy)",
         "payload = frozen(one.rule.initial)",
+    ),
+    Mutant(
+        "an epoch is never given up",
+        "join",
+        "if any(one.speechless for one in self._inputs):",
+        "if False:",
+    ),
+    Mutant(
+        "an epoch is given up although there is a block to repeat",
+        "join",
+        "self.rule.dummy is None and self.queue.newest is None",
+        "self.rule.dummy is None",
     ),
 )
 
