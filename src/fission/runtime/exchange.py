@@ -157,6 +157,45 @@ class Exchange:
             self._leave()
         return self.serviced_at + SLICE
 
+    # -- what the loop of a program calls, which waits for more than rounds --------------------------------
+
+    def watch(self, fd: int) -> None:
+        """Let `turn` return when there is something to read from `fd`."""
+        with self.lock:
+            self._poller.watch(fd, lambda _event: None)
+
+    def forget(self, fd: int) -> None:
+        """Watch it no longer."""
+        with self.lock:
+            self._poller.forget(fd)
+
+    def take(self, limit: int) -> Stretch | None:
+        """Return rounds that are there now, at most `limit`; None when there are none, or none any more."""
+        with self.lock:
+            return self.incoming.take(limit)
+
+    def turn(self, *, wait: bool, due: float | None) -> None:
+        """Send what is pending and take in what has come; `wait` until something happens, or until it is `due`."""
+        with self.lock:
+            self.hand_over()
+            if wait:
+                self._wait(due)
+            elif self.pump(0.0):
+                self.hand_over()
+            self.report_if_due()
+            self._leave()
+
+    def begin_epoch_of(self, port: OutPort, epoch: int) -> None:
+        """Number one output from 1 again: those of a program need not be at the same round."""
+        with self.lock:
+            self.outgoing.begin_epoch(epoch, port)
+
+    def release_inputs(self, epoch: int, round: int) -> None:
+        """Release the inputs up to a round although its outputs have not been released."""
+        with self.lock:
+            for port in self.incoming.joined:
+                self.incoming.release(port.pipe.id, epoch, round * port.pipe.BLOCK_COUNT)
+
     def finish(self) -> None:
         """End all outputs and wait until everything sent has been worked off downstream."""
         incoming, outgoing = self.incoming, self.outgoing

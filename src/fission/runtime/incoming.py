@@ -49,15 +49,15 @@ class Incoming:
             listeners, poller, self._arrived, log=log, certificate=certificate, guests=guests
         )
 
-    def take(self) -> Stretch | None:
-        """Return rounds that can be computed now, or None. Reads again from inputs that have room now."""
+    def take(self, limit: int = 4096) -> Stretch | None:
+        """Return rounds that can be computed now, at most `limit`, or None. Reads again from inputs that have room now."""
         stretch = self._straight
         if stretch is not None:
             self._straight = None
             return stretch
         if self.join is None:
             return None
-        stretch = self.join.take(monotonic())
+        stretch = self.join.take(monotonic(), limit)
         if stretch is not None:
             for port in self.joined:
                 if port.paused and not port.crowded(*self.join.queued(port.index)):

@@ -110,9 +110,9 @@ class Outgoing:
         if blocks:
             port.sender.write(blocks, port.head, monotonic(), time())
 
-    def begin_epoch(self, epoch: int) -> None:
-        """Number from 1 again."""
-        for port in self.ports:
+    def begin_epoch(self, epoch: int, only: OutPort | None = None) -> None:
+        """Number from 1 again, on all outputs or on one."""
+        for port in self.ports if only is None else (only,):
             self.write_pending(port)
             port.sender.reset(epoch)
 

@@ -17,6 +17,7 @@ from types import FrameType
 from typing import TYPE_CHECKING, NoReturn
 
 from fission.channel.mailbox import Mailbox
+from fission.channel.ranges import Position
 from fission.channel.receiver import Receiver
 from fission.channel.sender import Sender
 from fission.core.jobs import PythonJob
@@ -36,6 +37,8 @@ from fission.runtime.resume import find_restart_point, first_point, goes_on
 from fission.runtime.transport import Listener
 
 if TYPE_CHECKING:
+    from fission.core.jobs import ExecutableJob
+    from fission.runtime.programs.loop import ProgramLoop
     from fission.runtime.secure import Certificate
 
 GRACE = 1.0
@@ -98,8 +101,8 @@ class JobProcess:
         self._alone = False
         self._interrupted = False
         self._where = "loading"
-        self._loop: RoundLoop | None = None
-        self._job: PythonJob | None = None
+        self._loop: RoundLoop | ProgramLoop | None = None
+        self._job: PythonJob | ExecutableJob | None = None
         self._exchange: Exchange | None = None
         self._poller: Poller | None = None
         self._certificate: Certificate | None = None
@@ -162,11 +165,11 @@ class JobProcess:
         io_thread = IoThread(exchange, self._on_io_error)
         io_thread.start()
         job.setup()
+        self._loop = self._make_loop(job, exchange, start)
         self._forward_logs()
         gc.freeze()  # what is there now stays: no collection needs to look at it again
         self._control.send(messages.Ready())
         self._where = "run"
-        self._loop = RoundLoop(job, exchange, start)
         self._loop.run()
         self._where = "finish"
         exchange.finish()
@@ -174,13 +177,23 @@ class JobProcess:
         self._tell_losses(exchange)
         self._report()
 
-    def _load(self) -> PythonJob:
+    def _make_loop(
+        self, job: "PythonJob | ExecutableJob", exchange: Exchange, start: Position
+    ) -> "RoundLoop | ProgramLoop":
+        """The loop around `run`, or the one around a program, which is started now."""
+        if isinstance(job, PythonJob):
+            return RoundLoop(job, exchange, start)
+        from fission.runtime.programs.loop import started  # noqa: PLC0415 - only for jobs that are programs
+
+        return started(job, exchange, self._log)
+
+    def _load(self) -> "PythonJob | ExecutableJob":
         """Unpickle the job, which imports the user's modules, in the job's own folder."""
         spec = self._spec
         os.chdir(spec.folder)
         sys.path[:0] = [path for path in spec.sys_path if path not in sys.path]
         sys.path.append(spec.folder)
-        job: PythonJob = pickle.loads(spec.job)
+        job: PythonJob | ExecutableJob = pickle.loads(spec.job)
         job.head_size = spec.head_size
         self._job = job
         return job
@@ -192,7 +205,7 @@ class JobProcess:
 
             forward_user_logs(self._spec.log_level, self._log)
 
-    def _connect(self, job: PythonJob, listeners: Sequence[Listener]) -> Exchange:
+    def _connect(self, job: "PythonJob | ExecutableJob", listeners: Sequence[Listener]) -> Exchange:
         spec = self._spec
         resuming = goes_on(job, spec)
         inputs: list[InPort] = []
