@@ -43,7 +43,7 @@ class ExecutableJob(BaseJob):
     START_TIMEOUT: float | None = 30.0
     """Seconds in which the program has to open a named pipe that it is expected to use; None: for ever."""
 
-    END_TIMEOUT: float | None = 10.0
+    END_TIMEOUT: float | None = 30.0
     """Seconds without any output in which it has to end once its inputs have ended; None: for ever."""
 
     STATE: str = "none"

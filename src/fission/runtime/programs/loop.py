@@ -122,12 +122,13 @@ class ProgramLoop:
             self._closing = True
         if not self._closing:
             busy |= self._take_rounds()
+        if not self._closing or self._fed:
             self._take_mail()
         for end in self._inputs:
             if end.queued and end.flush():
                 self._watch.moved()
                 busy = True
-            if self._closing and not end.closed and not (end.queued and self._fed):
+            if self._closing and not end.closed and not (self._fed and self._needed(end)):
                 self._forget(end)
                 end.close()
         for out in self._outputs:
@@ -186,6 +187,15 @@ class ProgramLoop:
         if self._complete >= self._last:
             return True
         return self._fed if self._joined else bool(self._inputs) and incoming.finished and not incoming.mail
+
+    def _needed(self, end: InputEnd) -> bool:
+        """Whether an input has to stay open a while, although no rounds will come any more.
+
+        As long as the program has rounds to read, it may want to hear from its asynchronous inputs as well.
+        """
+        if end.port.mailbox is not None:
+            return not all(one.closed for one in self._joined)
+        return bool(end.queued) or (len(self._joined) < len(self._inputs) and not end.drained)
 
     # -- in ----------------------------------------------------------------------------------------------
 
@@ -352,7 +362,8 @@ class ProgramLoop:
             times.append(self._exchange.incoming.round_due())
         if any(end.fd is None and not end.closed for end in self._inputs):
             times.append(monotonic() + _RETRY)
-        if self._bells and not all(end.drained for end in self._joined):
+        closing = self._closing and self._fed and len(self._joined) < len(self._inputs)
+        if (self._bells or closing) and not all(end.drained for end in self._joined):
             times.append(monotonic() + _LOOK)
         return min((time for time in times if time is not None), default=None)
 

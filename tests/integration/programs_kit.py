@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ..conftest import Project
+from .conftest import Project
 
 PREAMBLE = """\
 import getopt, os, sys, time, signal, struct, json, pickle

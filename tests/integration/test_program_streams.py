@@ -2,8 +2,8 @@
 
 import pytest
 
-from ..conftest import Project
-from .conftest import compiled, install, lines, write
+from .conftest import Project
+from .programs_kit import compiled, install, lines, write
 
 ECHO = """
 ins, outs = open_all()
