@@ -19,6 +19,7 @@ from fission.cluster.board import ERROR, INFO, WARNING, Board, JobRecord, Told
 from fission.cluster.ending import begin_ending
 from fission.cluster.instructions import Failure, Outcome, StartJob
 from fission.cluster.states import JOB_TABLE, JobMove, JobState
+from fission.core.groups import LOCAL
 
 
 def start(board: Board, job: JobRecord, node: str) -> None:
@@ -36,6 +37,9 @@ def start(board: Board, job: JobRecord, node: str) -> None:
     job.numbered = True
     job.told = Told(epoch=job.epoch)
     board.touched.add(job.id)
+    if job.incarnation > 1:
+        place = "the client" if node == LOCAL else node
+        board.tell(INFO, f"goes on on {place} (start {job.incarnation})", job=job)
     board.send(StartJob(node, job.id, job.incarnation, job.incarnation > 1, job.epoch))
 
 

@@ -6,6 +6,7 @@ returns when it has ended. `interrupt` asks for the end.
 
 import asyncio
 import contextlib
+import logging
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -67,6 +68,9 @@ class RunWatcher(Watcher, Protocol):
 
     def nodes(self, nodes: Sequence[NodeRecord], missing: Sequence[str]) -> None:
         """Once, before the start: the nodes that have answered, and the addresses of those that have not."""
+
+    def news(self, job: int | None, text: str) -> None:
+        """Something happened to a job or a node that is no reason to worry."""
 
     def placed(self, placement: Placement) -> None:
         """Where the jobs go, and why."""
@@ -262,7 +266,10 @@ class ClusterRun:
         if self._answers is not None:
             name = "" if tell.job is None else f"{self.reports[tell.job].name}: "
             self._answers.append(f"{name}{text}")
-        self._watcher.log(tell.job, tell.level, text)
+        if tell.level == logging.INFO:
+            self._watcher.news(tell.job, text)
+        else:
+            self._watcher.log(tell.job, tell.level, text)
 
     def _said(self, said: JobSaid) -> None:
         job = self.coordinator.jobs.get(said.job)

@@ -55,6 +55,11 @@ class RunLog(SimulationLog):
         )
         self._cluster_console.nodes(nodes, missing)
 
+    def news(self, job: int | None, text: str) -> None:
+        """Something happened to a job or a node that is no reason to worry."""
+        self._log.info("[%s] %s", self._who if job is None else self._names[job], text)
+        self._cluster_console.news(job, text)
+
     def placed(self, placement: Placement) -> None:
         """Where the jobs go, and why."""
         for one in placement:

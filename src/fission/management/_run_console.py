@@ -39,6 +39,12 @@ class ClusterConsole(RunConsole):
         for address in missing:
             self.log(None, 30, f"node {address} has not answered; it is waited for")
 
+    def news(self, job: int | None, text: str) -> None:
+        """Show what happened to a job or a node."""
+        if not self._quiet_run:
+            name = "" if job is None else f"{self._labels[job].strip()}: "
+            self._console.print(Text(f"{name}{text}", style="dim"))
+
     def placed(self, placement: Placement) -> None:
         """Show where the jobs go."""
         if not self._quiet_run:
