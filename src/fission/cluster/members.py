@@ -141,7 +141,8 @@ def _settle(board: Board, node: NodeRecord, inventory: tuple[Resident, ...]) -> 
             job.incarnation = max(job.incarnation, line.incarnation)
     for job in board.on_node(node.address):
         if job.id not in seen and job.state is not JobState.BACKING_OFF:
-            lose(board, job, f"node {node.address} came back without it")
+            who = "the client" if node.address == LOCAL else f"node {node.address}"
+            lose(board, job, f"{who} came back without it")
 
 
 def _counts(board: Board, node: NodeRecord, job: JobRecord, line: Resident) -> bool:

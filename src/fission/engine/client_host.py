@@ -19,6 +19,8 @@ from fission.runtime import messages
 from fission.security import IdentityFiles
 
 FOLDER = "local"
+STATES = "states"
+"""Folder in the client's private one with the states that it keeps."""
 
 
 class ClientHost:
@@ -39,7 +41,7 @@ class ClientHost:
         self._identity = identity
         self._on_event = on_event
         files_of = IdentityFiles(Path(identity)) if identity else None
-        self._server = StateServer(StateStore(private / "states"), files_of)
+        self._server = StateServer(StateStore(private / STATES), files_of)
         self.keeper = StateKeeper(files_of)
         self.states = ""
         """Where the client keeps states for others, once it is open."""

@@ -96,6 +96,8 @@ class ClusterEngine:
         self._early: dict[str, list[Plain]] = {}
         self._shipping: dict[tuple[str, str], asyncio.Task[None]] = {}
         self._states: dict[str, str] = {}
+        self.copying: set[str] = set()
+        """Nodes that get all files before they count as joined (PRE_COPY)."""
 
     # -- what the coordinator wants ----------------------------------------------------------------------
 
@@ -188,11 +190,16 @@ class ClusterEngine:
     async def _send(self, node: str, digest: str) -> None:
         await ship(partial(self._ask, node), [self._bundles[digest]], partial(self._on_progress, node))
 
-    async def _pre_ship(self, node: str) -> None:
-        """Bring the modules, and with PRE_COPY everything, to a node before it is needed."""
-        wanted = list(self._bundles) if self._network.settings.pre_copy else [self._first]
-        for digest in wanted:
-            await self._ship(node, digest)
+    async def _pre_copy(self, node: str) -> None:
+        """Bring all files to a node before it gets a job; those that cannot be brought are tried again then."""
+        self.copying.add(node)
+        try:
+            for digest in self._bundles:
+                await self._ship(node, digest)
+        except FissionError as error:
+            self._failed(error)
+        finally:
+            self.copying.discard(node)
 
     # -- states ------------------------------------------------------------------------------------------
 
@@ -254,12 +261,14 @@ class ClusterEngine:
             self._early.pop(node, None)
             self._on_event(NodeRefused(node, different))
             return
+        if self._network.settings.pre_copy:
+            await self._pre_copy(node)
         self._states[node] = hello["states"]
         self.tell_keepers()
         self._on_event(_joined(node, hello, inventory))
         for data in self._early.pop(node, ()):
             self._hear(node, data)
-        self._lanes.put((node, 0), partial(self._pre_ship, node))
+        self._lanes.put((node, 0), partial(self._ship, node, self._first))
 
     def _hear(self, node: str, data: Plain) -> None:
         event = wire.event_from_plain(data)

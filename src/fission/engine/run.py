@@ -49,6 +49,8 @@ STATUS_INTERVAL = 0.5
 GATHER_SECONDS = 3.0
 """How long a start waits for nodes that do not answer."""
 
+_LOOK = 0.05
+
 STATES = {
     "WAITING": "waits for a node",
     "PLACED": "starting",
@@ -230,6 +232,10 @@ class ClusterRun:
                 link.invite(self._invited)
                 with contextlib.suppress(TimeoutError):  # whoever has not answered joins later
                     await asyncio.wait_for(self._answered.wait(), self._gather)
+                while self.engine is not None and self.engine.copying and not self._asked:
+                    await asyncio.sleep(
+                        _LOOK
+                    )  # files that go to nodes before the start take as long as they take
         self._show_nodes()
         self.on_event(await local.open(self._own_address(link)))
         if self.engine is not None:

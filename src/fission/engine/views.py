@@ -8,6 +8,7 @@ from fission.core.groups import LOCAL
 from fission.core.network import Network
 from fission.engine.reports import JobReport
 from fission.monitor import JobView, NetworkView, NodeView, PipeView
+from fission.placement.model import natural
 
 _OF_SENDER = ("sent", "replayed")
 _OF_RECEIVER = ("delivered", "duplicates", "dummies", "queued", "lag")
@@ -20,7 +21,9 @@ def view_of(
     """Look at a network now."""
     jobs = coordinator.jobs.values()
     taken = [job.node for job in jobs]
-    nodes = [node for node in coordinator.nodes.values() if node.address != LOCAL]
+    nodes = [
+        coordinator.nodes[address] for address in sorted(coordinator.nodes, key=natural) if address != LOCAL
+    ]
     return NetworkView(
         name=network.name,
         run=run,

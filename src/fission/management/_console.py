@@ -76,7 +76,10 @@ class RunConsole:
         if level >= 30 and (not self._quiet or level >= 40):
             name = "" if job is None else f"{self._labels[job].strip()}: "
             kind, style = ("error", "red") if level >= 40 else ("warning", "yellow")
-            self._errors.print(Text(f"{kind}: {name}{text}", style=style))
+            # a status line on the same terminal moves aside only for what its own console prints
+            same = self._live is not None and self._errors.is_terminal
+            console = self._console if same else self._errors
+            console.print(Text(f"{kind}: {name}{text}", style=style))
 
     def status(self, reports: Mapping[int, JobReport], seconds: float) -> None:
         """Refresh the status line."""

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import logging
 import os
+import shutil
 import signal
 import socket
 import tempfile
@@ -16,7 +17,7 @@ from fission.core.network import Network
 from fission.core.nodes import LocalNode, MultiNode
 from fission.engine.base import ClientLink
 from fission.engine.bundles import bundles_of
-from fission.engine.client_host import ClientHost
+from fission.engine.client_host import STATES, ClientHost
 from fission.engine.client_link import DaskClientLink
 from fission.engine.cluster import ClusterEngine
 from fission.engine.control import ControlServer
@@ -83,13 +84,16 @@ def run_network(network: Network, root: Path, options: RunOptions) -> int:
             )
         elif warning := identity.warning():
             watcher.log(None, logging.WARNING, warning)
-        journal = Journal(private)
+        # nodes of an embedded cluster end with their client: there is nothing to take over
+        journal = Journal(folder if options.embedded else private)
         try:
             outcome = asyncio.run(
                 _Session(network, root, private, options, watcher, journal, identity).run(cluster)
             )
         finally:
             journal.close()
+        # only a run that was cut off is gone on with
+        shutil.rmtree(private / STATES, ignore_errors=True)
         return _tell(outcome, console, log, options)
 
 
