@@ -15,7 +15,7 @@ from pathlib import Path
 from fission.project.scaffold import start_project
 from lab.bed import Lab
 from lab.host import Host, Running
-from lab.shell import wait_for
+from lab.shell import LabError, wait_for
 
 NAME = "stream"
 SOURCE, WORK, SINK = 1, 2, 3
@@ -177,7 +177,10 @@ class Stream:
                 )
             return False
 
-        wait_for(there, f"row {count} of the sink (now {len(self.rows())})\n{client.tail()}", deadline)
+        try:
+            wait_for(there, f"row {count} of the sink", deadline)
+        except LabError as error:
+            raise LabError(f"{error}; it has {len(self.rows())}\n{client.tail()}") from None
 
     def await_more(self, client: Running, count: int = 20, deadline: float = 30) -> None:
         """Wait until some more rows are there than now."""
