@@ -10,7 +10,7 @@ help: ## show this list
 $(VENV)/.ready: pyproject.toml scripts/setup.sh
 	@scripts/setup.sh $(VENV)
 
-demo: $(VENV)/.ready ## see two networks work on this machine (about half a minute)
+demo: $(VENV)/.ready ## see networks work on this machine, and a node die (about a minute)
 	@$(PYTHON) examples/demo.py
 
 test: $(VENV)/.ready ## run all tests
