@@ -67,5 +67,5 @@ def test_errors_of_the_pipe_come_out():
 
 @pytest.mark.parametrize("thing", [5, PicklePipe, own.AddJob, None])
 def test_anything_else_is_refused(thing):
-    with pytest.raises(UserError, match=r"a pipe or a Python job"):
+    with pytest.raises(UserError, match=r"a pipe, a Python job or a program"):
         emulate(thing)

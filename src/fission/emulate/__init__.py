@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import overload
 
-from fission.core.jobs import PythonJob
+from fission.core.jobs import ExecutableJob, PythonJob
 from fission.core.pipes import BasePipe
 from fission.emulate.errors import JobFinished
 from fission.errors import UserError
@@ -27,7 +27,7 @@ def emulate(pipe_or_job: BasePipe) -> PipeEmulator: ...
 
 @overload
 def emulate(
-    pipe_or_job: PythonJob,
+    pipe_or_job: PythonJob | ExecutableJob,
     *,
     network: Network | None = None,
     root: str | PathLike[str] | None = None,
@@ -49,23 +49,23 @@ def emulate(
     that of the network, else the nearest project from the working directory upwards, else the working directory).
     A `setup`, or a round, that takes more than `timeout` seconds is a RunError; None: wait for ever.
 
-    Raises UserError for anything else than a pipe or a Python job, JobFailed when `setup` raises.
+    Raises UserError for anything else than a pipe, a Python job or a program, JobFailed when `setup` raises.
     """
     if isinstance(pipe_or_job, BasePipe):
         from fission.emulate.pipes import PipeEmulator  # noqa: PLC0415 - job processes import this package
 
         return PipeEmulator(pipe_or_job)
-    if isinstance(pipe_or_job, PythonJob):
+    if isinstance(pipe_or_job, PythonJob | ExecutableJob):
         from fission.emulate.jobs import JobEmulator  # noqa: PLC0415
 
         return JobEmulator(pipe_or_job, network=network, root=root, timeout=timeout)
     hint = ""
-    if isinstance(pipe_or_job, type) and issubclass(pipe_or_job, BasePipe | PythonJob):
+    if isinstance(pipe_or_job, type) and issubclass(pipe_or_job, BasePipe | PythonJob | ExecutableJob):
         hint = "That is the class; emulate an object of it"
     raise UserError(
         "cannot be emulated",
         where="emulate",
-        expected="a pipe or a Python job",
+        expected="a pipe, a Python job or a program",
         found=repr(pipe_or_job),
         hint=hint,
     )

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from fission.core.head import WIRE_RESET, Head
-from fission.core.jobs import PythonJob
+from fission.core.jobs import BaseJob
 from fission.emulate.neighbors import Blocks
 from fission.errors import UserError
 from fission.runtime.ports import OutPort
@@ -23,7 +23,7 @@ class RoundInput:
 
 
 def round_inputs(
-    job: PythonJob, feeds: Sequence[OutPort], values: Sequence[Any], head: object, head_size: int
+    job: BaseJob, feeds: Sequence[OutPort], values: Sequence[Any], head: object, head_size: int
 ) -> RoundInput:
     """Check and encode the arguments of a call. `feeds` may have one more than the job has inputs: the gate.
 
@@ -70,7 +70,7 @@ def _values(feed: OutPort, value: Any) -> Sequence[Any]:
     return value
 
 
-def _heads(job: PythonJob, head: object) -> Sequence[object]:
+def _heads(job: BaseJob, head: object) -> Sequence[object]:
     """One entry per input."""
     inputs = job.inputs
     if not _is_list(head):

@@ -3,6 +3,9 @@
 A job that waits for nothing (a source, a job with optional inputs only) would run ahead. It gets one more input, the
 gate, and begins a round for each block that comes through it. A job without outputs would not tell when a round is
 done. It gets one more output, the bell, which has a block per round. The user's code sees neither.
+
+A program needs no gate: it runs ahead as far as its pipes let it, and its blocks are the rounds. Its bell rings when it
+has taken the blocks of a round.
 """
 
 import importlib
@@ -13,7 +16,7 @@ from types import GeneratorType
 from typing import Any
 
 from fission.core.head import Head
-from fission.core.jobs import PythonJob
+from fission.core.jobs import BaseJob, PythonJob
 from fission.core.pipes import BasePipe
 
 __all__ = ["Harness", "Sealed"]
@@ -37,16 +40,29 @@ class Sealed:
         return open_sealed, self._parts
 
 
-def open_sealed(
-    job: bytes, gate: BasePipe | None, bell: BasePipe | None, modules: dict[str, str]
-) -> PythonJob:
+def open_sealed(job: bytes, gate: BasePipe | None, bell: BasePipe | None, modules: dict[str, str]) -> BaseJob:
     """Unpickle the job and put the harness on it. Called in the job's process."""
     for name, file in modules.items():
         _provide(name, file)
-    opened: PythonJob = pickle.loads(job)
-    if gate is not None or bell is not None:
-        Harness(opened, gate, bell).put_on()
+    opened: BaseJob = pickle.loads(job)
+    if isinstance(opened, PythonJob):
+        if gate is not None or bell is not None:
+            Harness(opened, gate, bell).put_on()
+    elif bell is not None:
+        _hang_up(opened, bell)
     return opened
+
+
+def _hang_up(program: BaseJob, bell: BasePipe) -> None:
+    """Let the runtime find the bell, which the loop of a program rings by itself; the program does not see it."""
+    outputs, setup = program.outputs, program.setup
+
+    def hide_and_setup() -> None:
+        program.outputs = outputs
+        setup()
+
+    program.outputs = [*outputs, bell]
+    vars(program)["setup"] = hide_and_setup
 
 
 class Harness:

@@ -16,7 +16,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from fission.core.head import WIRE_FINISHED, Head
-from fission.core.jobs import PythonJob
+from fission.core.jobs import BaseJob, ExecutableJob
 from fission.core.network import Network, Settings
 from fission.core.pipes import BasePipe, PicklePipe
 from fission.emulate.calls import RoundInput, round_inputs
@@ -45,7 +45,7 @@ class JobEmulator:
     process ends as well. Not for several threads at once.
     """
 
-    job: PythonJob
+    job: BaseJob
     """The job, as it was given; the one that computes is a copy of it in the process."""
     cwd: Path
     """The job's working directory: `.emulate/<id>` in the project."""
@@ -58,7 +58,7 @@ class JobEmulator:
 
     def __init__(
         self,
-        job: PythonJob,
+        job: BaseJob,
         *,
         network: Network | None = None,
         root: str | PathLike[str] | None = None,
@@ -231,9 +231,10 @@ class _EndOnError:
 class _Stage:
     """Everything that has to be closed in the end."""
 
-    def __init__(self, job: PythonJob, network: Network, folder: JobFolder, project: Path) -> None:
+    def __init__(self, job: BaseJob, network: Network, folder: JobFolder, project: Path) -> None:
         taken = {pipe.id for pipe in (*job.inputs, *job.outputs)}
-        gate = None if any(not pipe.ASYNC for pipe in job.inputs) else _hidden_pipe(taken)
+        waits = isinstance(job, ExecutableJob) or any(not pipe.ASYNC for pipe in job.inputs)
+        gate = None if waits else _hidden_pipe(taken)
         bell = None if job.outputs else _hidden_pipe(taken)
         modules = _modules(job)
         sealed = Sealed(pickle_job(job), gate, bell, modules)
@@ -288,7 +289,7 @@ def _hidden_pipe(taken: set[int]) -> BasePipe:
     return pipe
 
 
-def _modules(job: PythonJob) -> dict[str, str]:
+def _modules(job: BaseJob) -> dict[str, str]:
     """The modules of the job's and its pipes' classes, with their files. Raises JobDefinitionError."""
     found: dict[str, str] = {}
     for kind in (type(job), *map(type, job.inputs), *map(type, job.outputs)):
@@ -318,7 +319,7 @@ def _project(network: Network | None, root: str | PathLike[str] | None) -> Path:
     return find_project(here) or here
 
 
-def _unconfigured(job: PythonJob, project: Path) -> Network:
+def _unconfigured(job: BaseJob, project: Path) -> Network:
     """The network of a job of which nothing else is known: the package that its class is in."""
     name = type(job).__module__.partition(".")[0]
     folder = project / name

@@ -87,7 +87,7 @@ class Neighbors:
 
     def take(self) -> tuple[list[Payload], list[int]] | None:
         """Return the blocks and wire heads of the next round, one per output; None as long as it is not complete."""
-        stretch = self._incoming.take()
+        stretch = self._incoming.take(1)  # a program runs ahead
         if stretch is None:
             return None
         for tap in self.taps:

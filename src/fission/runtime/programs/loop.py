@@ -42,6 +42,8 @@ class ProgramLoop:
         size = job.head_size if job.HEAD else 0
         self._inputs = [InputEnd(port, size) for port in exchange.inputs]
         self._joined = [end for end in self._inputs if end.port.mailbox is None]
+        # What is optional comes first: the program may look at it when it has got its round.
+        self._served = sorted(self._inputs, key=lambda end: end.port.mailbox is None)
         outputs = exchange.outputs[: len(job.outputs)]
         self._outputs = [OutputEnd(port, size) for port in outputs]
         self._bells = exchange.outputs[len(outputs) :]  # of the emulator: a block for every round
@@ -124,7 +126,7 @@ class ProgramLoop:
             busy |= self._take_rounds()
         if not self._closing or self._fed:
             self._take_mail()
-        for end in self._inputs:
+        for end in self._served:
             if end.queued and end.flush():
                 self._watch.moved()
                 busy = True

@@ -1,0 +1,1 @@
+"""How fast blocks go through programs: `python -m benchmarks.programs`."""
