@@ -163,8 +163,10 @@ class DaskClientLink:
                 self._away[node] = str(error)
             else:
                 told = ""
+                since = asyncio.get_running_loop().time()
                 await joined.over.wait()
-                continue  # a service that was started again is there at once
+                if asyncio.get_running_loop().time() - since > _RETRY_SECONDS:
+                    continue  # the node may be there: only its service, or the link, has failed
             # not all nodes at the same moment
             await asyncio.sleep(_RETRY_SECONDS * random.uniform(0.8, 1.2))  # noqa: S311
 

@@ -29,6 +29,8 @@ logger = logging.getLogger(__name__)
 _HALF_OPEN = 128
 """So many may stand at the door. One more, and the one who stands there longest has to go."""
 _ACCEPT_AT_ONCE = 32
+ASK_SECONDS = 5.0
+"""After the handshake, to say what one wants."""
 _PAUSE = 0.2
 """Seconds without accepting when the system has no descriptor left."""
 
@@ -52,6 +54,7 @@ class Door:
         self._waiting: dict[asyncio.Task[None], socket.socket] = {}
         self._sock: socket.socket | None = None
         self._pause: asyncio.TimerHandle | None = None
+        self._tend: asyncio.TimerHandle | None = None
 
     def open(self) -> None:
         """Begin to listen. Raises RunError when that is impossible."""
@@ -80,8 +83,6 @@ class Door:
 
     async def close(self) -> None:
         """Stop listening, and send away who stands at the door."""
-        if self._pause is not None:
-            self._pause.cancel()
         if self._sock is not None:
             asyncio.get_running_loop().remove_reader(self._sock)
             self._sock.close()
@@ -90,6 +91,9 @@ class Door:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        for timer in (self._pause, self._tend):
+            if timer is not None:
+                timer.cancel()
 
     def _listen(self) -> None:
         self._pause = None
@@ -123,14 +127,21 @@ class Door:
             sock.close()  # sent away before he could say a word
 
     def _refused(self, text: str) -> None:
-        self._strangers.say(logging.WARNING, f"refused: {text}", asyncio.get_running_loop().time())
+        loop = asyncio.get_running_loop()
+        self._strangers.say(logging.WARNING, f"refused: {text}", loop.time())
+        if self._tend is None:
+            self._tend = loop.call_later(1.1, self._count_refused)
+
+    def _count_refused(self) -> None:
+        self._tend = None
+        self._strangers.tend(asyncio.get_running_loop().time())
 
     async def _receive(self, sock: socket.socket, where: str) -> None:
         """Let one in, or not."""
         loop = asyncio.get_running_loop()
         stream = None
         try:
-            async with asyncio.timeout(HANDSHAKE_SECONDS):
+            async with asyncio.timeout(HANDSHAKE_SECONDS + ASK_SECONDS):
                 tune(sock)
                 stream = await _accepted(sock, self._context, where, loop.time() + HANDSHAKE_SECONDS)
                 if await self._visitor(stream):

@@ -4,6 +4,8 @@ Whoever starts ten processes on a busy machine keeps his event loop from turning
 which this thread felt 0.1 s. A link that gave its pulses from the loop would be declared dead for that.
 """
 
+import contextlib
+import os
 import threading
 from time import monotonic
 from typing import Protocol
@@ -12,6 +14,9 @@ __all__ = ["STUCK_SECONDS", "Heart"]
 
 STUCK_SECONDS = 10.0
 """A loop that has not turned for so long counts as dead, and then so does the link."""
+
+_PRIORITY = -10
+"""Before the jobs of this machine, where that is allowed (root, or LimitNICE of the systemd unit)."""
 
 
 class Beating(Protocol):
@@ -63,6 +68,9 @@ class Heart:
             self._thread.join()
 
     def _run(self) -> None:
+        with contextlib.suppress(OSError):  # not allowed to everybody
+            # on Linux a thread has a priority of its own, and processes started by others do not inherit it
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _PRIORITY)
         while True:
             with self._changed:
                 if self._closing:

@@ -213,14 +213,24 @@ class _Link:
         heart.add(self.stream, self.join.pulse)
         watcher = asyncio.get_running_loop().create_task(self._watch(heart))
         try:
-            await self._worker
-            await self._worker.finished()  # type: ignore[no-untyped-call]
+            if await self._registered():
+                await self._worker.finished()  # type: ignore[no-untyped-call]
         finally:
             heart.remove(self.stream)
             watcher.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await watcher
             await self._worker.close()
+
+    async def _registered(self) -> bool:
+        try:
+            await self._worker
+        except (RuntimeError, TimeoutError, OSError) as error:  # as distributed wraps whatever it was
+            if not self.stream.closed:
+                cause = error.__cause__ or error
+                self.stream.abort(f"its worker could not be registered ({type(cause).__name__}: {cause})")
+            return False
+        return True
 
     async def _watch(self, heart: Heart) -> None:
         """Notice when the client has fallen silent."""
