@@ -11,6 +11,8 @@ from fission.core import base
 from fission.management import admin, cli, manage
 from fission.project.scaffold import start_network, start_project
 
+from .stalled import Pipe
+
 JOBS = """
 from fission.core.jobs import PythonJob
 
@@ -46,6 +48,13 @@ class Result:
 
 
 Run = Callable[..., Result]
+
+
+@pytest.fixture
+def pipe() -> Iterator[Pipe]:
+    made = Pipe()
+    yield made
+    made.close()
 
 
 @pytest.fixture

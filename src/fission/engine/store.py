@@ -115,7 +115,7 @@ class Store:
             raise _failed(error, folder) from error
 
     def code_path(self, digest: str) -> Path:
-        """Return a folder with the modules of a listing, to be put on `sys.path`; nobody may write into it.
+        """Return a folder with the modules of a listing, to be put on `sys.path`; its files are read-only.
 
         Raises RunError.
         """
@@ -199,8 +199,8 @@ class Store:
             self._copy(listing, draft)
             _compile(draft, path)
             _forbid_writing(draft)
+            draft.chmod(0o755)  # mkdtemp made it ours alone
             os.rename(draft, path)
-            path.chmod(0o555)
         except BaseException:
             remove_tree(draft)
             raise
@@ -236,20 +236,17 @@ class Store:
 
 
 def remove_tree(folder: Path) -> None:
-    """Remove a folder, if it is there, also one whose folders are read-only. Raises OSError."""
-    if folder.is_symlink() or not folder.exists():
-        return
-    for path, _folders, _files in os.walk(folder):
-        os.chmod(path, 0o700)
-    shutil.rmtree(folder)
+    """Remove a folder, if it is there. Raises OSError."""
+    with contextlib.suppress(FileNotFoundError):
+        shutil.rmtree(folder)
 
 
 def _forbid_writing(folder: Path) -> None:
-    """Make all that is in a folder read-only; the folder itself still has to be moved."""
-    for path, folders, files in os.walk(folder):
-        for name in (*folders, *files):
-            inside = os.path.join(path, name)
-            os.chmod(inside, os.stat(inside).st_mode & 0o555 | 0o444)
+    """Make the files in a folder read-only; not the folders, which somebody may want to remove."""
+    for path, _folders, files in os.walk(folder):
+        for name in files:
+            file = os.path.join(path, name)
+            os.chmod(file, os.stat(file).st_mode & 0o555 | 0o444)
 
 
 def _real_folder(folder: Path, path: str) -> Path:

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable, Iterator
 from os import write
 from time import monotonic
-from typing import TextIO
+from typing import Any, TextIO, TypeVar
 
 LAST_WORDS = 0.5
 """Seconds that a reader has at the end to take what is still there."""
@@ -18,29 +18,19 @@ LAST_WORDS = 0.5
 Hurry = Callable[[float], None]
 """`hurry(deadline)`: from this time on (of `time.monotonic`), wait for no reader."""
 
+Made = TypeVar("Made", bound="FileStream")
+
 _AT_ONCE = select.PIPE_BUF
 """Bytes that a pipe takes without making the writer wait, once it takes any."""
-_MOST = 1 << 20
 _SLICE = 0.1
 
 
-class Outlet(io.TextIOBase):
-    """Takes the place of a stream of text with a file behind it.
+class FileStream(io.TextIOBase):
+    """Takes the place of a stream of text with a file behind it. Subclasses have `write` and `flush`."""
 
-    With `wait` a reader who stands still stops the writer, as usual; else the writer goes on, and lines are left out.
-    """
-
-    def __init__(self, stream: TextIO, *, wait: bool) -> None:
+    def __init__(self, stream: TextIO) -> None:
         self._stream = stream
         self._file = stream.fileno()
-        self._wait = wait
-        self._deadline = float("inf")
-        self._pending = bytearray()
-        self._new_line = True
-        self._leaving_out = False
-        self._left_out = 0
-        self._poll = select.poll()
-        self._poll.register(self._file, select.POLLOUT)
         stream.flush()
 
     @property
@@ -60,35 +50,37 @@ class Outlet(io.TextIOBase):
         """Whether it can be written to."""
         return True
 
+    def encode(self, text: str) -> bytes:
+        """The bytes of a text; what the encoding does not have is shown by its number."""
+        return text.encode(self.encoding, "backslashreplace")
+
+
+class Outlet(FileStream):
+    """A reader who stands still stops the writer, as usual, but not longer than until `hurry` says."""
+
+    def __init__(self, stream: TextIO) -> None:
+        super().__init__(stream)
+        self._deadline = float("inf")
+        self._pending = bytearray()
+        self._poll = select.poll()
+        self._poll.register(self._file, select.POLLOUT)
+
     def hurry(self, deadline: float) -> None:
         """From this time on (of `time.monotonic`), wait for nobody; may be called in a signal handler."""
         self._deadline = min(self._deadline, deadline)
 
     def write(self, text: str) -> int:
-        """Take a text; it goes out with `flush`, or when there is much of it.
-
-        Only whole lines are left out. Raises BrokenPipeError.
-        """
-        if self._new_line:
-            self._leaving_out = self._is_full()
-        self._new_line = text.endswith("\n")
-        if self._leaving_out:
-            self._left_out += text.count("\n")
-            return len(text)
-        if self._left_out:
-            self._add(f"... {self._left_out:,} lines were left out, as nobody read them\n")
-            self._left_out = 0
-        self._add(text)
+        """Take a text; it goes out with `flush`, or when there is much of it. Raises BrokenPipeError."""
+        self._pending += self.encode(text)
         if len(self._pending) > _AT_ONCE:
             self.flush()
         return len(text)
 
     def flush(self) -> None:
-        """Write out what is there. Raises BrokenPipeError when the reader has gone."""
+        """Write out what is there, or forget it when it is time. Raises BrokenPipeError when the reader has gone."""
         while self._pending:
             if not self._ready():
-                if self._wait:
-                    self._pending.clear()  # it is the end
+                self._pending.clear()
                 return
             try:
                 done = write(self._file, self._pending[:_AT_ONCE])
@@ -100,22 +92,13 @@ class Outlet(io.TextIOBase):
     def finish(self) -> None:
         """Write out what the reader takes soon, and forget the rest."""
         self.hurry(monotonic() + LAST_WORDS)
-        self._wait = True
         with contextlib.suppress(OSError):
             self.flush()
 
-    def _add(self, text: str) -> None:
-        self._pending += text.encode(self.encoding, "backslashreplace")
-
-    def _is_full(self) -> bool:
-        if len(self._pending) >= _MOST:
-            self.flush()
-        return len(self._pending) >= _MOST
-
     def _ready(self) -> bool:
-        """Wait for the reader, if that is the way, and tell whether he takes something."""
+        """Wait for the reader, and tell whether he takes something."""
         while not self._poll.poll(0):
-            left = self._deadline - monotonic() if self._wait else 0.0
+            left = self._deadline - monotonic()
             if left <= 0:
                 return False
             self._poll.poll(
@@ -125,28 +108,35 @@ class Outlet(io.TextIOBase):
 
 
 @contextlib.contextmanager
-def outlets(*, wait: bool) -> Iterator[Hurry]:
+def outlets() -> Iterator[Hurry]:
     """Put outlets in the place of stdout and stderr while it lasts."""
-    before = (sys.stdout, sys.stderr)
-    made = [_outlet(stream, wait=wait) for stream in before]
-    sys.stdout, sys.stderr = made
+    with in_place_of_output(Outlet) as made:
 
-    def hurry(deadline: float) -> None:
-        for stream in made:
-            if isinstance(stream, Outlet):
+        def hurry(deadline: float) -> None:
+            for stream in made:
                 stream.hurry(deadline)
 
-    try:
-        yield hurry
-    finally:
-        sys.stdout, sys.stderr = before
-        for stream in made:
-            if isinstance(stream, Outlet):
+        try:
+            yield hurry
+        finally:
+            for stream in made:
                 stream.finish()
 
 
-def _outlet(stream: TextIO, *, wait: bool) -> TextIO:
+@contextlib.contextmanager
+def in_place_of_output(make: Callable[[TextIO], Made]) -> Iterator[list[Made]]:
+    """Put streams in the place of stdout and stderr, where there is a file behind them."""
+    before = (sys.stdout, sys.stderr)
+    made: list[Made] = []
+    now: list[Any] = []
+    for stream in before:
+        try:
+            made.append(make(stream))
+            now.append(made[-1])
+        except (OSError, ValueError, AttributeError):  # no file behind it, or none at all
+            now.append(stream)
+    sys.stdout, sys.stderr = now
     try:
-        return Outlet(stream, wait=wait)  # type: ignore[return-value] # all of a TextIO that is used here
-    except (OSError, ValueError, AttributeError):  # no file behind it, or none at all
-        return stream
+        yield made
+    finally:
+        sys.stdout, sys.stderr = before

@@ -8,8 +8,9 @@ import shutil
 import signal
 import socket
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from fission.cluster import Outcome, Policy
@@ -30,10 +31,13 @@ from fission.engine.versions import imported_packages
 from fission.errors import ProjectError
 from fission.management._client import private_folder
 from fission.management._log import RunLog, log_file
+from fission.management._relays import Carrier, relays
 from fission.management._run_console import ClusterConsole
 from fission.project.addresses import expand_pattern
 from fission.security.identity import Identity, load_identity
 from fission.security.roles import Role
+
+_NOBODY_READS = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +78,7 @@ def run_network(network: Network, root: Path, options: RunOptions) -> int:
             cluster = EmbeddedCluster(nodes, folder, slots=slots, secure=secure)
         identity = _identity(network, root, cluster)
         log = stack.enter_context(log_file(root / network.settings.log_file, network.settings.log_level))
+        output = stack.enter_context(relays())
         console = stack.enter_context(ClusterConsole(network, quiet=options.quiet))
         watcher = RunLog(network, console, log)
         if identity is None:
@@ -88,13 +93,14 @@ def run_network(network: Network, root: Path, options: RunOptions) -> int:
         journal = Journal(folder if options.embedded else private)
         try:
             outcome = asyncio.run(
-                _Session(network, root, private, options, watcher, journal, identity).run(cluster)
+                _Session(network, root, private, options, watcher, journal, identity).run(cluster, output)
             )
         finally:
             journal.close()
         # only a run that was cut off is gone on with
         shutil.rmtree(private / STATES, ignore_errors=True)
-        return _tell(outcome, console, log, options)
+        code = _tell(outcome, console, log, options)
+        return _NOBODY_READS if output.broken else code
 
 
 class _Session:
@@ -118,7 +124,7 @@ class _Session:
         self._journal = journal
         self._identity = identity
 
-    async def run(self, cluster: EmbeddedCluster | None) -> RunOutcome:
+    async def run(self, cluster: EmbeddedCluster | None, output: Carrier) -> RunOutcome:
         """Run to the end."""
         settings = self._network.settings
         ports = {} if cluster is None else {node.address: node.port for node in cluster.nodes}
@@ -133,8 +139,10 @@ class _Session:
         )
         if self._options.stop:
             run.interrupt()
+        loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            asyncio.get_running_loop().add_signal_handler(number, run.interrupt)
+            loop.add_signal_handler(number, run.interrupt)
+        output.when_broken(partial(_soon, loop, run.interrupt))
         control = ControlServer(self._private, run.answer)
         async with _running(cluster):
             engine, local = await self._hands(run)
@@ -144,6 +152,7 @@ class _Session:
             try:
                 return await run.run(engine, link, local)
             finally:
+                output.when_broken(None)
                 await control.close()
 
     async def _hands(self, run: ClusterRun) -> tuple[ClusterEngine, ClientHost]:
@@ -184,6 +193,10 @@ class _Session:
             refused=engine.refused,
             posted=engine.posted,
         )
+
+
+def _soon(loop: asyncio.AbstractEventLoop, call: Callable[[], None]) -> None:
+    loop.call_soon_threadsafe(call)
 
 
 def _own(network: Network) -> Path:

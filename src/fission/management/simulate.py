@@ -29,7 +29,7 @@ def simulate_network(
         install_dependencies(network, job, folders[job.id])
     with (
         log_file(folder / "fission.log") as log,
-        outlets(wait=True) as hurry,
+        outlets() as hurry,
         RunConsole(network, quiet=quiet) as console,
     ):
         watcher = SimulationLog(network, console, log)
