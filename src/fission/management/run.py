@@ -252,7 +252,8 @@ async def _running(cluster: EmbeddedCluster | None) -> AsyncIterator[None]:
 
 def _tell(outcome: RunOutcome, console: ClusterConsole, log: logging.Logger, options: RunOptions) -> int:
     end = outcome.end
-    console.summary(outcome.jobs, outcome.seconds)
+    if any(report.incarnation for report in outcome.jobs.values()):
+        console.summary(outcome.jobs, outcome.seconds)
     if end.failure is not None:
         if end.failure.traceback:
             console.error(end.failure.traceback.rstrip())
