@@ -11,6 +11,17 @@ EXAMPLES = Path(__file__).parents[2] / "examples"
 
 
 @pytest.fixture
+def sampling_rate_offset(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """The project of the sampling rate offset, which can be imported."""
+    monkeypatch.syspath_prepend(str(EXAMPLES / "sampling_rate_offset"))
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    yield EXAMPLES / "sampling_rate_offset"
+    base.reset()
+    for name in [name for name in sys.modules if name.split(".")[0] == "sro"]:
+        del sys.modules[name]
+
+
+@pytest.fixture
 def separation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A copy of the separation project that can be imported; the working directory is its source folder."""
     project = tmp_path / "project"

@@ -1,10 +1,12 @@
 """The examples as a newcomer runs them: `python3 manage.py NETWORK simulate`, in a copy."""
 
+import csv
 import re
 import shutil
 import subprocess
 import sys
 import wave
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +15,9 @@ import pytest
 from fission.project.scaffold import start_network, start_project
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
-NETWORKS = {"tutorial": "demo_network_v1", "separation": "separation"}
+NETWORKS = {"tutorial": "demo_network_v1", "separation": "separation", "sampling_rate_offset": "sro"}
+"""The one that is simulated when no other is named."""
+ALL = sorted((path.parts[-3], path.parts[-2]) for path in EXAMPLES.glob("*/*/config.py"))
 
 
 def copy(example: str, folder: Path) -> Path:
@@ -28,8 +32,13 @@ def run(project: Path, *command: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def simulate(project: Path, *options: str) -> subprocess.CompletedProcess[str]:
-    return run(project, "manage.py", NETWORKS[project.name], "simulate", *options)
+def simulate(project: Path, *options: str, network: str = "") -> subprocess.CompletedProcess[str]:
+    return run(project, "manage.py", network or NETWORKS[project.name], "simulate", *options)
+
+
+def read_csv(path: Path) -> list[list[str]]:
+    with path.open(newline="") as file:
+        return list(csv.reader(file))
 
 
 def read_wav(path: Path) -> np.ndarray:
@@ -45,6 +54,84 @@ def test_the_tutorial_multiplies_and_adds_up(tmp_path: Path) -> None:
     for source in (1, 2, 3):
         counted = re.findall(rf"SourceJob {source} *\| {source} -> (\d+)", result.stdout)
         assert counted[:5] == ["1", "2", "3", "4", "5"]
+
+
+def test_the_tutorial_with_arguments_and_any_number_of_inputs(tmp_path: Path) -> None:
+    result = simulate(copy("tutorial", tmp_path), "--for", "6s", network="demo_network_v2")
+    assert result.returncode == 0, result.stderr
+    assert "ReduceJob 5 | 5 -> Sum over [6, 48, 162, 384, 750] is 1350" in result.stdout
+    assert re.findall(r"SourceJob 2 \| 2 -> (\d+)", result.stdout)[:4] == ["2", "4", "6", "8"]
+
+
+def test_the_tutorial_that_writes_files(tmp_path: Path) -> None:
+    project = copy("tutorial", tmp_path)
+    result = simulate(project, "--for", "6s", network="demo_network_v3")
+    assert result.returncode == 0, result.stderr
+    simulation = project / "demo_network_v3" / "simulation"
+    header, *rows = read_csv(simulation / "6" / "values.csv")
+    assert header == ["pipe_201", "pipe_202", "pipe_203", "pipe_205"]
+    assert len(rows) >= 5
+    expected = [[n, 2 * n, 3 * n, 6 * n**3] for n in range(1, len(rows) + 1)]
+    assert rows == [[str(number) for number in row] for row in expected]
+    assert read_csv(simulation / "7" / "sums.csv")[:2] == [["sum_of_pipe_301"], ["1350"]]
+
+
+def test_a_source_and_a_file(tmp_path: Path) -> None:
+    project = copy("small", tmp_path)
+    result = simulate(project, "--for", "2s", network="source_to_csv")
+    assert result.returncode == 0, result.stderr
+    header, *rows = read_csv(project / "source_to_csv" / "simulation" / "2" / "numbers.csv")
+    assert header == ["pipe_1"]
+    assert rows
+    assert rows == [[str(5 * n)] for n in range(len(rows))]
+
+
+def test_an_operator_that_nobody_waits_for(tmp_path: Path) -> None:
+    result = simulate(copy("small", tmp_path), "--for", "5s", network="optional_operator")
+    assert result.returncode == 0, result.stderr
+    lines = re.findall(r"Calculator 4 +\| (\d+) ([-+*]) (\d+) = (-?\d+)", result.stdout)
+    calculate = {"+": int.__add__, "-": int.__sub__, "*": int.__mul__}
+    for n, (left, sign, right, value) in enumerate(lines, start=1):
+        assert (int(left), int(right)) == (n, n + 9)
+        assert int(value) == calculate[sign](n, n + 9)
+    used = [sign for _, sign, _, _ in lines]
+    assert used[0] == "+"
+    assert [sign for before, sign in pairwise(used) if sign != before][:2] == ["*", "-"]
+
+
+def test_a_bit_that_changes_what_is_written(tmp_path: Path) -> None:
+    project = copy("small", tmp_path)
+    result = simulate(project, "--for", "3s", network="head_bit")
+    assert result.returncode == 0, result.stderr
+    lines = (project / "head_bit" / "simulation" / "3" / "protocol.txt").read_text().splitlines()
+    assert lines[:6] == ["68.0 F", "69.8 F", "71.6 F", "73.4 F", "!! 75.2 F TOO HOT", "!! 77.0 F TOO HOT"]
+    for line in lines:
+        assert line.startswith("!!") == (float(line.split(" F")[0].strip("! ")) > 75)
+
+
+def test_the_sampling_rate_offset_is_found_within_a_ppm_and_a_half(tmp_path: Path) -> None:
+    project = copy("sampling_rate_offset", tmp_path)
+    result = simulate(project, "--until-finished")
+    assert result.returncode == 0, result.stderr
+    header, *rows = read_csv(project / "sro" / "simulation" / "8" / "offset.csv")
+    assert header == ["pipe_107", "pipe_108"]
+    assert float(rows[-1][0]) > 15
+    late = [float(ppm) for seconds, ppm in rows if float(seconds) > 8]
+    assert all(abs(ppm - 83.4) < 1.5 for ppm in late)
+
+
+def test_every_example_is_named_on_the_page() -> None:
+    page = (EXAMPLES / "README.md").read_text()
+    assert {name for name, _ in ALL} == set(re.findall(r"^\| \[`(\w+)`\]", page, re.MULTILINE))
+    for name, network in ALL:
+        assert network in (EXAMPLES / name / "README.md").read_text()
+
+
+@pytest.mark.parametrize(("example", "network"), ALL)
+def test_an_example_has_no_problems(tmp_path: Path, example: str, network: str) -> None:
+    result = run(copy(example, tmp_path), "manage.py", network, "check")
+    assert result.returncode == 0
+    assert "no problems" in result.stdout
 
 
 def test_the_separation_equals_fobi_in_one_process(tmp_path: Path) -> None:
@@ -87,7 +174,7 @@ def test_a_missing_recording_is_told_in_one_line(tmp_path: Path, missing: str, j
     assert re.search(rf"error: job {job} failed .*setup.*no recording {missing}.*make_recordings\.py", last)
 
 
-@pytest.mark.parametrize(("example", "network"), NETWORKS.items())
+@pytest.mark.parametrize(("example", "network"), ALL)
 def test_an_example_has_the_tree_of_a_new_project(tmp_path: Path, example: str, network: str) -> None:
     start_network(start_project(tmp_path, example), network)
     fresh = tmp_path / example

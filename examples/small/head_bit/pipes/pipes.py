@@ -1,0 +1,1 @@
+# The pipes of this network come with fission: see config.py.

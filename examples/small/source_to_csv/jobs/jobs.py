@@ -1,0 +1,1 @@
+# Both jobs of this network come with fission: see config.py.

@@ -1,0 +1,1 @@
+# The pipe of this network comes with fission: see config.py.
