@@ -301,6 +301,36 @@ def test_done_before_anybody_came():
     assert r.deadline() is None
 
 
+def test_a_live_pipe_with_room_tells_how_far_the_job_is():
+    r = receiver(delivery="live", room=8)
+    r.hello(hello())
+    assert r.take(0.0) == [Welcome(1, 1), Ack(1, 0)]
+    r.receive(batch(1, 8))
+    r.worked_off(1, 1)
+    assert r.take(0.0) == []
+    r.worked_off(1, 3)
+    r.worked_off(1, 2)
+    assert r.take(0.0) == [Ack(1, 3)]
+    assert r.released == (1, 0)
+    r.hello(hello(2))
+    assert r.take(0.0) == [Welcome(1, 9), Ack(1, 3)]
+    r.worked_off(2, 0)
+    assert r.take(0.0) == [Ack(2, 0)]
+    r.receive(End(2, 1))
+    r.release(2, 1)
+    assert r.take(0.0) == [Ack(2, 1)]
+
+
+def test_a_live_pipe_with_little_room_tells_every_block():
+    r = receiver(delivery="live", room=2)
+    r.hello(hello())
+    r.take(0.0)
+    for number in range(1, 4):
+        r.receive(batch(number, number))
+        r.worked_off(1, number)
+        assert r.take(0.0) == [Ack(1, number)]
+
+
 def test_a_live_pipe_acknowledges_nothing_but_the_end():
     r = receiver(delivery="live")
     r.hello(hello())

@@ -5,7 +5,14 @@ import pytest
 from fission.channel.counters import PipeCounters
 from fission.channel.frames import WIRE_FINISHED, WIRE_RESET, Batch
 from fission.channel.kept import FRAME_BLOCKS, FRAME_BYTES, FRAME_COST
-from fission.channel.windows import LiveWindow, ReceiveWindow, SendWindow, needed_blocks
+from fission.channel.windows import (
+    LIVE_BLOCKS,
+    LiveWindow,
+    ReceiveWindow,
+    SendWindow,
+    live_room,
+    needed_blocks,
+)
 
 
 def window(retain=1 << 20, **more):
@@ -242,8 +249,8 @@ def test_clear_forgets_everything():
 # -- live ---------------------------------------------------------------------------------------------------
 
 
-def live(limit):
-    return LiveWindow(PipeCounters(), limit=limit)
+def live(limit, room=0):
+    return LiveWindow(PipeCounters(), limit=limit, room=room)
 
 
 def test_live_drops_the_oldest_that_wait_and_counts_them():
@@ -266,6 +273,56 @@ def test_live_keeps_nothing_that_was_sent():
     w.write(blocks(6, 6), 0, 0.0, 0.0)
     assert summary(w.take(99999)) == [(1, 4, 0, [b"4"]), (1, 5, 4, [b"5"]), (1, 6, 0, [b"6"])]
     assert w._counters.dropped == 1
+
+
+def test_live_sends_no_more_than_the_receiver_has_room_for():
+    w = live(10, room=4)
+    w.write(blocks(1, 3), 0, 0.0, 0.0)
+    assert summary(w.take(99999)) == [(1, 1, WIRE_RESET, [b"1"]), (1, 2, 0, blocks(2, 3))]
+    w.release((1, 0))  # it tells: what was sent before does not count
+    w.write(blocks(4, 9), 0, 0.0, 0.0)
+    assert summary(w.take(99999)) == [(1, 4, 0, blocks(4, 7))]
+    assert w.take(99999) == []
+    assert (w.waiting, w.count) == (2, 2)
+    w.release((1, 4))
+    assert summary(w.take(99999)) == [(1, 8, 0, [b"8"])]
+    w.release((1, 3))  # older news change nothing
+    assert w.take(99999) == []
+    w.release((1, 6))
+    assert summary(w.take(99999)) == [(1, 9, 0, [b"9"])]
+    assert (w.waiting, w.count, w.size, w._counters.sent) == (0, 0, 0, 9)
+
+
+def test_what_waits_for_room_gives_way_to_what_is_newer():
+    w = live(2, room=3)
+    w.release((1, 0))
+    w.write(blocks(1, 1), 0, 0.0, 0.0)
+    for number in range(2, 30):
+        w.write(blocks(number, number), 0, 0.0, 0.0)
+        w.take(99999)
+    assert (w.waiting, w._counters.dropped, w._counters.sent) == (2, 24, 3)
+    w.reset(2)
+    w.write(blocks(1, 1), 0, 0.0, 0.0)
+    w.release((2, 0))  # the old epoch is over
+    assert summary(w.take(99999)) == [(2, 1, WIRE_RESET, [b"1"])]
+    assert w._counters.dropped == 26
+
+
+def test_a_connection_that_is_made_anew_has_all_its_room():
+    w = live(10, room=2)
+    w.release((1, 0))
+    w.write(blocks(1, 5), 0, 0.0, 0.0)
+    assert len(w.take(99999)) == 2
+    w.replay_from((1, 3))
+    w.release((1, 2))
+    assert summary(w.take(99999)) == [(1, 3, 0, blocks(3, 4))]
+
+
+def test_room_is_for_two_rounds_at_least():
+    assert live_room(0, 1) == LIVE_BLOCKS
+    assert live_room(0, 5000) == 10_000
+    assert live_room(1, 1) == 2
+    assert live_room(50, 10) == 50
 
 
 # -- receiving ----------------------------------------------------------------------------------------------

@@ -37,6 +37,8 @@ The other kinds go on, from offset 8, with
 | 6 DONE    | receiver |                                                                               |
 | 7 REFUSE  | receiver | reason: UTF-8 text to the end                                                 |
 
+An ACK means: released, never needed again. On a live pipe, where nothing is needed again: worked off.
+
 A HELLO comes first on a connection; it keeps its layout in all versions of this protocol. No control frame is
 longer than 4096 bytes, so a stranger cannot make anybody keep more than that.
 """

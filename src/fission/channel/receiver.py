@@ -80,7 +80,7 @@ class Receiver:
     before it counts as released. A receiver that is not `placed` does not know it yet: it keeps its sender waiting until
     `place` is called. If nothing else tells where to begin, call `ask`, and see what is `offered`. `incarnation` is the
     oldest incarnation of the sender that is accepted. `retain` is the sender's window in bytes; releases are told before an
-    eighth of it has gathered.
+    eighth of it has gathered. On a live pipe with `room` the sender is told how far the job is: call `worked_off`.
     """
 
     def __init__(
@@ -93,6 +93,7 @@ class Receiver:
         retain: int = 16 << 20,
         incarnation: int = 0,
         placed: bool = True,
+        room: int = 0,
     ) -> None:
         self.counters = PipeCounters()
         self.incarnation = incarnation
@@ -115,6 +116,9 @@ class Receiver:
         self._released: Position = (start[0], start[1] - 1)
         self._told: Position = (0, 0)
         self._told_at_most = 0.0
+        self._room = room
+        self._worked_off: Position = self._released
+        self._worked_off_told: Position = (0, 0)
         self._weights: deque[tuple[int, int, int]] = deque()
         self._unreleased_bytes = 0
         self._untold_bytes = 0
@@ -133,7 +137,7 @@ class Receiver:
         self.incarnation = frame.incarnation
         self._connected = self._welcome = True
         self._hear(frame)
-        self._told = (0, 0)
+        self._told = self._worked_off_told = (0, 0)
         self._say_done = self._machine.state is _S.DONE
         return True
 
@@ -187,6 +191,9 @@ class Receiver:
             self._told_at_most = 0.0
             self._untold_bytes = 0
             out.append(encode_control(Ack(*self._told)))
+        elif self._room and self._makes_room():
+            self._worked_off_told = self._worked_off
+            out.append(encode_control(Ack(*self._worked_off)))
         return out
 
     def deadline(self) -> float | None:
@@ -215,7 +222,7 @@ class Receiver:
             self._machine.misused("placed twice", expected=str(self.wanted), found=str(start))
         self._placed = True
         self._window = ReceiveWindow(self.counters, start=start)
-        self._released = (start[0], start[1] - 1)
+        self._released = self._worked_off = (start[0], start[1] - 1)
         self._welcome = self._connected
 
     def release(self, epoch: int, sqn: int) -> None:
@@ -237,6 +244,10 @@ class Receiver:
             size = weights.popleft()[2]
             self._unreleased_bytes -= size
             self._untold_bytes += size
+
+    def worked_off(self, epoch: int, sqn: int) -> None:
+        """The job has computed on everything up to here. For live pipes with `room`; nothing is released by that."""
+        self._worked_off = max(self._worked_off, (epoch, sqn))
 
     def done(self) -> None:
         """Our job has ended, it wants nothing more and never will: everything counts as released."""
@@ -354,6 +365,11 @@ class Receiver:
             what = "the stream does not end where its blocks end"
             self._machine.broken(what, expected=str(window.wanted), found=str(end))
         window.finish(end)
+
+    def _makes_room(self) -> bool:
+        """Whether so much was worked off that the sender has to know: it has a quarter of the room to go on, or more."""
+        (epoch, sqn), told = self._worked_off, self._worked_off_told
+        return epoch != told[0] or sqn - told[1] >= max(1, self._room // 4)
 
     def _quiet(self) -> bool:
         """Whether the sender need not be told anything: on a live pipe it asks for the END alone."""

@@ -103,6 +103,7 @@ class Sender:
     `start` is the position (epoch, number) of the first block that will be written. A job that is `resuming` does not
     know it yet: connect, wait until the sender is `settled`, then call `resume`. `needed` is the number of blocks that the
     receiving side needs before it can release any (see `needed_blocks`): whatever their size, so many are let through.
+    For live pipes, `max_queue` blocks may wait here and `room` blocks at the receiver (see `live_room`).
     """
 
     def __init__(
@@ -114,6 +115,7 @@ class Sender:
         delivery: str = "exact",
         retain: int = 16 << 20,
         max_queue: int = 0,
+        room: int = 0,
         needed: int = 1,
         start: Position = (1, 1),
         resuming: bool = False,
@@ -125,7 +127,7 @@ class Sender:
         self._resuming = resuming
         self._anywhere = False
         self._window = (
-            LiveWindow(self.counters, limit=max_queue or LIVE_BLOCKS, start=start)
+            LiveWindow(self.counters, limit=max_queue or LIVE_BLOCKS, room=room, start=start)
             if self._live
             else SendWindow(self.counters, retain=retain, needed=needed, start=start)
         )

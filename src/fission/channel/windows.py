@@ -31,6 +31,14 @@ def needed_blocks(block_count: int, downstream: Iterable[int] = ()) -> int:
     return block_count * max(downstream, default=1)
 
 
+def live_room(max_queue: int, block_count: int) -> int:
+    """Return how many blocks of a live pipe may be under way or wait at the receiver: those of two rounds at least.
+
+    `max_queue` is in blocks, 0 for the default.
+    """
+    return max(max_queue or LIVE_BLOCKS, 2 * block_count)
+
+
 class SendWindow:
     """Numbers blocks, keeps them until they are released, and knows what is to be sent next.
 
@@ -225,13 +233,23 @@ class SendWindow:
 
 
 class LiveWindow(SendWindow):
-    """The window of a live pipe: what was sent is forgotten, at most `limit` blocks wait, the oldest give way."""
+    """The window of a live pipe: what was sent is forgotten, at most `limit` blocks wait, the oldest give way.
+
+    A receiver that tells how far it is (by ACK) is sent no more than `room` blocks that it has not worked off: they would
+    only grow old on their way. With room 0, and before it has told anything, any number is sent.
+    """
 
     keeps = False
 
-    def __init__(self, counters: PipeCounters, *, limit: int, start: Position = (1, 1)) -> None:
+    def __init__(
+        self, counters: PipeCounters, *, limit: int, room: int = 0, start: Position = (1, 1)
+    ) -> None:
         super().__init__(counters, retain=0, start=start)
         self._limit = limit
+        self._room = room
+        self._told = False
+        self._ahead: deque[tuple[Position, int]] = deque()  # last block and number of blocks of what was sent
+        self._sent_ahead = 0
 
     @property
     def gone(self) -> Position:
@@ -253,9 +271,58 @@ class LiveWindow(SendWindow):
             excess -= self._shed(excess)
         return last
 
+    def take(self, limit: int) -> list[Buffer]:
+        """Return the next frames to send, as far as the receiver has room."""
+        if not self._told:
+            return super().take(limit)
+        out: list[Buffer] = []
+        while limit > 0 and self._queue and (room := self._room - self._sent_ahead) > 0:
+            if self._queue[0].count > room:
+                self._split(room)
+            limit -= self._queue[0].size
+            out += super().take(1)
+        return out
+
+    def release(self, position: Position) -> None:
+        """The receiver has worked off everything up to here."""
+        waiting = self.waiting
+        super().release(position)
+        self._counters.dropped += waiting - self.waiting  # an old epoch that it has left
+        self._told = self._room > 0
+        ahead = self._ahead
+        while ahead and ahead[0][0] <= position:
+            self._sent_ahead -= ahead.popleft()[1]
+        if ahead:
+            last, count = ahead[0]
+            rest = last[1] - position[1] if last[0] == position[0] else count
+            if rest < count:
+                ahead[0] = last, rest
+                self._sent_ahead -= count - rest
+
+    def replay_from(self, position: Position) -> bool:
+        """Go on with a receiver that is connected anew: nothing is under way to it."""
+        self._told = False
+        self._ahead.clear()
+        self._sent_ahead = 0
+        return super().replay_from(position)
+
     def _hand_out(self, entry: Kept) -> None:
         self.count -= entry.count
         self.size -= entry.size
+        if self._told:
+            self._ahead.append(((entry.epoch, entry.last), entry.count))
+            self._sent_ahead += entry.count
+
+    def _split(self, count: int) -> None:
+        """Let the entry in front have only so many blocks, and another one the rest."""
+        long = self._queue[0]
+        blocks = long.blocks[:count]
+        size = size_of(blocks) + BLOCK_COST * count
+        times = (long.mono, long.wall)
+        self._queue.appendleft(Kept(long.epoch, long.first, long.head, times, blocks, size + FRAME_COST))
+        long.behead(count)
+        long.size -= size
+        self.size += FRAME_COST
 
     def _shed(self, count: int) -> int:
         """Drop up to `count` of the oldest blocks; return how many."""

@@ -235,6 +235,8 @@ class Exchange:
             ledger.output_released(port.pipe.id, *port.sender.released)
         for pipe, (epoch, sqn) in ledger.releases().items():
             self.incoming.release(pipe, epoch, sqn)
+        if self.incoming.live:
+            self.incoming.worked_off(*self.progress)
         self.incoming.acknowledge()
 
     def report_if_due(self) -> float:

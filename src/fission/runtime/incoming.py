@@ -40,6 +40,7 @@ class Incoming:
         self.eager = False
         self.closing = False
         """The job's last round was computed; what still comes is read and forgotten."""
+        self.live = tuple(port for port in self.joined if port.pipe.DELIVERY == "live")
         self._by_pipe = {port.pipe.id: port for port in self.ports}
         self._straight: Stretch | None = None  # comes before what the join has
         self._poller = poller
@@ -104,6 +105,11 @@ class Incoming:
     def release(self, pipe: int, epoch: int, sqn: int) -> None:
         """Blocks of an input up to this one will never be needed again."""
         self._by_pipe[pipe].receiver.release(epoch, sqn)
+
+    def worked_off(self, epoch: int, number: int) -> None:
+        """The job has computed this round: the senders of live pipes may send more."""
+        for port in self.live:
+            port.receiver.worked_off(epoch, number * port.pipe.BLOCK_COUNT)
 
     def acknowledge(self) -> None:
         """Send the acknowledgements that are due."""

@@ -20,6 +20,7 @@ from fission.channel.mailbox import Mailbox
 from fission.channel.ranges import Position
 from fission.channel.receiver import Receiver
 from fission.channel.sender import Sender
+from fission.channel.windows import live_room
 from fission.core.jobs import PythonJob
 from fission.core.pipes import BasePipe
 from fission.errors import RunError
@@ -217,6 +218,7 @@ class JobProcess:
                 delivery=_delivery(pipe),
                 retain=pipe.RETAIN,
                 placed=pipe.ASYNC or not resuming,
+                room=_room(pipe, job.MAX_QUEUE * pipe.BLOCK_COUNT),
             )
             mailbox = Mailbox.of(pipe) if pipe.ASYNC else None
             inputs.append(InPort(pipe, receiver, index=joined, mailbox=mailbox, max_queue=job.MAX_QUEUE))
@@ -231,6 +233,7 @@ class JobProcess:
                     delivery=_delivery(pipe),
                     retain=pipe.RETAIN,
                     max_queue=spec.queue_limits.get(pipe.id, 0),
+                    room=_room(pipe, spec.queue_limits.get(pipe.id, 0)),
                     needed=spec.needed_blocks.get(pipe.id, 1),
                     start=(first_point(job, spec)[0], 1),
                     resuming=resuming,
@@ -345,6 +348,11 @@ def _carry_out(message: messages.ToJob, exchange: Exchange) -> None:
 def _delivery(pipe: BasePipe) -> str:
     """Asynchronous pipes are never waited for, so their blocks are not kept either."""
     return "live" if pipe.ASYNC else pipe.DELIVERY
+
+
+def _room(pipe: BasePipe, max_queue: int) -> int:
+    """How many blocks of a live pipe may be ahead of the job. An asynchronous one has a mailbox, which is read at once."""
+    return 0 if pipe.ASYNC or pipe.DELIVERY != "live" else live_room(max_queue, pipe.BLOCK_COUNT)
 
 
 def _load_certificate(spec: JobSpec) -> "Certificate | None":

@@ -1,11 +1,12 @@
 """A chain of three jobs over every transport: what comes out is what went in."""
 
 import asyncio
+import statistics
 from pathlib import Path
 
 import pytest
 from wired import Wired, machine
-from wired_jobs import chain
+from wired_jobs import Clock, LivePipe, Slow, chain
 
 from fission.security.ephemeral import EphemeralAuthority
 
@@ -40,3 +41,25 @@ def test_jobs_of_one_machine_use_its_unix_sockets(tmp_path: Path, authority: Eph
             assert wired.result() == {"received": wired.sent, "wrong": []}
 
     asyncio.run(story())
+
+
+@pytest.mark.parametrize("size", [16, 100_000])
+@pytest.mark.parametrize("kind", ["unix", "tls"])
+def test_blocks_of_a_live_pipe_do_not_grow_old_on_their_way(
+    tmp_path: Path, authority: EphemeralAuthority, kind: str, size: int
+) -> None:
+    """The reader is ten times slower than the source: five blocks may wait at the source and five before the reader."""
+    pipe = LivePipe(1)
+    jobs = [Clock(size, 0.001, outputs=[pipe]), Slow(0.01, queue=5, inputs=[pipe])]
+
+    async def story() -> list[int]:
+        async with Wired(tmp_path, jobs, kind, authority if kind == "tls" else None) as wired:
+            await wired.until(lambda: wired.rounds(2) >= 1500, "some rounds")
+            wired.stop_source()
+            await wired.finished()
+            ages: list[int] = wired.result()["ages"]
+            return ages
+
+    ages = asyncio.run(story())
+    # Each of the five before the reader waits for ten blocks of the source; the rest is for a machine that is busy.
+    assert statistics.median(ages) < 150, ages

@@ -16,9 +16,14 @@ class LiveRules(RuleBasedStateMachine):
 
     channel: ClassVar[SimpleNamespace]
 
-    @initialize(limit=st.sampled_from([0, 1, 3, 8]))
-    def begin(self, limit: int) -> None:
+    @initialize(limit=st.sampled_from([0, 1, 3, 8]), room=st.sampled_from([0, 2, 5]))
+    def begin(self, limit: int, room: int) -> None:
         self.limit = limit
+        self.room = room
+        self.begin_connection()
+        self.waiting: list[
+            tuple[int, tuple[int, int]]
+        ] = []  # delivered and not worked off: connection, position
         self.incarnation = 1
         self.epoch, self.number = 1, 0
         self.finished = False
@@ -27,7 +32,15 @@ class LiveRules(RuleBasedStateMachine):
         self.lossy = False  # something was on a wire that was cut, or in a process that died
         self.sender = self.new_sender()
         self.connection = None
-        self.wire = Wire(self.channel.Receiver(7, run="run", delivery="live"), self.delivered)
+        self.wire = Wire(self.channel.Receiver(7, run="run", delivery="live", room=room), self.delivered)
+
+    def begin_connection(self) -> None:
+        """Count anew what is sent on one connection."""
+        self.number_of_connection = getattr(self, "number_of_connection", 0) + 1
+        self.told = False  # the sender knows how far the receiver is
+        self.before = 0  # sent before it knew
+        self.after = 0
+        self.worked_off = 0
 
     def new_sender(self):
         self.written = 0
@@ -37,6 +50,7 @@ class LiveRules(RuleBasedStateMachine):
             incarnation=self.incarnation,
             delivery="live",
             max_queue=self.limit,
+            room=self.room,
             retain=0,
             start=(self.epoch, 1),
         )
@@ -49,6 +63,21 @@ class LiveRules(RuleBasedStateMachine):
                 assert batch.head == head(batch.epoch, number)
                 self.last = (batch.epoch, number)
                 self.delivered_blocks += 1
+                self.waiting.append((self.number_of_connection, self.last))
+
+    @invariant()
+    def no_more_is_ahead_of_the_job_than_there_is_room(self) -> None:
+        if hasattr(self, "sender") and self.room:
+            assert self.after - max(0, self.worked_off - self.before) <= self.room
+
+    @rule(share=SHARE)
+    def work_off(self, share: int) -> None:
+        """The job computes on some of what was delivered."""
+        count = len(self.waiting) * share // 4
+        gone, self.waiting = self.waiting[:count], self.waiting[count:]
+        self.worked_off += sum(number == self.number_of_connection for number, _ in gone)
+        if gone:
+            self.wire.receiver.worked_off(*gone[-1][1])
 
     @invariant()
     def the_queue_is_bounded(self) -> None:
@@ -104,10 +133,27 @@ class LiveRules(RuleBasedStateMachine):
     def carry(self, share: int, limit: int) -> None:
         if self.connection is None:
             self.connection = self.wire.connect(self.sender)
+            self.begin_connection()
+        sent = self.sender.counters.sent
         self.wire.pump_sender(self.sender, self.connection, limit)
+        if self.told:
+            self.after += self.sender.counters.sent - sent
+        else:
+            self.before += self.sender.counters.sent - sent
         self.wire.up(self.connection, len(self.connection.up) * share // 4)
         self.wire.pump_receiver(0.0)
         self.wire.down(self.sender, self.connection, len(self.connection.down) * share // 4)
+        streaming = self.sender.state is self.channel.SenderState.STREAMING
+        self.told |= streaming and not self.connection.down  # WELCOME and the first ACK are one
+
+    @rule(counts=st.lists(st.integers(1, 6), min_size=1, max_size=6))
+    def flow(self, counts: list[int]) -> None:
+        """For a while nothing is late."""
+        self.carry(4, 1 << 20)
+        self.carry(4, 1 << 20)
+        for count in counts:
+            self.write([count])
+            self.carry(4, 1 << 20)
 
     @rule(share=SHARE)
     def cut(self, share: int) -> None:
@@ -127,13 +173,14 @@ class LiveRules(RuleBasedStateMachine):
         if not hasattr(self, "sender"):
             return
         self.finish()
-        for _ in range(50):
+        for _ in range(2000):  # rooms of two blocks
             if self.sender.finished:
                 break
             connection = self.connection
             if connection is not None and not connection.receiver_open:
                 self.cut(4)
             self.carry(4, 1 << 20)
+            self.work_off(4)
             if self.wire.receiver.ended:
                 self.wire.receiver.release(*self.wire.receiver.end)
         assert self.sender.finished

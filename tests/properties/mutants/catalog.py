@@ -163,6 +163,22 @@ LIVE = (
         "if self._live and (self._window.end is None or self._released < self._window.end):",
         "if self._live:",
     ),
+    Mutant(
+        "more is sent than the receiver has room for",
+        "windows",
+        "if self._queue[0].count > room:",
+        "if False:",
+    ),
+    Mutant("room is never taken", "windows", "self._sent_ahead += entry.count", "pass"),
+    Mutant(
+        "room is never given back", "windows", "self._sent_ahead -= ahead.popleft()[1]", "ahead.popleft()"
+    ),
+    Mutant(
+        "nobody is told that there is room",
+        "receiver",
+        "elif self._room and self._makes_room():",
+        "elif False:",
+    ),
 )
 
 JOIN = (
