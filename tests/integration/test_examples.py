@@ -109,6 +109,22 @@ def test_a_bit_that_changes_what_is_written(tmp_path: Path) -> None:
         assert line.startswith("!!") == (float(line.split(" F")[0].strip("! ")) > 75)
 
 
+def test_two_programs_from_xml(tmp_path: Path) -> None:
+    project = copy("xml", tmp_path)
+    source = project / "exchange" / "network.xml"
+    source.write_text(source.read_text().replace("--pause 0.2", "--pause 0.02 --blocks 20"))
+    result = simulate(project, "--until-finished", network="exchange")
+    assert result.returncode == 0, result.stderr
+    lines = re.findall(r"DynamicMARVELOJob 2 \| average of (.*): (-?[\d.]+)$", result.stdout, re.MULTILINE)
+    assert len(lines) == 20
+    values = [float(value) for text, _ in lines for value in text.split(", ")]
+    np.testing.assert_allclose(values, np.sin(0.3 * np.arange(100)), atol=1e-3)
+    for text, average in lines:
+        assert float(average) == pytest.approx(
+            np.mean([float(value) for value in text.split(", ")]), abs=1e-3
+        )
+
+
 def test_the_sampling_rate_offset_is_found_within_a_ppm_and_a_half(tmp_path: Path) -> None:
     project = copy("sampling_rate_offset", tmp_path)
     result = simulate(project, "--until-finished")

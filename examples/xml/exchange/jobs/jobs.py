@@ -1,0 +1,1 @@
+# There are no jobs in Python here: both are programs, in `source`.

@@ -1,0 +1,1 @@
+# The pipes are made from network.xml.
