@@ -110,7 +110,7 @@ def test_a_bit_that_changes_what_is_written(tmp_path: Path) -> None:
 
 
 def test_two_programs_from_xml(tmp_path: Path) -> None:
-    project = copy("xml", tmp_path)
+    project = copy("from_xml", tmp_path)
     source = project / "exchange" / "network.xml"
     source.write_text(source.read_text().replace("--pause 0.2", "--pause 0.02 --blocks 20"))
     result = simulate(project, "--until-finished", network="exchange")
