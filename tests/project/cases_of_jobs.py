@@ -1,6 +1,7 @@
 """Jobs that break a rule."""
 
 import functools
+import tempfile
 import threading
 from collections.abc import Iterable
 from pathlib import Path
@@ -289,3 +290,12 @@ def _():
 def _():
     sink = with_attributes(Sink, teardown="at once")()
     return problems(chain(PicklePipe(1), sink=sink)), "Sink 2", "teardown is the str 'at once'"
+
+
+@case("E211")
+def _():
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / "link").symlink_to("nothing")
+        kind = with_attributes(Sink, DEPENDENCIES=folder)
+        found = problems(chain(PicklePipe(1), sink=kind()), folder="/tmp/p/demo")
+    return found, "Sink 2", f"{folder}/link: this link leads nowhere; found nothing"

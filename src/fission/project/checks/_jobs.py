@@ -7,8 +7,9 @@ from typing import Any
 
 from fission.core.jobs import BaseJob, ExecutableJob, LoggingJob, PythonJob
 from fission.core.network import Network
+from fission.errors import ProjectError
 from fission.project.checks._check import Finding, check
-from fission.project.dependencies import find_dependencies
+from fission.project.dependencies import dependency_tree, find_dependencies
 from fission.project.settings import describe
 from fission.project.suggest import counted, did_you_mean, listed
 
@@ -228,6 +229,15 @@ def _dependencies(network: Network) -> Iterator[Finding]:
             yield Finding(job.name, f"DEPENDENCIES: expected a path or a module, found {describe(entry)}")
 
 
+@check("E211", "something in DEPENDENCIES cannot be read")
+def _unreadable(network: Network) -> Iterator[Finding]:
+    for job in network.jobs:
+        try:
+            dependency_tree(network, job)
+        except ProjectError as error:
+            yield Finding(job.name, error.what, error.hint)
+
+
 JOB_CHECKS = (
     _no_run,
     _run_arguments,
@@ -239,4 +249,5 @@ JOB_CHECKS = (
     _missing,
     _dependencies,
     _no_method,
+    _unreadable,
 )
