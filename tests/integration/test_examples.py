@@ -208,3 +208,10 @@ def test_the_recordings_can_be_made_again(tmp_path: Path) -> None:
     shutil.rmtree(source)
     assert run(project, "make_recordings.py").returncode == 0
     assert sorted(path.name for path in source.iterdir()) == ["mixture.wav", "talker_1.wav", "talker_2.wav"]
+
+
+def test_every_network_is_named_in_the_docs() -> None:
+    page = (EXAMPLES.parent / "docs" / "examples.md").read_text()
+    for name, network in ALL:
+        assert f"`examples/{name}`" in page
+        assert f"`{network}`" in page
