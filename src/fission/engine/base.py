@@ -103,7 +103,7 @@ class ClientLink(Protocol):
     """
 
     async def start(self) -> None:
-        """Open the client's own listener. Raises RunError when that is impossible."""
+        """Get ready to join nodes; nothing listens, since the client dials. Raises RunError when that is impossible."""
 
     def invite(self, nodes: Mapping[str, int]) -> None:
         """Try to reach these nodes (address to port) from now on, again and again while they are away."""

@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+import logging
 import random
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from fission.engine.dask import ClientScheduler
 
 __all__ = ["DaskClientLink"]
+
+logger = logging.getLogger(__name__)
 
 _DIAL_SECONDS = 3.0
 _ANSWER_SECONDS = 6.0
@@ -158,7 +161,7 @@ class DaskClientLink:
                 reason = self._away[node] = str(error)
                 if reason != told:
                     told = reason
-                    self._refused(node, reason)
+                    _tell(self._refused, node, reason)
             except (RunError, OSError) as error:
                 self._away[node] = str(error)
             else:
@@ -206,7 +209,7 @@ class DaskClientLink:
         self._detector.watch(key, asyncio.get_running_loop().time())
         self._heart.add(joined.stream, client_pulse(self._pulse_interval))
         joined.up.set()
-        self._up(joined.node)
+        _tell(self._up, joined.node)
 
     def _went(self, key: str) -> None:
         """A node is no member any more."""
@@ -217,7 +220,7 @@ class DaskClientLink:
     def _lose(self, joined: "_Joined", reason: str) -> None:
         if self._forget(joined, reason):
             self._away[joined.node] = reason
-            self._down(joined.node, reason)
+            _tell(self._down, joined.node, reason)
 
     def _forget(self, joined: "_Joined", reason: str) -> bool:
         """Be done with a link; False when that was done before."""
@@ -233,7 +236,7 @@ class DaskClientLink:
     def _on_post(self, worker: str, topic: str, data: Plain) -> None:
         joined = self._keys.get(worker)
         if joined is not None:
-            self._posted(joined.node, topic, data)
+            _tell(self._posted, joined.node, topic, data)
 
     def _on_answer(self, worker: str, number: int, value: Plain = None, error: str = "") -> None:
         joined = self._keys.get(worker)
@@ -256,6 +259,14 @@ class DaskClientLink:
                 detector.heard(key, joined.stream.heard)
             for key in detector.look(now):
                 self._lose(self._keys[key], f"nothing was heard of it for {detector.bound:g} s")
+
+
+def _tell(callback: Callable[..., None], *facts: Plain) -> None:
+    """Call back. That may fail; then the links go on."""
+    try:
+        callback(*facts)
+    except Exception:
+        logger.exception("a bug: what a link has told could not be handled")
 
 
 class _Refused(RunError):  # noqa: N818 - reads as what happened

@@ -1,7 +1,7 @@
 """What the cluster engine uses of distributed: a Scheduler in the client, a Worker in each node service.
 
 distributed does membership and brings messages to their handlers. It is not used for tasks, and not for what it
-does worse than we need (ADR 6): connections, serialisation and failure detection are ours. Every byte between a
+does worse than we need (ADR 8): connections, serialisation and failure detection are ours. Every byte between a
 client and its nodes goes through a `MessageStream` that the client has dialled: mutual TLS with checked roles, and
 plain data. Neither Scheduler nor Worker listens on any port, and both obey the few operations named here.
 

@@ -114,6 +114,11 @@ class Door:
                     self._pause = loop.call_later(_PAUSE, self._listen)
                     return
                 continue  # this one has gone already
+            try:
+                tune(sock)
+            except OSError:
+                sock.close()
+                continue
             where = f"{address[0]}:{address[1]}"
             task = loop.create_task(self._receive(sock, where))
             self._waiting[task] = sock
@@ -142,7 +147,6 @@ class Door:
         stream = None
         try:
             async with asyncio.timeout(HANDSHAKE_SECONDS + ASK_SECONDS):
-                tune(sock)
                 stream = await _accepted(sock, self._context, where, loop.time() + HANDSHAKE_SECONDS)
                 if await self._visitor(stream):
                     stream = None
@@ -152,6 +156,8 @@ class Door:
             self._refused(f"{where}: it did not say in time what it wants")
         except (FissionError, OSError) as error:
             self._refused(str(error) if where in str(error) else f"{where}: {error}")
+        except Exception:
+            logger.exception("a bug: what %s wanted could not be handled", where)
         finally:
             if stream is not None:
                 await stream.close("refused", 0.2)

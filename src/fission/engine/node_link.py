@@ -150,7 +150,10 @@ class DaskNodeLink:
             del self._links[client]
             link.done.set()
             logger.info("client %s is gone: %s", client, link.stream.reason)
-            self._gone(client)
+            try:
+                self._gone(client)
+            except Exception:
+                logger.exception("a bug: that client %s is gone could not be handled", client)
 
     def _request(self, link: "_Link", number: int, operation: str, arguments: Mapping[str, Plain]) -> None:
         task = asyncio.get_running_loop().create_task(self._answer(link, number, operation, arguments))

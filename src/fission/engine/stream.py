@@ -20,7 +20,7 @@ _READ_AT_ONCE = 4 << 20
 """Others want to be served too."""
 _UNREAD = 64 << 20
 """When so many bytes wait for `receive`, nothing more is read from the connection."""
-_UNSENT = 1 << 30
+_UNSENT = 256 << 20
 """Who lets so many bytes wait does not keep up."""
 _LARGE = 64 << 10
 _KERNEL_QUEUE = 128 << 10
