@@ -104,3 +104,33 @@ def test_it_goes_on_when_its_reader_stands_still_and_hears_signals(project: Proj
     wait_for(lambda: log.exists() and log.stat().st_size > 1 << 20, "more lines than a pipe takes")
     os.kill(process.pid, signal.SIGINT)
     assert process.wait(20) == 0
+
+
+KEEP = """
+    class Note(LocalJob, PythonJob):
+        def run(self):
+            print("before:", os.path.exists("note.txt"))
+            open("note.txt", "w").close()
+            self.finish()
+            return 1
+
+    class Sink(LocalJob, PythonJob):
+        def run(self, value):
+            pass
+"""
+
+
+def test_files_of_an_earlier_run_are_kept_only_if_asked_for(project: Project) -> None:
+    project.write(KEEP, "JOBS = [Note(outputs=[PicklePipe(1)]), Sink([PicklePipe(1)])]")
+    found = []
+    for options in ((), ("--keep-files",), ()):
+        done = subprocess.run(
+            project.command("run", "--until-finished", *options),
+            capture_output=True,
+            check=False,
+            text=True,
+            timeout=60,
+        )
+        assert done.returncode == 0, done.stderr
+        found += [line.rpartition(" ")[2] for line in done.stdout.splitlines() if "before:" in line]
+    assert found == ["False", "True", "False"]

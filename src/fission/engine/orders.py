@@ -12,14 +12,18 @@ from fission.runtime.messages import JobSpec
 class OrderBook:
     """The orders of one run. `code` is the digest of the user's modules, `files` that of each job's folder.
 
-    Raises NetworkError when a job cannot be pickled.
+    With `keep` the jobs find the files that an earlier run has left in their folders. Raises NetworkError when a
+    job cannot be pickled.
     """
 
-    def __init__(self, network: Network, run: str, code: str, files: Mapping[int, str]) -> None:
+    def __init__(
+        self, network: Network, run: str, code: str, files: Mapping[int, str], *, keep: bool = False
+    ) -> None:
         self._network = network
         self._run = run
         self._code = code
         self._files = dict(files)
+        self._keep = keep
         self._jobs = {job.id: pickle_job(job) for job in network.jobs}
         self._needed = needed_blocks(network)
         self._limits = queue_limits(network)
@@ -50,6 +54,7 @@ class OrderBook:
             spec=spec,
             code=self._code,
             files=self._files[job.id],
+            keep=self._keep,
             orphan_timeout=settings.orphan_timeout,
             keepers=keepers,
         )

@@ -43,6 +43,9 @@ def run(
             "--wait", metavar="TIME", parser=parse_duration, help="How long to wait for nodes at the start."
         ),
     ] = None,
+    keep_files: Annotated[
+        bool, typer.Option("--keep-files", help="Leave in the jobs' folders what the last run has left.")
+    ] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Only errors.")] = False,
     project: Project = None,
     debug: Debug = False,
@@ -63,7 +66,7 @@ def run(
 
     def work() -> int:
         root = find_root(project)
-        options = RunOptions(embedded, seconds, until_finished, fresh, quiet, wait)
+        options = RunOptions(embedded, seconds, until_finished, fresh, quiet, wait, keep_files=keep_files)
         return run_network(load_sound(root, net, quiet=quiet), root, options)
 
     end(guard(work, debug=debug))

@@ -45,7 +45,8 @@ class RunOptions:
     """How to run.
 
     `embedded`: so many nodes on this machine; `fresh`: not to go on where an earlier client stopped; `gather`: seconds to
-    wait for nodes at the start; `stop`: take over what runs, and stop it.
+    wait for nodes at the start; `stop`: take over what runs, and stop it; `keep_files`: leave in the jobs' folders what an
+    earlier run has left there.
     """
 
     embedded: int = 0
@@ -55,6 +56,7 @@ class RunOptions:
     quiet: bool = False
     gather: float | None = None
     stop: bool = False
+    keep_files: bool = False
 
 
 def run_network(network: Network, root: Path, options: RunOptions) -> int:
@@ -174,7 +176,9 @@ class _Session:
             self._network,
             run.run_id,
             local=local,
-            orders=OrderBook(self._network, run.run_id, code.digest, digests).order,
+            orders=OrderBook(
+                self._network, run.run_id, code.digest, digests, keep=self._options.keep_files
+            ).order,
             bundles=[code, *files.values()],
             packages=imported_packages(modules),
             on_event=run.on_event,
