@@ -7,6 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from fission.errors import RunError
+from fission.management import graph
+
 from .conftest import CONFIG, Run
 
 needs_dot = pytest.mark.skipif(shutil.which("dot") is None, reason="Graphviz is not installed")
@@ -140,3 +143,40 @@ def test_show_where_no_window_opens(
     assert result.code == 0
     assert "could not open a window" in result.out
     assert os.access(root / "demo/network.png", os.R_OK)
+
+
+# -- while it runs -------------------------------------------------------------------------------------------
+
+
+def running(monkeypatch: pytest.MonkeyPatch, *nodes: str) -> None:
+    """A client that runs the network answers: job n is on the n-th of these nodes."""
+    view = {
+        "nodes": [{"address": "10.0.0.1", "name": "kitchen"}, {"address": "10.0.0.2", "name": ""}],
+        "jobs": [{"id": number, "node": node} for number, node in enumerate(nodes, start=1)],
+    }
+    monkeypatch.setattr(graph, "ask", lambda _root, _name, **_request: {"network": view})
+
+
+def test_jobs_stand_in_their_nodes(root: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    running(monkeypatch, "10.0.0.1", "client")
+    assert run("fission", "graph", "demo", "-f", "mermaid").out == (
+        'graph LR\n  subgraph node_1["10.0.0.1 (kitchen)"]\n    1("SourceJob 1")\n  end\n'
+        '  subgraph node_2["client"]\n    2("SinkJob 2")\n  end\n  1 -->|101| 2\n'
+    )
+
+
+def test_jobs_that_wait_for_a_node(root: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    running(monkeypatch, "10.0.0.2", "")
+    text = run("fission", "graph", "demo", "-f", "dot").out
+    assert 'label="10.0.0.2";' in text
+    assert 'label="on no node";' in text
+    if shutil.which("dot"):
+        assert run("fission", "show", "demo").code == 0
+
+
+def test_a_client_that_does_not_answer(root: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def ask(*_args: object, **_request: object) -> None:
+        raise RunError("the client does not answer")
+
+    monkeypatch.setattr(graph, "ask", ask)
+    assert run("fission", "graph", "demo", "-f", "mermaid").out == CHART

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from fission.management._problems import load_and_check
-from fission.management.graph import draw
+from fission.management.graph import draw, where_jobs_are
 
 
 def show_command(root: Path, name: str) -> int:
@@ -17,7 +17,7 @@ def show_command(root: Path, name: str) -> int:
     """
     network, _ = load_and_check(root, name)
     path = Path(network.folder) / "network.png"
-    draw(network, path, "png")
+    draw(network, path, "png", where_jobs_are(root, name))
     opener = _opener()
     if opener is None:
         print(f"There is no display here. The picture is {path}")

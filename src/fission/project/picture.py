@@ -2,17 +2,21 @@
 
 import shutil
 import subprocess
+from collections.abc import Mapping
 
 from fission.core.jobs import BaseJob, LocalJob
 from fission.core.network import Edge, Network
 from fission.errors import ProjectError
 
-_CLUSTERS = ("network", "locals")
+_NOWHERE: Mapping[int, str] = {}
 _FONT = 'fontname="Helvetica,Arial,sans-serif", fontsize=11'
 
 
-def to_dot(network: Network) -> str:
-    """Return the network in the DOT language: jobs as boxes, local ones in a cluster, ASYNC pipes dashed."""
+def to_dot(network: Network, places: Mapping[int, str] = _NOWHERE) -> str:
+    """Return the network in the DOT language: jobs as boxes, local ones in a cluster, ASYNC pipes dashed.
+
+    `places` (job id to node) are those of a running network: then there is a cluster for each node.
+    """
     lines = [
         f"digraph {_quoted(network.name)} {{",
         "    rankdir=LR;",
@@ -20,12 +24,11 @@ def to_dot(network: Network) -> str:
         f'    node [{_FONT}, shape=box, style="rounded,filled", fillcolor="#eef3fa"];',
         f"    edge [{_FONT}];",
     ]
-    for cluster, jobs in zip(_CLUSTERS, _by_place(network), strict=True):
-        if jobs:
-            lines.append(f"    subgraph cluster_{cluster} {{")
-            lines.append(f"        label={_quoted(cluster)};")
-            lines += [f"        {job.id} [label={_quoted(job.name)}];" for job in jobs]
-            lines.append("    }")
+    for cluster, title, jobs in _clusters(network, places):
+        lines.append(f"    subgraph cluster_{cluster} {{")
+        lines.append(f"        label={_quoted(title)};")
+        lines += [f"        {job.id} [label={_quoted(job.name)}];" for job in jobs]
+        lines.append("    }")
     for edge in network.edges:
         dashed = ", style=dashed" if edge.pipe.ASYNC else ""
         lines.append(f"    {edge.source} -> {edge.destination} [label={_quoted(_label(edge))}{dashed}];")
@@ -33,22 +36,21 @@ def to_dot(network: Network) -> str:
     return "\n".join(lines) + "\n"
 
 
-def to_mermaid(network: Network) -> str:
-    """Return the network as a Mermaid flow chart, which GitHub and many editors draw."""
+def to_mermaid(network: Network, places: Mapping[int, str] = _NOWHERE) -> str:
+    """Return the network as a Mermaid flow chart, which GitHub and many editors draw; `places` as in `to_dot`."""
     lines = ["graph LR"]
-    for cluster, jobs in zip(_CLUSTERS, _by_place(network), strict=True):
-        if jobs:
-            lines.append(f"  subgraph {cluster}")
-            lines += [f'    {job.id}("{_escaped(job.name)}")' for job in jobs]
-            lines.append("  end")
+    for cluster, title, jobs in _clusters(network, places):
+        lines.append(f"  subgraph {cluster}" + (f'["{_escaped(title)}"]' if title != cluster else ""))
+        lines += [f'    {job.id}("{_escaped(job.name)}")' for job in jobs]
+        lines.append("  end")
     for edge in network.edges:
         arrow = "-.->" if edge.pipe.ASYNC else "-->"
         lines.append(f"  {edge.source} {arrow}|{_label(edge)}| {edge.destination}")
     return "\n".join(lines) + "\n"
 
 
-def render(network: Network, form: str) -> bytes:
-    """Return the network as a picture: "pdf", "svg", "png", or what else `dot` knows.
+def render(network: Network, form: str, places: Mapping[int, str] = _NOWHERE) -> bytes:
+    """Return the network as a picture: "pdf", "svg", "png", or what else `dot` knows; `places` as in `to_dot`.
 
     Raises ProjectError when Graphviz is missing or fails.
     """
@@ -61,7 +63,7 @@ def render(network: Network, form: str) -> bytes:
             f"Text needs none: fission graph {network.name} --format mermaid",
         )
     done = subprocess.run(  # noqa: S603 - our own arguments, and a text that we have quoted
-        [program, f"-T{form}"], input=to_dot(network).encode(), capture_output=True, check=False
+        [program, f"-T{form}"], input=to_dot(network, places).encode(), capture_output=True, check=False
     )
     if done.returncode:
         said = done.stderr.decode(errors="replace").strip().splitlines()
@@ -71,14 +73,21 @@ def render(network: Network, form: str) -> bytes:
     return done.stdout
 
 
-def _by_place(network: Network) -> tuple[list[BaseJob], list[BaseJob]]:
-    """The jobs that run on nodes, and those that run on the client."""
-    local = [job for job in network.jobs if _is_local(job)]
-    return [job for job in network.jobs if job not in local], local
-
-
-def _is_local(job: BaseJob) -> bool:
-    return isinstance(job, LocalJob)
+def _clusters(network: Network, places: Mapping[int, str]) -> list[tuple[str, str, list[BaseJob]]]:
+    """Name, title and jobs of each box around jobs: nodes and client, or where each runs now."""
+    if places:
+        nodes = list(dict.fromkeys(places.values()))
+        found = [
+            (f"node_{number}", node, [job for job in network.jobs if places.get(job.id) == node])
+            for number, node in enumerate(nodes, start=1)
+        ]
+        found.append(("nowhere", "on no node", [job for job in network.jobs if job.id not in places]))
+    else:
+        found = [
+            ("network", "network", [job for job in network.jobs if not isinstance(job, LocalJob)]),
+            ("locals", "locals", [job for job in network.jobs if isinstance(job, LocalJob)]),
+        ]
+    return [one for one in found if one[2]]
 
 
 def _label(edge: Edge) -> str:
