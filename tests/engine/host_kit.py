@@ -48,6 +48,16 @@ class Stubborn(PythonJob):
     def run(self):
         time.sleep(600)
 
+class Dice(PythonJob):
+    def setup(self):
+        import random, uuid
+        import numpy
+        print(random.random())
+        print(numpy.random.random())
+        print(uuid.uuid4())
+    def run(self):
+        self.finish()
+
 class Flood(PythonJob):
     def run(self):
         for number in range(1000):

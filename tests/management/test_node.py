@@ -268,10 +268,11 @@ def test_a_job_of_a_real_client_over_tls(tmp_path: Path, service: Any) -> None:
         assert address.startswith(f"tls:{NODE}:")
         assert " unix:/" in address
         await client.hear("JobReady")
+        home = tmp_path / "root0" / "net" / "1"
         (process,) = [
             child
-            for child in psutil.Process(one.process.pid).children()
-            if "fission.runtime.process" in child.cmdline()
+            for child in psutil.Process(one.process.pid).children(recursive=True)
+            if child.cwd() == str(home)
         ]
         code, seconds = await asyncio.to_thread(one.end)
         await client.down.wait()

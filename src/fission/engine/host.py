@@ -23,6 +23,7 @@ from fission.errors import FissionError, RunError
 from fission.runtime import messages
 from fission.runtime.endpoints import Endpoint
 from fission.runtime.messages import JobSpec
+from fission.runtime.spares import WarmLauncher
 
 _Key = tuple[str, int, int]
 """Run, job, incarnation."""
@@ -67,6 +68,7 @@ class JobHost:
         self._identity = identity
         self._keeper = keeper
         self._warden = Warden(place)
+        self._spares = WarmLauncher(self._warden.environment)
         self._sockets: Path | None = None
         self._count = 0
         self._known: dict[_Key, Incarnation] = {}
@@ -76,6 +78,11 @@ class JobHost:
     async def clear(self) -> int:
         """End the processes that a killed predecessor of the same `place` has left; return how many those were."""
         return await asyncio.to_thread(self._warden.clear)
+
+    def warm(self) -> None:
+        """Get ready to start jobs quickly, even if there are none yet."""
+        self._warden.start()
+        self._spares.warm()
 
     async def start(self, order: JobOrder) -> None:
         """Start an incarnation. Returns at once; JobListening, or JobNotStarted, tells what became of it."""
@@ -134,6 +141,7 @@ class JobHost:
         self._closing = True
         await asyncio.gather(*(one.stop(force=force) for one in self.incarnations()))
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._spares.close()
         await asyncio.to_thread(self._warden.close)
         if self._sockets is not None:
             await asyncio.to_thread(shutil.rmtree, self._sockets, ignore_errors=True)
@@ -155,7 +163,7 @@ class JobHost:
             spec = await self._prepare(one, order)
             if one.stopping:
                 raise RunError("it was told to stop before it had started")
-            await one.launch(spec, self._warden.environment)
+            await one.launch(spec, self._spares)
         except FissionError as error:
             one.fail(str(error))
         except OSError as error:

@@ -18,6 +18,7 @@ from fission.cluster import (
 )
 from fission.engine.base import EngineEvent, JobOrder, JobSaid
 from fission.runtime import messages
+from fission.runtime.launch import Launcher
 from fission.runtime.messages import JobSpec
 from fission.runtime.supervisor import GRACE, Event, Exited, JobSupervisor, OutputLine
 
@@ -37,7 +38,7 @@ class Keeper(Protocol):
 
 
 class Incarnation:
-    """`await launch(spec, environment)` or `fail(message)`, once; `stop` at any time; `ended` is set at the end.
+    """`await launch(spec, launcher)` or `fail(message)`, once; `stop` at any time; `ended` is set at the end.
 
     `on_event` gets what happens, in order; the last event is JobNotStarted or JobExited.
     """
@@ -83,9 +84,9 @@ class Incarnation:
         """The process id, as long as the process is there."""
         return self._supervisor.pid if self._supervisor is not None and self.alive else None
 
-    async def launch(self, spec: JobSpec, environment: dict[str, str]) -> None:
+    async def launch(self, spec: JobSpec, launcher: Launcher) -> None:
         """Start the process; it ends at once if it was told to stop meanwhile. Raises OSError."""
-        supervisor = JobSupervisor(spec, self._heard, environment=environment)
+        supervisor = JobSupervisor(spec, self._heard, launcher=launcher)
         await supervisor.start()
         self._supervisor = supervisor
         if self.stopping:

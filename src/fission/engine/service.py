@@ -116,6 +116,7 @@ class NodeService:
     async def start(self) -> None:
         """Begin to serve. Raises RunError when the link cannot listen."""
         left = await self.host.clear()
+        self.host.warm()
         if left:
             _log.warning("ended %d processes of jobs that an earlier service had left", left)
         self._keeper.own = await self._state_server.start(self.settings.address)

@@ -373,11 +373,11 @@ def _load_certificate(spec: JobSpec) -> "Certificate | None":
     return Certificate(spec.identity)
 
 
-def main() -> NoReturn:
-    """Entry point: one argument, the file descriptor of the control socket."""
+def main(fd: int) -> NoReturn:
+    """Be the process of a job; `fd` is our end of the control socket."""
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(line_buffering=True, errors="backslashreplace")  # type: ignore[union-attr]
-    control = Control(int(sys.argv[1]))
+    control = Control(fd)
     try:
         spec = control.read_spec()
     except EOFError:
@@ -385,8 +385,10 @@ def main() -> NoReturn:
     except KeyboardInterrupt:
         sys.exit(130)
     sys.argv[:] = [spec.name]
+    with contextlib.suppress(OSError), open("/proc/self/comm", "w") as comm:
+        comm.write(f"job-{spec.job_id}")  # what `top` shows
     sys.exit(JobProcess(control, spec).run())
 
 
 if __name__ == "__main__":
-    main()
+    main(int(sys.argv[1]))

@@ -8,15 +8,12 @@ import asyncio
 import contextlib
 import os
 import pickle
-import signal
 import socket
-import subprocess
-import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import IO
 
 from fission.runtime import messages
+from fission.runtime.launch import FreshLauncher, Launched, Launcher
 from fission.runtime.messages import JobSpec, MessageReader
 
 GRACE = 1.0
@@ -50,21 +47,17 @@ Event = messages.FromJob | OutputLine | Exited
 class JobSupervisor:
     """Owns one job process: `await start()`, then `route`, `tell`, `stop`; await `ended` for the end.
 
-    `environment` is added to that of this process.
+    `launcher` makes its process; by default it is started freshly.
     """
 
     def __init__(
-        self,
-        spec: JobSpec,
-        on_event: Callable[[Event], None],
-        *,
-        environment: Mapping[str, str] | None = None,
+        self, spec: JobSpec, on_event: Callable[[Event], None], *, launcher: Launcher | None = None
     ) -> None:
         self.spec = spec
         self.ended = asyncio.Event()
         self._on_event = on_event
-        self._environment = environment or {}
-        self._process: subprocess.Popen[bytes] | None = None
+        self._launcher = launcher or FreshLauncher()
+        self._process: Launched | None = None
         self._writer: asyncio.StreamWriter | None = None
         self._watcher: asyncio.Task[None] | None = None
 
@@ -76,15 +69,22 @@ class JobSupervisor:
     async def start(self) -> None:
         """Start the process and hand it its spec. Raises OSError when it cannot be started."""
         ours, theirs = socket.socketpair()
+        (out, out_end), (err, err_end) = os.pipe(), os.pipe()
         with theirs:
             try:
-                process = self._process = _spawn(theirs.fileno(), self._environment)
+                process = await self._launcher.launch(theirs.fileno(), out_end, err_end)
             except OSError:
                 ours.close()
+                os.close(out)
+                os.close(err)
                 raise
+            finally:
+                os.close(out_end)
+                os.close(err_end)
+        self._process = process
         reader, self._writer = await asyncio.open_connection(sock=ours)
         self._send(messages.Start(self.spec))
-        outputs = [await _read_pipe(process.stdout), await _read_pipe(process.stderr)]
+        outputs = [await _read_pipe(out), await _read_pipe(err)]
         self._watcher = asyncio.create_task(self._watch(process, reader, outputs))
 
     def route(self, pipe: int, address: str) -> None:
@@ -104,11 +104,10 @@ class JobSupervisor:
         process = self._process
         if process is None or self._watcher is None:
             return
-        if process.returncode is None:
-            process.send_signal(signal.SIGTERM)
+        process.terminate()
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self.ended.wait(), grace)
-        _kill_group(process)
+        process.kill()
         await self.ended.wait()
 
     # -- inside ------------------------------------------------------------------------------------------
@@ -118,15 +117,14 @@ class JobSupervisor:
             self._writer.write(messages.encode(message))
 
     async def _watch(
-        self, process: subprocess.Popen[bytes], control: asyncio.StreamReader, outputs: "list[_Output]"
+        self, process: Launched, control: asyncio.StreamReader, outputs: "list[_Output]"
     ) -> None:
         tasks = [
             asyncio.create_task(self._read_lines("stdout", outputs[0].reader)),
             asyncio.create_task(self._read_lines("stderr", outputs[1].reader)),
             asyncio.create_task(self._read_messages(control)),
         ]
-        code = await _exit_of(process)
-        _kill_group(process)
+        code = await process.wait()
         _, open_still = await asyncio.wait(tasks, timeout=OUTPUT_GRACE)
         for task in open_still:
             task.cancel()
@@ -164,40 +162,10 @@ class _Output:
     transport: asyncio.ReadTransport
 
 
-async def _read_pipe(pipe: IO[bytes] | None) -> _Output:
+async def _read_pipe(pipe: int) -> _Output:
     reader = asyncio.StreamReader(limit=LINE_LIMIT)
+    file = os.fdopen(pipe, "rb", buffering=0)  # the transport closes it
     transport, _ = await asyncio.get_running_loop().connect_read_pipe(
-        lambda: asyncio.StreamReaderProtocol(reader), pipe
+        lambda: asyncio.StreamReaderProtocol(reader), file
     )
     return _Output(reader, transport)
-
-
-def _spawn(control: int, environment: Mapping[str, str]) -> "subprocess.Popen[bytes]":
-    return subprocess.Popen(  # noqa: S603 - our own module
-        [sys.executable, "-P", "-m", "fission.runtime.process", str(control)],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        pass_fds=(control,),
-        start_new_session=True,  # Ctrl+C at the terminal is for us, and the group can be ended whole
-        env={**os.environ, "PYTHONIOENCODING": "utf-8", **environment},
-    )
-
-
-async def _exit_of(process: "subprocess.Popen[bytes]") -> int:
-    """Wait for the end of the process itself, whoever may still hold its outputs; return its exit code."""
-    loop, ended = asyncio.get_running_loop(), asyncio.Event()
-    handle = os.pidfd_open(process.pid)
-    try:
-        loop.add_reader(handle, ended.set)
-        await ended.wait()
-        loop.remove_reader(handle)
-    finally:
-        os.close(handle)
-    return process.wait()
-
-
-def _kill_group(process: "subprocess.Popen[bytes]") -> None:
-    """Kill whatever is left of the job and of the programs that it has started."""
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(process.pid, signal.SIGKILL)
