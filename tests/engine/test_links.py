@@ -221,3 +221,55 @@ def test_several_clients_at_once(bed):
             assert [story.of("posted") for story in stories] == [[(NODE, "to", n)] for n in range(3)]
 
     run(main())
+
+
+def test_ipv6(bed):
+    async def main():
+        async with bed() as it:
+            story = Story()
+            node = await it.node(address="::1")
+            client = await it.client(story)
+            client.invite({"::1": node.link.port})
+            await until(lambda: story.count("up"))
+            assert client.own_address("::1") == "::1"
+            assert node.admitted[0][1]["host"] == "::1"
+            assert (await client.request("::1", "x"))["operation"] == "x"
+
+    run(main())
+
+
+@pytest.mark.parametrize(
+    ("address", "line"),
+    [
+        ("localhost", "a node listens on an IP address"),
+        ("192.0.2.1", "The address must be one of this machine"),
+        (NODE, "Does another fission-node run there already?"),
+    ],
+)
+def test_where_no_node_can_listen(bed, address, line):
+    async def main():
+        async with bed() as it:
+            node = await it.node()
+            with pytest.raises(RunError, match=line):
+                await it.node(address=address, port=node.link.port)
+
+    run(main())
+
+
+def test_a_callback_that_fails_breaks_nothing(bed, caplog):
+    async def main():
+        def fail(*_):
+            raise KeyError("op")
+
+        async with bed() as it:
+            story = Story()
+            node = await it.node()
+            client = await it.client(story, posted=fail)
+            client.invite({NODE: node.link.port})
+            await until(lambda: story.count("up"))
+            node.link.post("c1", "n", 1)
+            assert await client.request(NODE, "x")
+            assert story.lines == [("up", NODE)]
+
+    run(main())
+    assert "a bug: what a link has told could not be handled" in caplog.text
