@@ -1,4 +1,4 @@
-"""The classes of jobs that are programs: their settings as attributes and as arguments."""
+"""Jobs that are programs: their settings as attributes and as arguments; and jobs that people type for."""
 
 import inspect
 import pickle
@@ -11,11 +11,21 @@ from fission.core.jobs import (
     DynamicExecutableJob,
     DynamicMARVELOJob,
     ExecutableJob,
+    InteractiveJob,
     LocalJob,
     MARVELOJob,
     PythonJob,
 )
-from fission.core.pipes import BytesPipe
+from fission.core.pipes import BasePipe, BytesPipe
+from fission.errors import JobDefinitionError
+
+
+class FourBytes(BasePipe):
+    BLOCK_SIZE = 4
+
+    def pack(self, obj: Any) -> bytes:
+        packed: bytes = obj.to_bytes(4, "little")
+        return packed
 
 
 def test_defaults_are_those_of_the_contract() -> None:
@@ -60,3 +70,43 @@ def test_a_program_may_be_local() -> None:
         EXECUTABLE = "cat"
 
     assert Show().GROUPS == "LOCAL"
+
+
+class Line:
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.answers: list[str] = []
+
+    def answer(self, text: str) -> None:
+        self.answers.append(text)
+
+
+class Numbers(InteractiveJob):
+    def convert(self, line: str) -> Any:
+        if line == "end":
+            self.finish()
+            return None
+        return int(line) if line else None
+
+
+def test_lines_are_converted_and_what_goes_wrong_is_answered() -> None:
+    lines = [Line(text) for text in ("5", "", "six", "7000000000", "8", "end", "9")]
+    job = Numbers(outputs=[FourBytes(1)])
+    job.console = lines
+    assert list(job.run()) == [5, 8]
+    assert [line.answers for line in lines] == [
+        *([], [], ["not sent: ValueError: invalid literal for int() with base 10: 'six'"]),
+        *(["not sent: OverflowError: int too big to convert"], [], [], []),
+    ]
+
+
+def test_a_line_is_sent_as_it_is() -> None:
+    job = InteractiveJob()
+    job.console = [Line("a b")]
+    assert list(job.run()) == ["a b"]
+    assert job.GROUPS == "LOCAL"
+
+
+def test_nobody_types_outside_of_the_jobs_process() -> None:
+    with pytest.raises(JobDefinitionError, match="nobody who could type"):
+        next(InteractiveJob().run())

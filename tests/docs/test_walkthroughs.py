@@ -31,6 +31,12 @@ def test_tutorial(tmp_path: Path) -> None:
     }
 
 
+def test_programs(tmp_path: Path) -> None:
+    page = DOCS / "how-to" / "programs.md"
+    assert expected(page)
+    follow(page, tmp_path, ends=True)
+
+
 def test_recordings(tmp_path: Path) -> None:
     page = DOCS / "how-to" / "recordings.md"
     (tmp_path / "manage.py").write_text("# a project of fission\n", encoding="utf-8")

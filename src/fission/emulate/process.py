@@ -202,7 +202,7 @@ def _start(control: int) -> "subprocess.Popen[bytes]":
         bufsize=0,
         pass_fds=(control,),
         start_new_session=True,  # Ctrl+C is for the caller, and the group can be ended whole
-        env={**os.environ, "PYTHONIOENCODING": "utf-8"},
+        env={**os.environ, "PYTHONIOENCODING": "utf-8", "FISSION_WINDOWS": "off"},
     )
 
 

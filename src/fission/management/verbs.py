@@ -349,6 +349,29 @@ def node(
     end(guard(lambda: node_command(given, config, lifeline=lifeline), debug=debug))
 
 
+def interact(
+    net: Net,
+    job: Annotated[
+        str | None, typer.Argument(metavar="JOB", help="Id or name; may be left out if there is only one.")
+    ] = None,
+    project: Project = None,
+    debug: Debug = False,
+) -> None:
+    """Type lines for an InteractiveJob.
+
+    In a terminal of your own, while the network runs on this machine. Ctrl+D leaves, the job goes on. Lines may also
+    come from a pipe: the command ends when they have been taken.
+
+    \b
+      fission interact demo
+      fission interact demo 3
+      echo 5 | fission interact demo 3
+    """
+    from fission.management.interact import interact_command
+
+    end(guard(lambda: interact_command(find_root(project), net, job), debug=debug))
+
+
 def interactive(net: Net, project: Project = None, debug: Debug = False) -> None:
     """Open a Python console with a network.
 

@@ -183,10 +183,19 @@ class JobProcess:
     ) -> "RoundLoop | ProgramLoop":
         """The loop around `run`, or the one around a program, which is started now."""
         if isinstance(job, PythonJob):
+            self._open_console(job, exchange)
             return RoundLoop(job, exchange, start)
         from fission.runtime.programs.loop import started  # noqa: PLC0415 - only for jobs that are programs
 
         return started(job, exchange, self._log)
+
+    def _open_console(self, job: PythonJob, exchange: Exchange) -> None:
+        """Where people type, for a job that waits for it; its module has been imported with the job then."""
+        module = sys.modules.get("fission.core.jobs.interactive")
+        if module is not None and isinstance(job, module.InteractiveJob):
+            from fission.runtime.console import open_console  # noqa: PLC0415
+
+            job.console = open_console(job, lambda: exchange.outgoing.unwanted)
 
     def _load(self) -> "PythonJob | ExecutableJob":
         """Unpickle the job, which imports the user's modules, in the job's own folder."""

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
         ExecutableJob,
         MARVELOJob,
     )
+    from fission.core.jobs.interactive import InteractiveJob
     from fission.core.jobs.library import ClockJob, DistributingJob, ForwardingJob, SourceJob
     from fission.core.jobs.logged import LoggingJob, LoggingSinkJob
     from fission.core.jobs.sinks import CSVSinkJob
@@ -33,6 +34,7 @@ __all__ = [
     "DynamicMARVELOJob",
     "ExecutableJob",
     "ForwardingJob",
+    "InteractiveJob",
     "JobState",
     "LocalJob",
     "LoggingJob",
@@ -44,6 +46,7 @@ __all__ = [
 
 _WHERE = {
     "executable": ("DynamicExecutableJob", "DynamicMARVELOJob", "ExecutableJob", "MARVELOJob"),
+    "interactive": ("InteractiveJob",),
     "library": ("ClockJob", "DistributingJob", "ForwardingJob", "SourceJob"),
     "logged": ("LoggingJob", "LoggingSinkJob"),
     "sinks": ("CSVSinkJob",),
