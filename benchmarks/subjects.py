@@ -44,6 +44,18 @@ def prepare_fission(scratch: Path, plan: Plan) -> Launch:  # noqa: ARG001 - the 
     return Launch(command, project, project / "chain" / "simulation")
 
 
+def prepare_wires(kind: str) -> Callable[[Path, Plan], Launch]:
+    """The same network with every job at an address of its own, joined by tcp or tls."""
+
+    def prepare(scratch: Path, plan: Plan) -> Launch:
+        project = prepare_fission(scratch, plan).folder
+        return Launch(
+            (sys.executable, "-m", "benchmarks.wires", kind, str(project)), project, project / "wires"
+        )
+
+    return prepare
+
+
 def fission_command() -> str:
     """Give the `fission` command that belongs to this Python, else the one in PATH."""
     beside = Path(sys.executable).parent / "fission"
@@ -61,6 +73,8 @@ SUBJECTS = {
     subject.name: subject
     for subject in (
         Subject("fission", "FISSION", prepare_fission),
+        Subject("fission-tcp", "FISSION over TCP", prepare_wires("tcp"), ("throughput", "latency")),
+        Subject("fission-tls", "FISSION over TLS", prepare_wires("tls"), ("throughput", "latency")),
         Subject("bare", "bare loop", _peer("bare")),
         Subject("bare-batched", "bare loop, batched", _peer("bare-batched"), ("throughput",), ("int", "4k")),
         Subject("pyzmq", "bare pyzmq", _peer("pyzmq")),

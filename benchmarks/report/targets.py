@@ -5,6 +5,7 @@ from typing import NamedTuple
 from benchmarks.report.result import Result, Spread
 from benchmarks.subjects import BASELINE
 
+_TCP, _TLS = "fission-tcp", "fission-tls"
 BARE, NUMPY = "python", "python with numpy"
 
 
@@ -25,16 +26,17 @@ class Target(NamedTuple):
     """Divides the measured figure."""
     over: str = ""
     """Subtract the size of this bare interpreter."""
+    subject: str = "fission"
 
     def measured(self, result: Result) -> Spread:
         """Give the figure in the target's unit; empty when it was not measured."""
         if self.base.startswith("/"):
-            runs = result.of(self.kind, self.workload, "fission")
+            runs = result.of(self.kind, self.workload, self.subject)
             pairs = [(one.figures.get(self.figure), one.figures.get(self.base[1:])) for one in runs]
             return Spread.of([above / below for above, below in pairs if above and below])
         if self.base:
-            return result.ratio(self.kind, self.workload, "fission", self.figure, self.base)
-        runs = result.of(self.kind, self.workload, "fission")
+            return result.ratio(self.kind, self.workload, self.subject, self.figure, self.base)
+        runs = result.of(self.kind, self.workload, self.subject)
         values = [one.figures[self.figure] for one in runs if self.figure in one.figures]
         if not values:
             return Spread.of([])
@@ -59,6 +61,23 @@ TARGETS = (
     Target("4 KB blocks/s", "throughput", "4k", "rate", 200_000, now=False),
     Target("1 MB blocks/s", "throughput", "1m", "rate", 9_000, now=False),
     Target("16 MB blocks/s", "throughput", "16m", "rate", 450, now=False),
+    *(
+        Target(f"{title} blocks/s inside TLS", "throughput", name, "rate", goal, now=False, subject=_TLS)
+        for title, name, goal in (("int", "int", 150_000), ("4 KB", "4k", 30_000), ("1 MB", "1m", 200))
+    ),
+    *(
+        Target(
+            f"{title}, TLS as part of TCP",
+            "throughput",
+            name,
+            "rate",
+            0.5,
+            now=False,
+            base=_TCP,
+            subject=_TLS,
+        )
+        for title, name in (("int", "int"), ("4 KB", "4k"), ("1 MB", "1m"), ("16 MB", "16m"))
+    ),
     Target("int p50 (us)", "latency", "int", "p50", 150, now=False),
     Target("4 KB p50 (us)", "latency", "4k", "p50", 200, now=False),
     Target("1 MB p50 (us)", "latency", "1m", "p50", 500, now=False),

@@ -25,7 +25,9 @@ time.sleep(60)
 """
 
 
-@pytest.mark.parametrize("name", ["fission", "bare", "bare-batched", "pyzmq", "mp-queue", "mp-pipe"])
+@pytest.mark.parametrize(
+    "name", ["fission", "fission-tcp", "fission-tls", "bare", "bare-batched", "pyzmq", "mp-queue", "mp-pipe"]
+)
 @pytest.mark.parametrize("workload", ["int", "4k"])
 def test_subject_carries_every_block(name: str, workload: str) -> None:
     if name == "pyzmq":
