@@ -5,24 +5,13 @@ started. The warden finds all of them by a mark in their environment. A service 
 that were killed together with their wardens.
 """
 
-import contextlib
 import hashlib
-import os
-import signal
 import subprocess
 import sys
-import time
 import uuid
-from collections.abc import Callable
 
-MARK = "FISSION_HOST"
-"""The environment variable that job processes, and what they start, inherit."""
-
-GRACE = 1.0
-"""Seconds that job processes have to end by themselves, `teardown()` and all."""
-
-_LONGEST = 5.0
-_PAUSE = 0.05
+from fission.engine import warden_process
+from fission.engine.warden_process import MARK, end_all
 
 
 class Warden:
@@ -45,7 +34,7 @@ class Warden:
         """See to it that there is a warden. Raises OSError when it cannot be started."""
         if self._process is None or self._process.poll() is not None:
             self._process = subprocess.Popen(  # noqa: S603 - our own file
-                [sys.executable, "-I", "-S", __file__, self._mark],
+                [sys.executable, "-I", "-S", warden_process.__file__, self._mark],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
@@ -64,69 +53,3 @@ class Warden:
             self._process.stdin.close()
             self._process.wait()
             self._process = None
-
-
-def end_all(ours: Callable[[str], bool], grace: float = 0.0) -> int:
-    """End every process whose mark is ours, with its group, after `grace`; return how many there were."""
-    begin = time.monotonic()
-    groups: set[int] = set()
-    killed: set[int] = set()
-    while True:
-        found = _marked(ours)
-        groups |= set(found.values())
-        now = time.monotonic()
-        if now - begin >= grace:
-            killed |= set(found)
-            _kill(found, groups)
-        if now - begin > grace + _LONGEST or (not found and not any(map(_lives, groups))):
-            return len(killed)
-        time.sleep(_PAUSE)
-
-
-def _marked(ours: Callable[[str], bool]) -> dict[int, int]:
-    """All processes whose mark is ours, and their groups."""
-    found = {}
-    start = f"{MARK}=".encode()
-    for name in os.listdir("/proc"):
-        if not name.isdigit() or int(name) == os.getpid():
-            continue
-        # One that ends in between, or belongs to somebody else, is none of ours.
-        with contextlib.suppress(OSError), open(f"/proc/{name}/environ", "rb") as file:
-            for entry in file.read().split(b"\0"):
-                if entry.startswith(start) and ours(entry[len(start) :].decode(errors="replace")):
-                    found[int(name)] = os.getpgid(int(name))
-    return found
-
-
-def _lives(group: int) -> bool:
-    try:
-        os.killpg(group, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
-
-
-def _kill(found: dict[int, int], groups: set[int]) -> None:
-    own = os.getpgid(0)
-    for process in found:
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.kill(process, signal.SIGKILL)
-    for group in groups - {own}:
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(group, signal.SIGKILL)
-
-
-def main() -> None:
-    """Wait for the end of the owner, who holds the other end of stdin; then end what has our mark."""
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.SIG_IGN)
-    mark = sys.argv[1]
-    while os.read(0, 1024):
-        pass
-    end_all(lambda found: found == mark, GRACE)
-
-
-if __name__ == "__main__":
-    main()

@@ -34,13 +34,19 @@ MESSAGE = struct.Struct("<cqq")
 READY, FORK, FORKED, FAILED, ENDED = b"R", b"F", b"P", b"E", b"X"
 
 _PRELOADED = (
+    "csv",
+    "fission.core.jobs.library",
+    "fission.core.jobs.sinks",
+    "fission.core.pipes.arrays",
+    "fission.core.pipes.library",
     "fission.runtime.failure",
+    "fission.runtime.programs.loop",
     "fission.runtime.secure",
-    "fission.core.jobs",
-    "fission.core.pipes",
+    "json",
     "numpy",
     "numpy.random",
 )
+"""What `fission.runtime.process` imports only where it is needed, and what most jobs need."""
 
 
 class _Server:
