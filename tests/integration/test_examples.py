@@ -3,6 +3,7 @@
 import csv
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import wave
@@ -14,15 +15,18 @@ import pytest
 
 from fission.project.scaffold import start_network, start_project
 
+from .conftest import wait_for
+
 EXAMPLES = Path(__file__).parents[2] / "examples"
 NETWORKS = {"tutorial": "demo_network_v1", "separation": "separation", "sampling_rate_offset": "sro"}
 """The one that is simulated when no other is named."""
+LEFT_BEHIND = shutil.ignore_patterns("simulation", "local", ".fission", ".emulate", "__pycache__")
 ALL = sorted((path.parts[-3], path.parts[-2]) for path in EXAMPLES.glob("*/*/config.py"))
 
 
 def copy(example: str, folder: Path) -> Path:
     project = folder / example
-    shutil.copytree(EXAMPLES / example, project, ignore=shutil.ignore_patterns("simulation", "__pycache__"))
+    shutil.copytree(EXAMPLES / example, project, ignore=LEFT_BEHIND)
     return project
 
 
@@ -74,6 +78,42 @@ def test_the_tutorial_that_writes_files(tmp_path: Path) -> None:
     expected = [[n, 2 * n, 3 * n, 6 * n**3] for n in range(1, len(rows) + 1)]
     assert rows == [[str(number) for number in row] for row in expected]
     assert read_csv(simulation / "7" / "sums.csv")[:2] == [["sum_of_pipe_301"], ["1350"]]
+
+
+def test_the_tutorial_in_which_a_person_types(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("DISPLAY", "WAYLAND_DISPLAY", "TMUX"):
+        monkeypatch.delenv(name, raising=False)
+    project = copy("tutorial", tmp_path)
+    simulation = project / "demo_network_v4" / "simulation"
+    values = simulation / "7" / "values.csv"
+    command = [sys.executable, "manage.py", "demo_network_v4", "simulate"]
+    with subprocess.Popen(command, cwd=project, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            wait_for((simulation / "1" / "interact.sock").exists, "the job waits for lines")
+            wait_for(lambda: values.exists() and len(read_csv(values)) > 1, "a product")
+            command = [sys.executable, "manage.py", "demo_network_v4", "interact"]
+            typed = subprocess.run(
+                command, cwd=project, input="/\n+\n", capture_output=True, text=True, timeout=60, check=True
+            )
+            assert "not sent: ValueError: there is no operator '/'" in typed.stdout
+            wait_for(lambda: read_csv(values)[-1][3] == "+", "a sum")
+        finally:
+            process.send_signal(signal.SIGINT)
+            process.communicate(timeout=60)
+    assert process.returncode == 0
+    header, *rows = read_csv(values)
+    assert header == ["pipe_201", "pipe_202", "pipe_203", "pipe_204", "pipe_205"]
+    signs = "".join(row[3] for row in rows)
+    assert re.fullmatch(r"\*+\++", signs)
+    for n, (*numbers, sign, result) in enumerate(rows, start=1):
+        assert numbers == [str(n), str(2 * n), str(3 * n)]
+        assert result == str(6 * n if sign == "+" else 6 * n**3)
+
+
+def test_the_tests_of_the_tutorial(tmp_path: Path) -> None:
+    result = run(copy("tutorial", tmp_path), "manage.py", "demo_network_v4", "test", "-q")
+    assert result.returncode == 0, result.stdout
+    assert "9 passed" in result.stdout
 
 
 def test_a_source_and_a_file(tmp_path: Path) -> None:
