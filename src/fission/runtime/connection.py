@@ -47,6 +47,7 @@ class Connection:
         self._decoder = FrameDecoder()
         self._out: deque[memoryview] = deque()
         self.fd = sock.fileno()
+        self.local = sock.family == socket.AF_UNIX
         self.backlog = 0
         self.closed = False
         self.error = ""

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from time import monotonic
+from time import monotonic, time
 from typing import TYPE_CHECKING
 
 from fission.channel.frames import Batch, Frame, Hello, Refuse, encode_control
@@ -158,6 +158,7 @@ class Incoming:
         if port.connection is not None:
             self._poller.drop(port.connection)
         port.connection = connection
+        port.local = connection.local
         port.paused = False
         self._poller.watch(connection.fd, partial(self._event, port, connection))
         try:
@@ -215,7 +216,8 @@ class Incoming:
         receiver, mailbox = port.receiver, port.mailbox
         for frame in frames:
             for batch in receiver.receive(frame):
-                port.lag = max(0.0, now - batch.mono)  # one clock: one machine
+                # On one machine there is one clock; between two, only that of the wall, as well as they agree.
+                port.lag = max(0.0, now - batch.mono if port.local else time() - batch.wall)
                 if mailbox is not None:
                     for block in batch.blocks:
                         mailbox.put(block)

@@ -55,6 +55,8 @@ class InPort:
         self.connection: Connection | None = None
         self.paused = False
         self.ended = False
+        self.local = True
+        """The sender is on the same machine."""
         self.lag = 0.0
         rounds = max_queue * pipe.BLOCK_COUNT if max_queue else QUEUE_BLOCKS
         self.queue_blocks = max(rounds, 2 * pipe.BLOCK_COUNT)

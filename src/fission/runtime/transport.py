@@ -28,9 +28,9 @@ _TCP = (
     (socket.TCP_KEEPCNT, 3),
 )
 
-_INFO = struct.Struct("=2xB53xI")
-"""Of the kernel's `struct tcp_info`: `tcpi_retransmits` and `tcpi_last_ack_recv` (ms)."""
-_RETRANSMITS, _UNHEARD_MS = 4, 4000
+_INFO = struct.Struct("=2xBB52xI")
+"""Of the kernel's `struct tcp_info`: `tcpi_retransmits`, `tcpi_probes` and `tcpi_last_ack_recv` (ms)."""
+_TRIES, _UNHEARD_MS = 4, 4000
 """The fourth repetition is sent 3 s after the first try at the earliest; the next would follow after 6 s."""
 
 
@@ -100,8 +100,8 @@ def unheard(sock: socket.socket) -> bool:
         info = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _INFO.size)
     except OSError:
         return True
-    retransmits, acknowledged = _INFO.unpack(info)
-    return bool(retransmits >= _RETRANSMITS and acknowledged >= _UNHEARD_MS)
+    retransmits, probes, acknowledged = _INFO.unpack(info)
+    return bool(retransmits + probes >= _TRIES and acknowledged >= _UNHEARD_MS)
 
 
 def _listen(endpoint: Endpoint) -> Listener:

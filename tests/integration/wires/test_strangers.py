@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from wired import Wired
+from wired import Certificates, Wired
 from wired_jobs import chain
 
 from fission.channel.frames import Batch, Hello, encode_batch, encode_control
@@ -96,7 +96,7 @@ class Bomb:
 
 
 def attack(
-    tmp_path: Path, authority: object, what: Callable[[Endpoint], object], *wanted: tuple[int, str]
+    tmp_path: Path, authority: Certificates, what: Callable[[Endpoint], object], *wanted: tuple[int, str]
 ) -> list[str]:
     """Do something to the sink of a running chain; the stream goes on. Returns what the sink has logged.
 
@@ -106,7 +106,7 @@ def attack(
     async def story() -> list[str]:
         tmp_path.joinpath("jobs").mkdir()
         jobs = chain(4096, delay=0.001)
-        async with Wired(tmp_path / "jobs", jobs, "tls", authority) as wired:  # type: ignore[arg-type]
+        async with Wired(tmp_path / "jobs", jobs, "tls", authority) as wired:
             await wired.progress()
             (endpoint,) = parse(wired.addresses[SINK])
             task = asyncio.create_task(asyncio.to_thread(what, endpoint))

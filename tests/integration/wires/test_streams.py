@@ -43,6 +43,44 @@ def test_jobs_of_one_machine_use_its_unix_sockets(tmp_path: Path, authority: Eph
     asyncio.run(story())
 
 
+def test_no_certificate_no_start(tmp_path: Path) -> None:
+    class Nothing:
+        def node(self, _address: str) -> Path:
+            return tmp_path / "nothing"
+
+    async def story() -> None:
+        async with Wired(tmp_path, chain(16), "tls", Nothing()) as wired:
+            await wired.until(wired.failures, "failures", expected=True)
+            assert "nothing: there are no certificates" in wired.failures()[0]
+            assert "fission_admin.py certs" in wired.failures()[0]
+
+    asyncio.run(story())
+
+
+def test_clear_text_is_no_way_out_for_who_has_a_certificate(
+    tmp_path: Path, authority: EphemeralAuthority
+) -> None:
+    async def story() -> None:
+        async with Wired(tmp_path, chain(16), "tcp", authority) as wired:
+            await wired.until(wired.failures, "failures", expected=True)
+            assert "expected tls:host:port, found tcp:127.0.0." in wired.failures()[0]
+
+    asyncio.run(story())
+
+
+def test_a_sender_that_is_told_to_use_clear_text_refuses(
+    tmp_path: Path, authority: EphemeralAuthority
+) -> None:
+    async def story() -> None:
+        async with Wired(
+            tmp_path, chain(16), "tls", authority, via=lambda _, address: address.replace("tls:", "tcp:")
+        ) as wired:
+            await wired.until(wired.failures, "failures", expected=True)
+            assert "one of the two machines has a certificate" in wired.failures()[0]
+
+    asyncio.run(story())
+
+
 @pytest.mark.parametrize("size", [16, 100_000])
 @pytest.mark.parametrize("kind", ["unix", "tls"])
 def test_blocks_of_a_live_pipe_do_not_grow_old_on_their_way(

@@ -6,7 +6,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import pytest
 
@@ -15,7 +15,6 @@ from fission.core.network import Network
 from fission.engine.spec import needed_blocks, pickle_job, queue_limits
 from fission.runtime import messages
 from fission.runtime.supervisor import Event, Exited, JobSupervisor, OutputLine
-from fission.security.ephemeral import EphemeralAuthority
 
 HERE = Path(__file__).parent
 DEADLINE = 60.0
@@ -24,6 +23,13 @@ DEADLINE = 60.0
 def machine(job: int) -> str:
     """Where a job runs."""
     return f"127.0.0.{job + 1}"
+
+
+class Certificates(Protocol):
+    """Who makes certificates."""
+
+    def node(self, address: str) -> Path:
+        """The folder of the node at this address."""
 
 
 class Wired:
@@ -37,7 +43,7 @@ class Wired:
         folder: Path,
         jobs: Iterable[PythonJob],
         kind: str,
-        authority: EphemeralAuthority | None = None,
+        authority: Certificates | None = None,
         *,
         machines: Callable[[int], str] = machine,
         via: Callable[[int, str], str] = lambda _pipe, address: address,
@@ -94,11 +100,16 @@ class Wired:
         """Let `Blocks` end."""
         (self.path(1) / "stop").touch()
 
-    async def until(self, condition: Callable[[], Any], what: str, deadline: float = DEADLINE) -> None:
-        """Wait until the condition holds; it is looked at whenever a job says something."""
+    async def until(
+        self, condition: Callable[[], Any], what: str, deadline: float = DEADLINE, *, expected: bool = False
+    ) -> None:
+        """Wait until the condition holds; it is looked at whenever a job says something.
+
+        A failure of a job ends the test, unless it is `expected`.
+        """
         end = time.monotonic() + deadline
         while not condition():
-            if time.monotonic() > end or self.failures():
+            if time.monotonic() > end or (self.failures() and not expected):
                 pytest.fail(f"waited for: {what}\n" + "\n".join(self.failures() or self.lines()))
             self._news.clear()
             try:
