@@ -290,7 +290,7 @@ def test_a_flood_of_lines_is_cut_and_counted(play: Play, jobs: Any) -> None:
 def test_a_draining_node_takes_nobody(play: Play) -> None:
     async def scenario(bed: Bed) -> None:
         await bed.join("c1")
-        await bed.ask("c1", "drain")
+        bed.service.drain()
         assert bed.link.to("c1").seen[-1] == NodeDraining(NODE)
         assert "about to end" in bed.service.admit("c2", {"network": "other"})
 

@@ -106,7 +106,6 @@ class NodeService:
             "start": self._start,
             "stop": self._stop,
             "tell": self._tell,
-            "drain": self._drain,
             "keepers": self._keepers,
         }
         self._further = dict(operations or {})
@@ -244,10 +243,6 @@ class NodeService:
         if not isinstance(addresses, list) or not all(isinstance(one, str) for one in addresses):
             raise RunError("keepers are no addresses", found=repr(addresses)[:80])
         self._keeper.set_keepers(client.network, addresses)
-        return None
-
-    async def _drain(self, _client: Client, _arguments: Mapping[str, Plain]) -> Plain:
-        self.drain()
         return None
 
     # -- what is told ------------------------------------------------------------------------------------
