@@ -18,6 +18,8 @@ async def main(address: str, port: str, folder: str) -> None:
         match operation:
             case "echo":
                 return dict(arguments)
+            case "sink":
+                return len(arguments["d"])
             case "post":
                 for n in range(arguments["count"]):
                     link.post(client, "n", n)
