@@ -32,6 +32,9 @@ class Link:
     async def start(self) -> None:
         self.life.append("start")
 
+    def backlog(self, client: str) -> int:
+        return 0
+
     def post(self, client: str, topic: str, data: Plain) -> None:
         assert topic == "event"
         self.to(client).seen.append(wire.event_from_plain(data))

@@ -91,6 +91,9 @@ class NodeLink(Protocol):
     def post(self, client: str, topic: str, data: Plain) -> None:
         """Send something to a client, in order; dropped when it is gone."""
 
+    def backlog(self, client: str) -> int:
+        """Return how many bytes wait for a client to take them; 0 when it is gone."""
+
     async def close(self) -> None:
         """Say goodbye to all clients and stop listening."""
 

@@ -22,12 +22,12 @@ class LineGate(Generic[_Line]):
         self._lines: deque[_Line] = deque()
         self._dropped = 0
 
-    def passes(self, now: float) -> bool:
-        """Whether another line may be sent at `now`; if not, it counts as dropped."""
+    def passes(self, now: float, *, clear: bool = True) -> bool:
+        """Whether another line may be sent at `now`; if not, it counts as dropped. `clear`: little waits on its way."""
         if self._last is not None:
             self._room = min(float(BURST), self._room + (now - self._last) * LINES_PER_SECOND)
         self._last = now
-        if self._room < 1.0:
+        if self._room < 1.0 or not clear:
             self._dropped += 1
             return False
         self._room -= 1.0

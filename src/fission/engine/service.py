@@ -92,7 +92,7 @@ class NodeService:
         )
         self._versions = dict(versions)
         self._in_use = in_use
-        self._tenants = Tenants(settings.address, self._post)
+        self._tenants = Tenants(settings.address, self._post, self._backlog)
         self._meter = LoadMeter(settings.root)
         self._info = self._meter.sample()
         self._mesh = Batctl() if shutil.which("batctl") else None
@@ -253,6 +253,9 @@ class NodeService:
     def _post(self, client: str, event: wire.NodeFact) -> None:
         if self.link is not None:
             self.link.post(client, "event", wire.event_to_plain(event))
+
+    def _backlog(self, client: str) -> int:
+        return 0 if self.link is None else self.link.backlog(client)
 
     def _tell_use(self) -> None:
         used: frozenset[str] = frozenset()

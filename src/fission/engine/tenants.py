@@ -19,6 +19,12 @@ _WARNING, _ERROR = 30, 40
 Post = Callable[[str, NodeFact], None]
 """`post(client, event)`."""
 
+Backlog = Callable[[str], int]
+"""`backlog(client)`: bytes that wait to be sent to it."""
+
+MOST_BACKLOG = 256 << 10
+"""When more waits than this, facts must not wait behind still more lines."""
+
 
 @dataclass(slots=True)
 class Client:
@@ -49,9 +55,10 @@ class Tenancy:
 class Tenants:
     """`admit`, `greet` and `leave` follow the clients; `hear` passes events on to the one whose network they are of."""
 
-    def __init__(self, name: str, post: Post) -> None:
+    def __init__(self, name: str, post: Post, backlog: Backlog) -> None:
         self._name = name
         self._post = post
+        self._backlog = backlog
         self._clients: dict[str, Client] = {}
         self._tenancies: dict[str, Tenancy] = {}
 
@@ -110,11 +117,8 @@ class Tenants:
         foreign = client.run not in ("", run)
         if foreign and not isinstance(event, JobExited):
             return
-        if isinstance(event, JobSaid) and not isinstance(event.what, Status):
-            if not tenancy.gate.passes(now):
-                return
-            self._tell_dropped(tenancy, client, event)
-        self._send(client, event)
+        if not isinstance(event, JobSaid) or self._passes(tenancy, client, event, now):
+            self._send(client, event)
 
     def flush(self, client: Client) -> None:
         """Tell a client that is back what was kept for it."""
@@ -122,6 +126,16 @@ class Tenants:
         for line in tenancy.gate.kept():
             self._tell_dropped(tenancy, client, line)
             self._send(client, line)
+
+    def _passes(self, tenancy: Tenancy, client: Client, said: JobSaid, now: float) -> bool:
+        """Whether there is room for something that people may read; facts always pass."""
+        clear = self._backlog(client.id) <= MOST_BACKLOG
+        if isinstance(said.what, Status):
+            return clear  # the next one has all that is in this one
+        if not tenancy.gate.passes(now, clear=clear):
+            return False
+        self._tell_dropped(tenancy, client, said)
+        return True
 
     def _tell_dropped(self, tenancy: Tenancy, client: Client, beside: JobSaid) -> None:
         dropped = tenancy.gate.dropped()
