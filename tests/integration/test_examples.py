@@ -30,9 +30,15 @@ def copy(example: str, folder: Path) -> Path:
     return project
 
 
-def run(project: Path, *command: str) -> subprocess.CompletedProcess[str]:
+def run(project: Path, *command: str, typed: str = "") -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, *command], cwd=project, capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, *command],
+        cwd=project,
+        input=typed,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
     )
 
 
@@ -147,6 +153,42 @@ def test_a_bit_that_changes_what_is_written(tmp_path: Path) -> None:
     assert lines[:6] == ["68.0 F", "69.8 F", "71.6 F", "73.4 F", "!! 75.2 F TOO HOT", "!! 77.0 F TOO HOT"]
     for line in lines:
         assert line.startswith("!!") == (float(line.split(" F")[0].strip("! ")) > 75)
+
+
+@pytest.mark.parametrize("language", ["python", "c"])
+def test_a_program_adds_up_what_somebody_types(tmp_path: Path, language: str) -> None:
+    project = copy("programs", tmp_path)
+    if language == "c":
+        if shutil.which("cc") is None:
+            pytest.skip("there is no C compiler")
+        source = project / "running_sum" / "source"
+        subprocess.run(
+            ["cc", "-O2", "-o", "running_sum", "running_sum.c"], cwd=source, check=True, timeout=60
+        )
+        jobs = project / "running_sum" / "jobs" / "jobs.py"
+        text = jobs.read_text().replace('"python3"', '"running_sum"')
+        jobs.write_text(text.replace('PARAMETERS = "running_sum.py"', ""))
+    command = [sys.executable, "manage.py", "running_sum", "simulate"]
+    running = subprocess.Popen(command, cwd=project, stdout=subprocess.PIPE, text=True)
+    try:
+        assert running.stdout is not None
+        lines = iter(running.stdout.readline, "")
+        assert any("fission interact running_sum 1" in line for line in lines)
+        typed = run(project, "manage.py", "running_sum", "interact", typed="5\nfive\n37\n")
+        assert "not sent: ValueError: invalid literal for int() with base 10: 'five'" in typed.stdout
+        wanted = {"RunningSum 2 | + 37 = 42\n", "Show 3       | the sum is 42\n"}
+        while wanted:
+            wanted.discard(next(lines))
+        running.send_signal(signal.SIGINT)
+        assert running.wait(20) == 0
+    finally:
+        running.kill()
+        running.communicate()
+    assert read_csv(project / "running_sum" / "simulation" / "4" / "numbers.csv") == [
+        ["pipe_3"],
+        ["5"],
+        ["37"],
+    ]
 
 
 def test_two_programs_from_xml(tmp_path: Path) -> None:

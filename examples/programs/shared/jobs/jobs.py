@@ -1,0 +1,1 @@
+# Jobs that several networks of this project use would stand here.
