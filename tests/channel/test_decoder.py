@@ -24,7 +24,9 @@ from fission.channel.frames import (
     End,
     Hello,
     Kind,
+    Press,
     Refuse,
+    Secured,
     Welcome,
     encode_batch,
     encode_control,
@@ -77,7 +79,9 @@ def steps_of(sizes):
 # -- any cut gives the same frames -----------------------------------------------------------------------
 
 FRAMES = st.lists(
-    st.sampled_from([Welcome(1, 2), Ack(1, 7), End(2, 9), Done(), Refuse("no"), HELLO])
+    st.sampled_from(
+        [Welcome(1, 2), Ack(1, 7), End(2, 9), Done(), Refuse("no"), Secured(1, 9), Press(), HELLO]
+    )
     | st.lists(
         st.binary(max_size=40)
         | st.sampled_from(
@@ -272,7 +276,7 @@ def test_a_frame_far_too_long_is_refused_from_its_header():
 
 LIES = {
     "no magic": FRAME_HEADER.pack(8, Kind.DONE, 0, 0),
-    "unknown kind": FRAME_HEADER.pack(8, 9, 0, MAGIC),
+    "unknown kind": FRAME_HEADER.pack(8, 10, 0, MAGIC),
     "shorter than a header": FRAME_HEADER.pack(7, Kind.DONE, 0, MAGIC),
     "length 0": FRAME_HEADER.pack(0, Kind.ACK, 0, MAGIC),
     "long control frame": FRAME_HEADER.pack(MAX_CONTROL + 1, Kind.REFUSE, 0, MAGIC),

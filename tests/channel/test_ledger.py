@@ -2,7 +2,7 @@
 
 import pytest
 
-from fission.channel.ledger import Ledger, restart_point
+from fission.channel.ledger import Ledger, earliest_point, restart_point
 from fission.errors import LocalProtocolError
 
 
@@ -101,3 +101,26 @@ def test_storing_what_was_not_computed_is_a_bug():
 )
 def test_restart_point(stored, released, expected):
     assert restart_point(stored, released) == expected
+
+
+def test_a_job_may_begin_to_have_a_state():
+    ledger = Ledger([8], {5: 1}, stateful=False)
+    ledger.computed(1, 9)
+    ledger.output_released(8, 1, 4)
+    ledger.stateful = True
+    assert ledger.releases() == {5: (1, 4)}
+    ledger.output_released(8, 1, 8)
+    assert ledger.releases() == {}
+    ledger.stored(1, 9)
+    assert ledger.waiting == 1
+    assert ledger.releases() == {}
+    ledger.output_released(8, 1, 9)
+    assert ledger.releases() == {5: (1, 9)}
+    assert ledger.waiting == 0
+
+
+def test_the_earliest_point_is_that_of_whole_rounds_that_all_inputs_have():
+    assert earliest_point([]) is None
+    assert earliest_point([((1, 7), 1), ((1, 7), 3)]) == (1, 7)
+    assert earliest_point([((1, 2), 1), ((1, 7), 3)]) == (1, 3)
+    assert earliest_point([((1, 50), 1), ((2, 0), 3)]) == (2, 0)

@@ -2,7 +2,19 @@
 
 import pytest
 
-from fission.channel.frames import VERSION, WIRE_RESET, Ack, Batch, Done, End, Hello, Welcome
+from fission.channel.frames import (
+    VERSION,
+    WIRE_RESET,
+    Ack,
+    Batch,
+    Done,
+    End,
+    Hello,
+    Press,
+    Secured,
+    Welcome,
+)
+from fission.channel.kept import BLOCK_COST, FRAME_COST
 from fission.channel.receiver import ACK_BLOCKS, ACK_SECONDS, Receiver, ReceiverState
 from fission.errors import LocalProtocolError, RemoteProtocolError
 
@@ -16,8 +28,8 @@ def receiver(**more):
     return Receiver(7, run="run", **more)
 
 
-def hello(incarnation=1, *, version=VERSION, run="run", pipe=7):
-    return Hello(version, run, pipe, incarnation)
+def hello(incarnation=1, *, version=VERSION, run="run", pipe=7, released=(1, 0)):
+    return Hello(version, run, pipe, incarnation, released)
 
 
 def streaming(**more):
@@ -150,9 +162,11 @@ def test_acknowledgements_of_many_blocks_leave_at_once():
 
 
 def test_acknowledgements_of_many_bytes_leave_at_once():
-    r = streaming(retain=800)
-    r.receive(batch(1, 2, size=49))
-    r.receive(batch(3, 3, size=2))
+    cost = FRAME_COST + BLOCK_COST  # counted as the sender counts
+    r = streaming(retain=8 * (2 * cost + 100))
+    r.receive(batch(1, 1, size=50))
+    r.receive(batch(2, 2, size=49))
+    r.receive(batch(3, 3, size=1))
     r.release(1, 2)
     assert r.take(0.0) == []
     r.release(1, 3)
@@ -195,7 +209,7 @@ def test_a_join_may_release_beyond_what_an_old_epoch_had():
 
 
 def test_pressing_when_half_of_the_window_is_delivered_but_not_released():
-    r = streaming(retain=100)
+    r = streaming(retain=2 * (2 * (FRAME_COST + BLOCK_COST) + 50))
     r.receive(batch(1, 1, size=49))
     assert not r.pressing
     r.receive(batch(2, 2, size=1))
@@ -346,3 +360,86 @@ def test_a_live_pipe_acknowledges_nothing_but_the_end():
     r.release(1, 1001)
     assert r.deadline() == 0.0
     assert r.take(99.0) == [Ack(1, 1001)]
+
+
+def test_a_receiver_that_is_not_placed_keeps_its_sender_waiting():
+    r = receiver(placed=False)
+    assert r.hello(hello(released=(0, 0)))
+    assert r.take(0.0) == []
+    assert r.deadline() is None
+    r.place((2, 8))
+    assert r.deadline() == 0.0
+    assert r.take(0.0) == [Welcome(2, 8), Ack(2, 7)]
+    with pytest.raises(LocalProtocolError, match="placed twice"):
+        r.place((2, 9))
+
+
+def test_who_does_not_know_where_to_begin_asks_the_sender():
+    r = receiver(placed=False)
+    r.ask()
+    assert r.deadline() is None
+    assert r.hello(hello(released=(0, 0)))
+    assert r.deadline() == 0.0
+    assert r.take(0.0) == [Welcome(0, 0)]
+    assert r.take(0.0) == []
+    assert r.offered is None
+    assert r.receive(hello(released=(1, 30))) == []
+    assert r.offered == (1, 30)
+    assert r.take(0.0) == []
+    r.place((1, 31))
+    assert r.take(0.0) == [Welcome(1, 31), Ack(1, 30)]
+    assert not r.lost
+
+
+def test_who_asks_is_content_with_a_sender_that_knows():
+    r = receiver(placed=False)
+    r.ask()
+    assert r.hello(hello(released=(1, 30)))
+    assert r.take(0.0) == []
+    assert r.offered == (1, 30)
+    r.disconnected()
+    assert r.offered is None
+
+
+def test_blocks_before_a_welcome_are_refused():
+    r = receiver(placed=False)
+    assert r.hello(hello())
+    with pytest.raises(RemoteProtocolError, match="before a WELCOME"):
+        r.receive(batch(1, 1))
+
+
+@pytest.mark.parametrize(
+    ("released", "lost"),
+    [((1, 29), False), ((1, 30), True), ((1, 31), True), ((2, 0), False), ((2, 1), True), ((0, 0), False)],
+)
+def test_lost_is_what_is_wanted_and_gone(released, lost):
+    r = receiver(start=(1, 30))
+    assert r.hello(hello(released=released))
+    assert r.lost is lost
+
+
+def test_what_is_secured_is_told_once_on_every_connection():
+    r = streaming()
+    r.receive(batch(1, 9))
+    r.secure(1, 4)
+    assert r.deadline() == 0.0
+    assert r.take(0.0) == [Secured(1, 4)]
+    assert r.take(0.0) == []
+    r.secure(1, 3)
+    assert r.take(0.0) == []
+    r.disconnected()
+    r.hello(hello())
+    assert r.take(0.0) == [Welcome(1, 10), Ack(1, 0), Secured(1, 4)]
+    r.release(1, 4)
+    r.disconnected()
+    r.hello(hello())
+    assert r.take(0.0) == [Welcome(1, 10), Ack(1, 4)]
+
+
+def test_a_sender_that_presses_is_pressing_until_something_is_released():
+    r = streaming()
+    r.receive(batch(1, 3))
+    assert r.receive(Press()) == []
+    assert r.pressing
+    r.release(1, 1)
+    assert not r.pressing

@@ -2,7 +2,19 @@
 
 import pytest
 
-from fission.channel.frames import VERSION, WIRE_RESET, Ack, Batch, Done, End, Hello, Refuse, Welcome
+from fission.channel.frames import (
+    VERSION,
+    WIRE_RESET,
+    Ack,
+    Batch,
+    Done,
+    End,
+    Hello,
+    Press,
+    Refuse,
+    Secured,
+    Welcome,
+)
 from fission.channel.sender import CONNECTION_TABLE, Sender, SenderEvent, SenderState
 from fission.errors import LocalProtocolError, RemoteProtocolError
 
@@ -381,3 +393,78 @@ def test_a_done_that_was_overtaken_by_the_news_of_it_is_no_mistake():
     s.receiver_gone()
     s.receive(Done())
     assert s.done
+
+
+def test_a_restarted_sender_hears_first_and_then_begins():
+    s = sender(resuming=True, incarnation=2)
+    s.connected()
+    assert s.take() == [Hello(VERSION, "run", 7, 2, (0, 0))]
+    assert not s.settled
+    s.receive(Welcome(1, 9))
+    assert not s.settled
+    s.receive(Ack(1, 5))
+    assert s.settled
+    assert s.wanted == (1, 9)
+    s.resume((1, 4))
+    write(s, 6)  # 5 to 10
+    assert spans(s.take()) == [(1, 6, 10)]  # frames stay whole; the receiver drops what it has
+    assert s.unreleased[0] == 5
+
+
+def test_a_sender_that_may_begin_anywhere_says_hello_again():
+    s = sender(resuming=True)
+    s.connected()
+    s.take()
+    s.receive(Welcome(0, 0))
+    assert s.settled
+    assert s.take() == []
+    s.resume((1, 4))
+    assert s.waiting
+    assert s.take() == [Hello(VERSION, "run", 7, 1, (1, 4))]
+    s.receive(Welcome(1, 5))
+    write(s, 1)
+    assert spans(s.take()) == [(1, 5, 5)]
+
+
+def test_a_permission_to_begin_anywhere_ends_with_its_connection():
+    s = sender(resuming=True)
+    s.connected()
+    s.take()
+    s.receive(Welcome(0, 0))
+    s.disconnected()
+    assert not s.settled
+
+
+def test_a_live_sender_has_released_what_does_not_wait():
+    s = sender(delivery="live", max_queue=2)
+    write(s, 5)
+    s.connected()
+    assert s.take() == [Hello(VERSION, "run", 7, 1, (1, 3))]
+
+
+def test_a_full_window_lets_through_what_is_needed_beyond_what_is_secured():
+    s = streaming(retain=1, needed=3)
+    write(s, 6)
+    assert not s.writable
+    s.receive(Secured(1, 2))
+    assert s.writable
+    assert s.secured_more
+    assert s.secured == (1, 2)
+    write(s, 1)
+    assert s.writable
+    write(s, 1)  # six after number 2
+    assert not s.writable
+    s.receive(Secured(1, 1))
+    assert not s.writable
+    s.receive(Ack(1, 3))
+    assert s.secured == (1, 3)
+
+
+def test_it_presses_once_until_something_is_released():
+    s = streaming()
+    assert s.press() == []  # nothing to release
+    write(s, 2)
+    assert s.press() == [Press()]
+    assert s.press() == []
+    s.receive(Ack(1, 1))
+    assert s.press() == [Press()]

@@ -36,7 +36,9 @@ from fission.channel.frames import (
     Frame,
     Hello,
     Kind,
+    Press,
     Refuse,
+    Secured,
     Welcome,
 )
 from fission.channel.pieces import WRITABLE, Malformed, OwnMemory, Sizes, cut, cut_equal
@@ -286,23 +288,29 @@ class FrameDecoder:
             )
 
 
+_WITH_POSITION: dict[int, type[Welcome | Ack | End | Secured]] = {
+    Kind.WELCOME: Welcome,
+    Kind.ACK: Ack,
+    Kind.END: End,
+    Kind.SECURED: Secured,
+}
+
+
 def _control(kind: int, body: bytes) -> Control:
     match kind:
         case Kind.HELLO:
             version, pipe, incarnation, epoch, sqn = HELLO.unpack_from(body)
             return Hello(version, body[HELLO.size :].decode(), pipe, incarnation, (epoch, sqn))
-        case Kind.WELCOME:
-            return Welcome(*POSITION.unpack(body))
-        case Kind.ACK:
-            return Ack(*POSITION.unpack(body))
-        case Kind.END:
-            return End(*POSITION.unpack(body))
+        case Kind.WELCOME | Kind.ACK | Kind.END | Kind.SECURED:
+            return _WITH_POSITION[kind](*POSITION.unpack(body))
         case Kind.DONE if not body:
             return Done()
         case Kind.REFUSE:
             return Refuse(_printable(body.decode()))
+        case Kind.PRESS if not body:
+            return Press()
     raise Malformed(
-        "a frame of unknown kind", expected="kind 1 to 7", found=f"kind {kind} with {len(body)} bytes"
+        "a frame of unknown kind", expected="kind 1 to 9", found=f"kind {kind} with {len(body)} bytes"
     )
 
 

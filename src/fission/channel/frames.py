@@ -36,6 +36,8 @@ The other kinds go on, from offset 8, with
 | 5 END     | sender   | epoch u32, next u64                                                           |
 | 6 DONE    | receiver |                                                                               |
 | 7 REFUSE  | receiver | reason: UTF-8 text to the end                                                 |
+| 8 SECURED | receiver | epoch u32, sqn u64                                                            |
+| 9 PRESS   | sender   |                                                                               |
 
 An ACK means: released, never needed again. On a live pipe, where nothing is needed again: worked off.
 
@@ -81,7 +83,9 @@ __all__ = [
     "Hello",
     "Kind",
     "Payload",
+    "Press",
     "Refuse",
+    "Secured",
     "Welcome",
     "encode_batch",
     "encode_control",
@@ -134,6 +138,8 @@ class Kind:
     END = 5
     DONE = 6
     REFUSE = 7
+    SECURED = 8
+    PRESS = 9
 
 
 @dataclass(slots=True)
@@ -224,7 +230,24 @@ class Refuse:
     reason: str
 
 
-Control = Hello | Welcome | Ack | End | Done | Refuse
+@dataclass(frozen=True, slots=True)
+class Secured:
+    """What the receiving job has made of the blocks up to here is stored, or will be worked off downstream without it.
+
+    It is no release: the job may have to begin earlier after a restart. But from here on the sender must let through as
+    many blocks as the jobs downstream may need before they can release any, however full its window is.
+    """
+
+    epoch: int
+    sqn: int
+
+
+@dataclass(frozen=True, slots=True)
+class Press:
+    """The sender waits for a release, or somebody before it does: let there be a checkpoint soon."""
+
+
+Control = Hello | Welcome | Ack | End | Done | Refuse | Secured | Press
 Frame = Batch | Control
 
 
@@ -273,18 +296,24 @@ def encode_control(frame: Control) -> bytes:
     return FRAME_HEADER.pack(length, kind, 0, MAGIC) + body
 
 
+_WITH_POSITION: dict[type, int] = {
+    Welcome: Kind.WELCOME,
+    Ack: Kind.ACK,
+    End: Kind.END,
+    Secured: Kind.SECURED,
+}
+
+
 def _body(frame: Control) -> tuple[int, bytes]:
     match frame:
         case Hello(version, run, pipe, incarnation, released):
             return Kind.HELLO, HELLO.pack(version, pipe, incarnation, *released) + run.encode()
-        case Welcome(epoch, following):
-            return Kind.WELCOME, POSITION.pack(epoch, following)
-        case Ack(epoch, sqn):
-            return Kind.ACK, POSITION.pack(epoch, sqn)
-        case End(epoch, following):
-            return Kind.END, POSITION.pack(epoch, following)
+        case Welcome(epoch, number) | Ack(epoch, number) | End(epoch, number) | Secured(epoch, number):
+            return _WITH_POSITION[type(frame)], POSITION.pack(epoch, number)
         case Done():
             return Kind.DONE, b""
+        case Press():
+            return Kind.PRESS, b""
     return Kind.REFUSE, frame.reason[:_MAX_REASON].encode(errors="replace")
 
 

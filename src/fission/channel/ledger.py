@@ -78,6 +78,23 @@ class Ledger:
         self._changed = False
 
     @property
+    def stateful(self) -> bool:
+        """Whether a round counts only once its state is stored. May change as long as no state has been lost by it."""
+        return self._stateful
+
+    @stateful.setter
+    def stateful(self, stateful: bool) -> None:
+        self._advance()
+        self._stateful = stateful
+        self._changed = True
+
+    @property
+    def waiting(self) -> int:
+        """Stored rounds that wait for the outputs to be released."""
+        self._advance()
+        return len(self._stored)
+
+    @property
     def restart(self) -> Position:
         """The restart point: (epoch, round) up to which nothing is needed any more."""
         self._advance()

@@ -14,9 +14,12 @@ from fission.channel.frames import (
     End,
     Frame,
     Hello,
+    Press,
+    Secured,
     Welcome,
     encode_control,
 )
+from fission.channel.kept import BLOCK_COST, FRAME_COST
 from fission.channel.machine import Machine
 from fission.channel.ranges import Position
 from fission.channel.windows import ReceiveWindow
@@ -42,6 +45,7 @@ class ReceiverEvent(IntEnum):
 
     HELLO = auto()
     DATA = auto()
+    PRESS = auto()
     END = auto()
 
 
@@ -53,14 +57,17 @@ CONNECTION_TABLE: dict[tuple[ReceiverState, ReceiverEvent], ReceiverState] = {
     (_S.IDLE, _E.DONE): _S.DONE,
     (_S.STREAMING, _E.HELLO): _S.STREAMING,  # a newer connection takes over
     (_S.STREAMING, _E.DATA): _S.STREAMING,
+    (_S.STREAMING, _E.PRESS): _S.STREAMING,
     (_S.STREAMING, _E.END): _S.ENDED,
     (_S.STREAMING, _E.DISCONNECTED): _S.IDLE,
     (_S.STREAMING, _E.DONE): _S.DONE,
     (_S.ENDED, _E.HELLO): _S.STREAMING,
+    (_S.ENDED, _E.PRESS): _S.ENDED,
     (_S.ENDED, _E.DISCONNECTED): _S.IDLE,
     (_S.ENDED, _E.DONE): _S.DONE,
     (_S.DONE, _E.HELLO): _S.DONE,
     (_S.DONE, _E.DATA): _S.DONE,
+    (_S.DONE, _E.PRESS): _S.DONE,
     (_S.DONE, _E.END): _S.DONE,
     (_S.DONE, _E.DISCONNECTED): _S.DONE,
     (_S.DONE, _E.DONE): _S.DONE,
@@ -115,6 +122,9 @@ class Receiver:
         self._say_done = False
         self._released: Position = (start[0], start[1] - 1)
         self._told: Position = (0, 0)
+        self._secured: Position = (0, 0)
+        self._say_secured = False
+        self._pressed = False
         self._told_at_most = 0.0
         self._room = room
         self._worked_off: Position = self._released
@@ -138,6 +148,8 @@ class Receiver:
         self._connected = self._welcome = True
         self._hear(frame)
         self._told = self._worked_off_told = (0, 0)
+        self._pressed = False
+        self._say_secured = True
         self._say_done = self._machine.state is _S.DONE
         return True
 
@@ -162,8 +174,12 @@ class Receiver:
             self._welcome = True
             self._hear(frame)
             return []
+        if isinstance(frame, Press):
+            self._machine.fire(_E.PRESS)
+            self._pressed = True
+            return []
         if not isinstance(frame, End):
-            self._machine.broken("unexpected frame", expected="DATA or END", found=repr(frame))
+            self._machine.broken("unexpected frame", expected="DATA, PRESS or END", found=repr(frame))
         if self._machine.fire(_E.END) is not _S.DONE:
             self._check_end((frame.epoch, frame.next))
         return []
@@ -194,6 +210,10 @@ class Receiver:
         elif self._room and self._makes_room():
             self._worked_off_told = self._worked_off
             out.append(encode_control(Ack(*self._worked_off)))
+        if self._say_secured:
+            self._say_secured = False
+            if self._secured > self._told:
+                out.append(encode_control(Secured(*self._secured)))
         return out
 
     def deadline(self) -> float | None:
@@ -206,9 +226,9 @@ class Receiver:
             return 0.0 if self._asks else None
         if self._welcome:
             return 0.0
-        if self._quiet():
-            return None
-        return self._told_at_most
+        if self._say_secured:
+            return 0.0
+        return None if self._quiet() else self._told_at_most
 
     # -- the job's side ----------------------------------------------------------------------------------
 
@@ -239,6 +259,7 @@ class Receiver:
                 "released what never came", expected=f"at most {limit}", found=str(position)
             )
         self._released = position
+        self._pressed = False
         weights = self._weights
         while weights and weights[0][:2] <= position:
             size = weights.popleft()[2]
@@ -248,6 +269,12 @@ class Receiver:
     def worked_off(self, epoch: int, sqn: int) -> None:
         """The job has computed on everything up to here. For live pipes with `room`; nothing is released by that."""
         self._worked_off = max(self._worked_off, (epoch, sqn))
+
+    def secure(self, epoch: int, sqn: int) -> None:
+        """What was made of the blocks up to here is stored, here or downstream; `release` may follow later."""
+        if (epoch, sqn) > self._secured:
+            self._secured = (epoch, sqn)
+            self._say_secured = True
 
     def done(self) -> None:
         """Our job has ended, it wants nothing more and never will: everything counts as released."""
@@ -292,8 +319,8 @@ class Receiver:
 
     @property
     def pressing(self) -> bool:
-        """Whether half of the sender's window is delivered but not released: time for a checkpoint."""
-        return 2 * self._unreleased_bytes >= self._retain
+        """Whether half of the sender's window is delivered but not released, or the sender presses: time for a checkpoint."""
+        return self._pressed or 2 * self._unreleased_bytes >= self._retain
 
     # -- inside ------------------------------------------------------------------------------------------
 
@@ -333,6 +360,7 @@ class Receiver:
         counters = self.counters
         counters.delivered += following - first
         counters.bytes += size
+        size += FRAME_COST + BLOCK_COST * (following - first)
         self._unreleased_bytes += size
         self._weights.append((batch.epoch, following - 1, size))
         return True
@@ -355,6 +383,7 @@ class Receiver:
         size = new.nbytes
         self.counters.bytes += size
         if not self._live:
+            size += FRAME_COST + BLOCK_COST * new.count
             self._unreleased_bytes += size
             self._weights.append((new.epoch, new.last, size))
         return [new]

@@ -12,7 +12,9 @@ from fission.channel.frames import (
     Frame,
     Hello,
     Payload,
+    Press,
     Refuse,
+    Secured,
     Welcome,
     encode_control,
 )
@@ -44,6 +46,7 @@ class SenderEvent(IntEnum):
     WELCOME = auto()
     ANYWHERE = auto()  # a WELCOME that leaves it to us where to begin
     ACK = auto()
+    SECURED = auto()
     DONE = auto()
     REFUSE = auto()
 
@@ -56,6 +59,7 @@ class StreamState(IntEnum):
 
 
 _S, _E, _T = SenderState, SenderEvent, StreamState
+_FROM_RECEIVER = (_E.WELCOME, _E.ANYWHERE, _E.ACK, _E.SECURED, _E.DONE, _E.REFUSE)
 
 CONNECTION_TABLE: dict[tuple[SenderState, SenderEvent], SenderState] = {
     (_S.IDLE, _E.CONNECTED): _S.GREETING,
@@ -65,13 +69,14 @@ CONNECTION_TABLE: dict[tuple[SenderState, SenderEvent], SenderState] = {
     (_S.GREETING, _E.REFUSE): _S.REFUSED,
     (_S.GREETING, _E.DISCONNECTED): _S.IDLE,
     (_S.STREAMING, _E.ACK): _S.STREAMING,
+    (_S.STREAMING, _E.SECURED): _S.STREAMING,
     (_S.STREAMING, _E.DONE): _S.DONE,
     (_S.STREAMING, _E.REFUSE): _S.REFUSED,
     (_S.STREAMING, _E.DISCONNECTED): _S.IDLE,
     (_S.DONE, _E.CONNECTED): _S.DONE,  # an attempt that was under way; nothing is said on it
     (_S.DONE, _E.DISCONNECTED): _S.DONE,
     # GONE, which somebody else tells, may overtake what the receiver has said itself
-    **{(_S.DONE, event): _S.DONE for event in (_E.WELCOME, _E.ANYWHERE, _E.ACK, _E.DONE, _E.REFUSE)},
+    **{(_S.DONE, event): _S.DONE for event in _FROM_RECEIVER},
     (_S.REFUSED, _E.DISCONNECTED): _S.REFUSED,
     **{(state, _E.GONE): _S.DONE for state in (_S.IDLE, _S.GREETING, _S.STREAMING, _S.DONE)},
     (_S.REFUSED, _E.GONE): _S.REFUSED,
@@ -88,6 +93,7 @@ _LOCAL = frozenset({_E.CONNECTED, _E.DISCONNECTED, _E.GONE, _E.WRITE, _E.RESET, 
 _EVENT_OF: dict[type, SenderEvent] = {
     Welcome: _E.WELCOME,
     Ack: _E.ACK,
+    Secured: _E.SECURED,
     Done: _E.DONE,
     Refuse: _E.REFUSE,
 }
@@ -122,6 +128,8 @@ class Sender:
     ) -> None:
         self.counters = PipeCounters()
         self.refused = ""
+        self.secured_more = False
+        """Set when `secured` has grown otherwise than by a release; for whoever looks after that."""
         self._live = delivery == "live"
         self._who = (VERSION, run, pipe, incarnation)
         self._resuming = resuming
@@ -138,6 +146,7 @@ class Sender:
         self._stream: Machine[StreamState, SenderEvent] = Machine(where, _T.OPEN, STREAM_TABLE, _LOCAL)
         self._greet = False
         self._end_sent = False
+        self._pressed = False
 
     # -- the job's side ----------------------------------------------------------------------------------
 
@@ -222,6 +231,11 @@ class Sender:
         return self._window.released
 
     @property
+    def secured(self) -> Position:
+        """Up to where the receiver has secured what it made of our blocks."""
+        return max(self._window.secured, self.released)
+
+    @property
     def acknowledged(self) -> Position:
         """What the receiver has said to have released; (0, 0) as long as it has said nothing."""
         return self._window.acknowledged
@@ -258,6 +272,7 @@ class Sender:
     def connected(self) -> None:
         """A connection to the receiver stands; send what `take` returns now."""
         self._connection.fire(_E.CONNECTED)
+        self._pressed = False
         self._greet = not self.done
 
     def disconnected(self) -> None:
@@ -280,11 +295,15 @@ class Sender:
             event = _E.ANYWHERE
         if event is None:
             self._connection.broken(
-                "unexpected frame", expected="WELCOME, ACK, DONE or REFUSE", found=repr(frame)
+                "unexpected frame", expected="WELCOME, ACK, SECURED, DONE or REFUSE", found=repr(frame)
             )
         state = self._connection.fire(event)
         if isinstance(frame, Ack):
             self._window.release((frame.epoch, frame.sqn))
+            self._pressed = False
+        elif isinstance(frame, Secured):
+            self._window.secured = max(self._window.secured, (frame.epoch, frame.sqn))
+            self.secured_more = True
         elif state is _S.DONE:
             self._window.clear()
             self.counters.queued = 0
@@ -311,6 +330,13 @@ class Sender:
             out.append(encode_control(End(*self._end)))
         self.counters.queued = window.waiting
         return out
+
+    def press(self) -> list[Buffer]:
+        """Return what asks the receiver for a release; [] if it was asked since the last one, or there is nothing to release."""
+        if self._pressed or self._connection.state is not _S.STREAMING or not self._window.count:
+            return []
+        self._pressed = True
+        return [encode_control(Press())]
 
     @property
     def _end(self) -> Position:

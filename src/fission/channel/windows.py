@@ -42,7 +42,9 @@ def live_room(max_queue: int, block_count: int) -> int:
 class SendWindow:
     """Numbers blocks, keeps them until they are released, and knows what is to be sent next.
 
-    `retain` bytes, and twice the `needed` blocks (at least 4), have to be kept before the window is full.
+    `retain` bytes, and twice the `needed` blocks (at least 4), have to be kept before the window is full, and so many blocks
+    must have been written after what the receiver has `secured`. Else jobs could wait for each other: a checkpoint that was taken
+    in the middle of a round of the job downstream is of no use before that round is complete.
     """
 
     keeps = True
@@ -55,6 +57,7 @@ class SendWindow:
         self._start: Position = (self.epoch, self.last)
         self.released: Position = self._start
         self.acknowledged: Position = (0, 0)
+        self.secured: Position = (0, 0)
         self.wanted: Position = start
         self.count = 0
         self.size = 0
@@ -73,7 +76,10 @@ class SendWindow:
     @property
     def full(self) -> bool:
         """Whether so much is kept that the job should wait."""
-        return self.size >= self._retain and self.count >= self._least
+        if self.size < self._retain or self.count < self._least:
+            return False
+        epoch, sqn = self.secured
+        return self.last - (sqn if epoch == self.epoch else 0) >= self._least
 
     def write(self, blocks: list[Payload], head: int, mono: float, wall: float) -> int:
         """Number the blocks and queue them; return the number of the last one."""

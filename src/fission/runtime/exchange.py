@@ -8,6 +8,7 @@ thread never waits for another thread to move a lone block, which is what keeps 
 import threading
 from collections.abc import Callable, Mapping
 from time import monotonic
+from typing import TYPE_CHECKING
 
 from fission.channel.join import Stretch
 from fission.channel.ledger import Ledger
@@ -16,6 +17,9 @@ from fission.runtime.incoming import Incoming
 from fission.runtime.outgoing import Outgoing
 from fission.runtime.poller import Poller
 from fission.runtime.ports import OutPort
+
+if TYPE_CHECKING:
+    from fission.runtime.checkpoints import Checkpoints
 
 SLICE = 0.0002
 """Seconds that a block may wait for others to leave with it while the job is busy computing more."""
@@ -27,9 +31,9 @@ REPORT_INTERVAL = 0.5
 class Exchange:
     """Use from the job's thread: `begin`, `next_stretch`, `append` to a port's pending, `service`, at last `finish`.
 
-    `report` is called about twice a second. The loop sets `progress` to epoch and number of the last complete
-    round before it calls in here. `resuming`: senders and receivers do not know yet where they begin; call `settle`, and
-    `offers` if that tells nothing, before `begin`.
+    `report` is called about twice a second. The loop tells epoch and number of the last complete round, with `complete`,
+    before it calls in here. `resuming`: senders and receivers do not know yet where they begin; call `settle`, and `offers`
+    if that tells nothing, before `begin`.
     """
 
     def __init__(
@@ -47,6 +51,7 @@ class Exchange:
         self.inputs = incoming.ports
         self.outputs = outgoing.ports
         self.progress: Position = (1, 0)
+        """The last complete round."""
         self.epoch = 0
         """The newest epoch that an origin has been told to begin."""
         self.repeated = 0
@@ -60,6 +65,7 @@ class Exchange:
         self.unpark = threading.Event()
         self._ledger = Ledger((), {}, stateful=False)
         self._resuming = resuming
+        self._checkpoints: Checkpoints | None = None
         self._poller = poller
         self._report = report
         self._report_at = self.serviced_at + REPORT_INTERVAL
@@ -68,13 +74,14 @@ class Exchange:
 
     # -- what the job's thread calls ---------------------------------------------------------------------
 
-    def settle(self) -> list[Position]:
-        """Wait until every receiver that counts has said what it has released; return what those said that know it."""
+    def settle(self) -> tuple[list[Position], bool]:
+        """Wait until every receiver that counts has said what it has released; return that, and whether one cannot know."""
         with self.lock:
             senders = [port.sender for port in self._backing]
             while not all(sender.settled for sender in senders):
                 self._wait()
-            return [s.acknowledged for s in senders if not s.done and s.acknowledged != (0, 0)]
+            said = [sender.acknowledged for sender in senders if not sender.done]
+            return [position for position in said if position != (0, 0)], (0, 0) in said
 
     def offers(self) -> list[tuple[Position, int]]:
         """Wait for what the senders of all synchronous inputs have released; [] if nobody wants anything from us."""
@@ -106,8 +113,7 @@ class Exchange:
         incoming = self.incoming
         with self.lock:
             self.hand_over()
-            while not self.outgoing.writable:
-                self._wait()
+            self._wait_for_room()
             incoming.eager = True
             while (stretch := incoming.take()) is None:
                 if incoming.finished or self.outgoing.unwanted:
@@ -122,12 +128,28 @@ class Exchange:
         incoming = self.incoming
         with self.lock:
             self.hand_over()
-            while not (waiting := incoming.mail) or not self.outgoing.writable:
+            self._wait_for_room()
+            while not (waiting := incoming.mail):
                 if (incoming.finished and not waiting) or self.outgoing.unwanted:
                     return False
                 self._wait()
             self._leave()
             return True
+
+    def keep(self, checkpoints: "Checkpoints", *, stored: bool) -> None:
+        """Keep the state of the job, which is that after `begin`; `stored`: it is safe outside already."""
+        with self.lock:
+            checkpoints.begin(self.progress, stored=stored)
+            self._ledger.stateful = checkpoints.keeping
+            self._checkpoints = checkpoints
+
+    def complete(self, epoch: int, round: int) -> None:
+        """All rounds up to this one are computed; their outputs have been appended."""
+        checkpoints = self._checkpoints
+        if checkpoints is not None and not checkpoints.keeping:
+            with self.lock:
+                self._ledger.stateful = checkpoints.appeared(self._ledger)
+        self.progress = (epoch, round)
 
     def set_head(self, port: OutPort, head: int) -> None:
         """Let the blocks that are appended from now on travel with this head."""
@@ -152,8 +174,8 @@ class Exchange:
             if self.pump(0.0):
                 self.hand_over()
             self.report_if_due()
-            while not self.outgoing.writable:
-                self._wait()
+            self._look()
+            self._wait_for_room()
             self._leave()
         return self.serviced_at + SLICE
 
@@ -200,6 +222,7 @@ class Exchange:
         """End all outputs and wait until everything sent has been worked off downstream."""
         incoming, outgoing = self.incoming, self.outgoing
         with self.lock:
+            self._checkpoints = None  # `run` may have begun a round that it did not complete
             incoming.closing = True
             for port in self.inputs:
                 if port.mailbox is not None:  # never replayed; and a loop must not wait for itself
@@ -231,13 +254,26 @@ class Exchange:
         self.outgoing.hand_over()
         ledger = self._ledger
         ledger.computed(*self.progress)
+        secured_more = False
         for port in self._backing:
-            ledger.output_released(port.pipe.id, *port.sender.released)
+            sender = port.sender
+            ledger.output_released(port.pipe.id, *sender.released)
+            secured_more |= sender.secured_more
+            sender.secured_more = False
         for pipe, (epoch, sqn) in ledger.releases().items():
             self.incoming.release(pipe, epoch, sqn)
         if self.incoming.live:
             self.incoming.worked_off(*self.progress)
+        if secured_more and not ledger.stateful:
+            self.incoming.secure(min(port.sender.secured for port in self._backing))
         self.incoming.acknowledge()
+
+    def stored(self, position: Position) -> None:
+        """A copy of the state after this round is safe."""
+        if self._checkpoints is not None:
+            self._ledger.stored(*position)
+            self._checkpoints.stored(position, self._ledger.restart)
+            self.incoming.secure(position)
 
     def report_if_due(self) -> float:
         """Report when it is time to, and look after connections that do not stand. Returns the time."""
@@ -275,11 +311,29 @@ class Exchange:
             self.hand_over()
         now = self.report_if_due()
         until = self._report_at
-        for moment in (due, self.incoming.deadline(), self.outgoing.deadline()):
+        look = self._look()
+        for moment in (due, look, self.incoming.deadline(), self.outgoing.deadline()):
             if moment is not None and moment < until:
                 until = moment
         self.waiting = True
         self.pump(max(0.0, until - now))
+
+    def _look(self) -> float | None:
+        """See to checkpoints, and let those downstream see to theirs if a sender needs it; return when to look again."""
+        pressing = False
+        for port in self.incoming.joined:
+            pressing |= port.receiver.pressing
+        if pressing:
+            self.outgoing.press()
+        if self._checkpoints is None:
+            return None
+        return self._checkpoints.look(self.progress, self._ledger, pressing=pressing)
+
+    def _wait_for_room(self) -> None:
+        """Wait until every output takes more."""
+        while not self.outgoing.writable:
+            self.outgoing.press()
+            self._wait()
 
     def _leave(self) -> None:
         """The job's thread goes back to user code: from now on the I/O thread has to look after the sockets."""

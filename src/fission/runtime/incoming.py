@@ -78,9 +78,12 @@ class Incoming:
             port.receiver.ask()
 
     def offers(self) -> list[tuple[Position, int]] | None:
-        """For every synchronous input what its sender has released, and its block count; None until all have said it."""
+        """What the senders have released, with the block counts; None until all have said it.
+
+        Live inputs, which may have gaps, are asked only if there are no others.
+        """
         offers: list[tuple[Position, int]] = []
-        for port in self.joined:
+        for port in [one for one in self.joined if one.pipe.DELIVERY == "exact"] or self.joined:
             if port.receiver.offered is None:
                 return None
             offers.append((port.receiver.offered, port.pipe.BLOCK_COUNT))
@@ -110,6 +113,12 @@ class Incoming:
         """The job has computed this round: the senders of live pipes may send more."""
         for port in self.live:
             port.receiver.worked_off(epoch, number * port.pipe.BLOCK_COUNT)
+
+    def secure(self, point: Position) -> None:
+        """What was made of the rounds up to this one is stored, here or downstream."""
+        epoch, number = point
+        for port in self.joined:
+            port.receiver.secure(epoch, number * port.pipe.BLOCK_COUNT)
 
     def acknowledge(self) -> None:
         """Send the acknowledgements that are due."""

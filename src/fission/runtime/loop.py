@@ -41,6 +41,8 @@ class RoundLoop:
 
     def run(self) -> None:
         """Compute round after round; return when the job's stream has ended, with nothing left to compute."""
+        if self._job._finishing:
+            return  # it was the predecessor's last round
         try:
             if not self._exchange.inputs:
                 self._run_source()
@@ -149,7 +151,7 @@ class RoundLoop:
                     due = self._service(done)
         finally:
             self.round = done
-            exchange.progress = (self.epoch, done)
+            exchange.complete(self.epoch, done)
 
     def _compute_plain(self, call: Call) -> Any:
         """Compute rounds of a source; return the value of the first that needs more than to be handed on.
@@ -176,10 +178,10 @@ class RoundLoop:
                     due = self._service(done)
         finally:
             self.round = done
-            exchange.progress = (epoch, done)
+            exchange.complete(epoch, done)
 
     def _service(self, done: int) -> float:
-        self._exchange.progress = (self.epoch, done)
+        self._exchange.complete(self.epoch, done)
         due = self._exchange.service()
         if self._exchange.outgoing.unwanted:
             raise EndOfStream

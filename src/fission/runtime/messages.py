@@ -27,7 +27,7 @@ class Checkpoint:
     digest: str
     size: int = 0
     needed_from: tuple[int, int] = (1, 0)
-    """The job's restart point: of earlier states only the last one may be needed."""
+    """The job's restart point: of earlier states only the last one may be needed; of later ones nobody knows yet which."""
 
 
 @dataclass(frozen=True, slots=True)

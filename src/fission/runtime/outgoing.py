@@ -104,6 +104,16 @@ class Outgoing:
         for port in self.ports:
             port.sender.resume(after)
 
+    def press(self) -> None:
+        """Ask all receivers that keep blocks of ours for a release."""
+        for port in self.ports:
+            connection = port.connection
+            if connection is not None and not connection.backlog:
+                buffers = port.sender.press()
+                if buffers:
+                    connection.send(buffers)
+                    self._poller.want(connection)
+
     def write_pending(self, port: OutPort) -> None:
         """Move what the job has appended into the window."""
         blocks = _drain(port)

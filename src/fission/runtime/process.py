@@ -4,12 +4,10 @@ It reads its `JobSpec`, opens its listener, loads the user's job, calls `setup()
 happens on the control socket. It ends by itself when the supervisor has gone.
 """
 
-import contextlib
 import gc
 import os
 import pickle
 import signal
-import socket
 import sys
 import threading
 from collections.abc import Callable, Sequence
@@ -22,15 +20,17 @@ from fission.channel.receiver import Receiver
 from fission.channel.sender import Sender
 from fission.channel.windows import live_room
 from fission.core.jobs import PythonJob
+from fission.core.jobs.base import has_state
 from fission.core.pipes import BasePipe
 from fission.errors import RunError
 from fission.runtime import messages, transport
+from fission.runtime.control import Control
 from fission.runtime.endpoints import parse
 from fission.runtime.exchange import Exchange
 from fission.runtime.incoming import Incoming
 from fission.runtime.io_thread import IoThread
 from fission.runtime.loop import RoundLoop
-from fission.runtime.messages import JobSpec, MessageReader
+from fission.runtime.messages import JobSpec
 from fission.runtime.outgoing import Outgoing
 from fission.runtime.poller import Poller
 from fission.runtime.ports import InPort, OutPort
@@ -50,48 +50,6 @@ class JobStopped(BaseException):
     """Raised in the job's thread when the supervisor wants the process to end."""
 
 
-class Control:
-    """Our end of the control socket; any thread may send."""
-
-    def __init__(self, fd: int) -> None:
-        self._sock = socket.socket(fileno=fd)
-        self._reader = MessageReader()
-        self._lock = threading.Lock()
-        self._early: list[messages.ToJob] = []
-        self.fd = fd
-
-    def send(self, message: messages.FromJob) -> None:
-        """Send a message; a supervisor that has gone is noticed when reading."""
-        data = messages.encode(message)
-        # A handler that raises in the middle would leave half a message on the socket.
-        before = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGTERM, signal.SIGINT))
-        try:
-            with self._lock, contextlib.suppress(OSError):
-                self._sock.sendall(data)
-        finally:
-            signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-    def read(self, *, wait: bool) -> list[messages.ToJob]:
-        """Return the messages that have come. Raises EOFError when the supervisor has gone."""
-        waiting, self._early = self._early, []
-        try:
-            data = self._sock.recv(1 << 20, 0 if wait else socket.MSG_DONTWAIT)
-        except BlockingIOError:
-            return waiting
-        if not data:
-            raise EOFError
-        return [*waiting, *self._reader.feed(data)]
-
-    def read_spec(self) -> JobSpec:
-        """Wait for the first message; what came with it is kept for `read`."""
-        while True:
-            received = self.read(wait=True)
-            if received:
-                self._early = received[1:]
-                if isinstance(received[0], messages.Start):
-                    return received[0].spec
-
-
 class JobProcess:
     """One job, from its spec to its end."""
 
@@ -107,6 +65,7 @@ class JobProcess:
         self._exchange: Exchange | None = None
         self._poller: Poller | None = None
         self._certificate: Certificate | None = None
+        self._stateful = False
 
     def run(self) -> int:
         """Run the job to its end and return the exit code of the process."""
@@ -157,15 +116,13 @@ class JobProcess:
         self._forward_logs()
         self._where = "connect"
         exchange = self._connect(job, listeners)
-        exchange.epoch = max(exchange.epoch, self._spec.epoch)
-        start = first_point(job, self._spec)
-        if goes_on(job, self._spec):
-            start = find_restart_point(exchange, job, self._spec, (), stateful=False)
-        exchange.begin(start, stateful=False)
+        start = self._begin(job, exchange)
         self._where = "setup"
         io_thread = IoThread(exchange, self._on_io_error)
         io_thread.start()
         job.setup()
+        if self._stateful:
+            self._keep_state(job, exchange, start)
         self._loop = self._make_loop(job, exchange, start)
         self._forward_logs()
         gc.freeze()  # what is there now stays: no collection needs to look at it again
@@ -265,6 +222,39 @@ class JobProcess:
         self._on_control()  # what came early does not make the socket readable
         return exchange
 
+    def _begin(self, job: PythonJob, exchange: Exchange) -> Position:
+        """Let the exchange begin, and return the point after which it does."""
+        spec = self._spec
+        exchange.epoch = max(exchange.epoch, spec.epoch)
+        start = first = first_point(job, spec)
+        self._stateful = bool(spec.state_folder) and has_state(job)
+        if goes_on(job, spec):
+            stored = [(one.epoch, one.round) for one in spec.checkpoints]
+            start = find_restart_point(exchange, job, spec, stored, stateful=self._stateful)
+            job.resumed = start > first
+        exchange.begin(start, stateful=self._stateful)
+        return start
+
+    def _keep_state(self, job: PythonJob, exchange: Exchange, start: Position) -> None:
+        """Give the job the state that its predecessor had at the start, and keep that which it has from now on."""
+        from fission.runtime.checkpoints import Checkpoints, load  # noqa: PLC0415 - only for jobs with a state
+        from fission.runtime.state import JobState  # noqa: PLC0415
+
+        spec = self._spec
+        state = JobState(job, self._log)
+        data = load(spec.checkpoints, start, where=f"job {job.name}") if spec.resume else None
+        if data:
+            state.restore(data)
+        checkpoints = Checkpoints(
+            state,
+            spec.state_folder,
+            spec.incarnation,
+            interval=job.CHECKPOINT_INTERVAL,
+            tell=self._control.send,
+            log=self._log,
+        )
+        exchange.keep(checkpoints, stored=data is not None)
+
     # -- what others want --------------------------------------------------------------------------------
 
     def _on_control(self) -> None:
@@ -350,6 +340,8 @@ def _carry_out(message: messages.ToJob, exchange: Exchange) -> None:
             exchange.outgoing.receiver_gone(message.pipe)
         case messages.SenderGone():
             exchange.incoming.sender_gone(message.pipe)
+        case messages.Stored():
+            exchange.stored((message.epoch, message.round))
         case messages.BeginEpoch():
             exchange.epoch = max(exchange.epoch, message.epoch)
 

@@ -1,6 +1,6 @@
 """Where a job begins: at the start of its stream or, after a restart, at its restart point (see `channel.ledger`)."""
 
-from collections.abc import Iterable
+from collections.abc import Collection
 
 from fission.channel.ledger import earliest_point, restart_point
 from fission.channel.ranges import Position
@@ -21,12 +21,24 @@ def goes_on(job: BaseJob, spec: JobSpec) -> bool:
 
 
 def find_restart_point(
-    exchange: Exchange, job: BaseJob, spec: JobSpec, stored: Iterable[Position], *, stateful: bool
+    exchange: Exchange, job: BaseJob, spec: JobSpec, stored: Collection[Position], *, stateful: bool
 ) -> Position:
-    """Wait until the receivers, or else the senders, have told where a job has to go on. Call it before `begin`."""
-    released = exchange.settle()
-    if stateful or is_origin(job):
-        return restart_point(stored, released) or first_point(job, spec)
-    if released:
-        return min(released)
-    return earliest_point(exchange.offers()) or first_point(job, spec)
+    """Wait until the receivers, or else the senders, have told where a job has to go on. Call it before `begin`.
+
+    The first state of a job is stored as well, before any other. So if there are stored ones, one of them will do: the
+    last that no receiver has yet to release. If a receiver does not know what it has released, only the inputs tell what may be
+    needed: nothing before the earliest point at which they still have blocks, which is not after the last restart
+    point. If nothing is stored, the job had no state there, and begins without.
+    """
+    released, unknown = exchange.settle()
+    point: Position | None = None
+    if unknown or (stateful and not stored):
+        earliest = earliest_point(exchange.offers())
+        point = min((one for one in stored if earliest is None or one >= earliest), default=earliest)
+    elif stateful or is_origin(job):
+        point = restart_point(stored, released)
+    elif released:
+        point = min(released)
+    else:
+        point = earliest_point(exchange.offers())
+    return point or first_point(job, spec)

@@ -1,10 +1,14 @@
 """Jobs whose processes are killed. Their outputs say what they computed, so that two runs can be compared."""
 
 from pathlib import Path
+from random import Random
+from threading import Lock
 from time import sleep
 from zlib import crc32
 
-from fission.core.jobs import PythonJob
+import numpy as np
+
+from fission.core.jobs import CSVSinkJob, FileSinkJob, PythonJob
 from fission.core.pipes import PicklePipe
 
 
@@ -41,6 +45,109 @@ class Mix(PythonJob):
 
     def run(self, *values):
         return crc32(repr(values).encode())
+
+
+class Source(PythonJob):
+    """A source that says where it is: `run` is called for every block."""
+
+    CHECKPOINT_INTERVAL = 0.05
+
+    def __init__(self, total, pause=0.004, **pipes):
+        super().__init__(**pipes)
+        self.total, self.pause, self.count = total, pause, 0
+
+    def run(self):
+        if self.count == self.total:
+            return None
+        if self.count % 20 == 0:
+            sleep(self.pause)
+        self.count += 1
+        return self.count
+
+    def snapshot(self):
+        return self.count
+
+    def restore(self, state):
+        self.count = state
+
+
+class Generator(Source):
+    """The same with a generator."""
+
+    def run(self):
+        while self.count < self.total:
+            self.count += 1
+            yield self.count
+            if self.count % 20 == 0:
+                sleep(self.pause)
+
+
+class Sum(PythonJob):
+    """A state that is made in `__init__`, in `setup`, and later; what is shared stays shared."""
+
+    CHECKPOINT_INTERVAL = 0.05
+
+    def __init__(self, **pipes):
+        super().__init__(**pipes)
+        self.total = 0
+        self.history = []
+        self.views = {"history": self.history, "job": self}
+        self.random = Random(1)
+
+    def setup(self, *args, **kwargs):
+        super().setup(*args, **kwargs)
+        self.rounds = 0
+        self.lock = Lock()
+        self.array = np.zeros(50)
+        self.generator = np.random.default_rng(2)
+
+    def run(self, *values):
+        with self.lock:
+            self.rounds += 1
+        self.total = crc32(
+            repr((values, self.random.random(), self.generator.integers(9))).encode(), self.total
+        )
+        self.history.append(self.total)
+        del self.views["job"].views["history"][:-30]
+        self.array[self.rounds % 50] += self.total
+        self.late = getattr(self, "late", 0) + 1
+        return [self.rounds, self.total, len(self.history), float(self.array.sum()), self.late]
+
+
+class Late(PythonJob):
+    """No state until round 300."""
+
+    CHECKPOINT_INTERVAL = 0.05
+
+    def run(self, value):
+        number = value[0]
+        if number >= 300:
+            self.sum = getattr(self, "sum", 0) + number
+        return [number, getattr(self, "sum", None)]
+
+
+class Table(CSVSinkJob):
+    """Writes rows, and counts them."""
+
+    CHECKPOINT_INTERVAL = 0.05
+
+    def __init__(self, **pipes):
+        super().__init__("out.txt", **pipes)
+        self.rows = 0
+
+    def run(self, *values):
+        self.rows += 1
+        super().run(self.rows, *values)
+
+
+class Bytes(FileSinkJob):
+    CHECKPOINT_INTERVAL = 0.05
+
+    def __init__(self, **pipes):
+        super().__init__("out.txt", **pipes)
+
+    def run(self, *values):
+        super().run(*(f"{value}\n" for value in values))
 
 
 class Write(PythonJob):

@@ -6,7 +6,20 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from restarted_jobs import Mix, Numbers, Single, Tight, Triple, Write
+from restarted_jobs import (
+    Bytes,
+    Generator,
+    Late,
+    Mix,
+    Numbers,
+    Single,
+    Source,
+    Sum,
+    Table,
+    Tight,
+    Triple,
+    Write,
+)
 from supervision import Run
 
 from fission.core import base
@@ -47,6 +60,37 @@ def diamond() -> list[BaseJob]:
     ]
 
 
+def states() -> list[BaseJob]:
+    one, two, three = Single(1), Single(2), Single(3)
+    return [
+        Source(3000, outputs=[one]),
+        Sum(inputs=[one], outputs=[two]),
+        Mix(inputs=[two], outputs=[three]),
+        Table(inputs=[three]),
+    ]
+
+
+def tight_states() -> list[BaseJob]:
+    one, two, three, four, five = Tight(1), Tight(2), Triple(3), Triple(4), Single(5)
+    return [
+        Generator(3000, outputs=[one, two]),
+        Sum(inputs=[one], outputs=[three]),
+        Mix(inputs=[two], outputs=[four]),
+        Sum(inputs=[three, four], outputs=[five]),
+        Bytes(inputs=[five]),
+    ]
+
+
+def late_state() -> list[BaseJob]:
+    one, two, three = Single(1), Single(2), Single(3)
+    return [
+        Generator(3000, outputs=[one]),
+        Sum(inputs=[one], outputs=[two]),
+        Late(inputs=[two], outputs=[three]),
+        Table(inputs=[three]),
+    ]
+
+
 async def run(jobs: list[BaseJob], folder: Path, faults: Callable[[Run], object] | None, **more) -> str:
     folder.mkdir()
     one = Run(jobs, folder, **more)
@@ -83,6 +127,18 @@ def random_kills(seed: int, victims: tuple[int, ...], *, count: int = 5):
     ("network", "victims"), [(chain, (2,)), (long_chain, (2, 3, 4)), (diamond, (2, 3, 4))]
 )
 def test_connectors_without_state_go_on_where_their_receivers_are(network, victims, seed, tmp_path):
+    undisturbed = asyncio.run(run(network(), tmp_path / "a", None))
+    base.reset()
+    disturbed = asyncio.run(run(network(), tmp_path / "b", random_kills(seed, victims)))
+    assert disturbed == undisturbed
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize(
+    ("network", "victims"),
+    [(states, (2, 3)), (states, (1, 2, 3, 4)), (tight_states, (1, 2, 3, 4, 5)), (late_state, (1, 2, 3, 4))],
+)
+def test_jobs_go_on_in_the_state_that_they_were_in(network, victims, seed, tmp_path):
     undisturbed = asyncio.run(run(network(), tmp_path / "a", None))
     base.reset()
     disturbed = asyncio.run(run(network(), tmp_path / "b", random_kills(seed, victims)))

@@ -15,10 +15,11 @@ if TYPE_CHECKING:
         ExecutableJob,
         MARVELOJob,
     )
+    from fission.core.jobs.files import SinkFile
     from fission.core.jobs.interactive import InteractiveJob
     from fission.core.jobs.library import ClockJob, DistributingJob, ForwardingJob, SourceJob
     from fission.core.jobs.logged import LoggingJob, LoggingSinkJob
-    from fission.core.jobs.sinks import CSVSinkJob
+    from fission.core.jobs.sinks import CSVSinkJob, FileSinkJob
     from fission.core.jobs.states import FINISHED, RESTARTING, RUNNING, STOPPED, JobState
 
 __all__ = [
@@ -33,6 +34,7 @@ __all__ = [
     "DynamicExecutableJob",
     "DynamicMARVELOJob",
     "ExecutableJob",
+    "FileSinkJob",
     "ForwardingJob",
     "InteractiveJob",
     "JobState",
@@ -41,6 +43,7 @@ __all__ = [
     "LoggingSinkJob",
     "MARVELOJob",
     "PythonJob",
+    "SinkFile",
     "SourceJob",
 ]
 
@@ -49,7 +52,8 @@ _WHERE = {
     "interactive": ("InteractiveJob",),
     "library": ("ClockJob", "DistributingJob", "ForwardingJob", "SourceJob"),
     "logged": ("LoggingJob", "LoggingSinkJob"),
-    "sinks": ("CSVSinkJob",),
+    "files": ("SinkFile",),
+    "sinks": ("CSVSinkJob", "FileSinkJob"),
     "states": ("FINISHED", "RESTARTING", "RUNNING", "STOPPED", "JobState"),
 }
 

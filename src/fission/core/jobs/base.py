@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from types import ModuleType
     from typing import Any
 
-__all__ = ["BaseJob", "LocalJob", "is_origin", "is_replayable"]
+__all__ = ["BaseJob", "LocalJob", "has_state", "is_origin", "is_replayable"]
 
 
 class BaseJob:
@@ -38,6 +38,12 @@ class BaseJob:
 
     MAX_QUEUE: int = 0
     """Rounds that may wait at an input; 0: as many as the system thinks good."""
+
+    STATE: str = "auto"
+    """What the system keeps for a restart: "auto", what `run` leaves in the job's attributes; or "none"."""
+
+    CHECKPOINT_INTERVAL: float = 1.0
+    """Seconds between two copies of the job's state."""
 
     DEPENDENCIES: str | ModuleType | Sequence[str | ModuleType] | None = None
     """What the job needs besides: a folder, a module, or a list (at most one folder, then modules)."""
@@ -116,6 +122,11 @@ def is_origin(job: BaseJob) -> bool:
 def is_replayable(job: BaseJob) -> bool:
     """Whether a job says itself what its state is, so that an origin can go on where its predecessor stopped."""
     return all(callable(getattr(type(job), name, None)) for name in ("snapshot", "restore"))
+
+
+def has_state(job: BaseJob) -> bool:
+    """Whether a job's state is kept. That of a live origin is not: after a restart it counts from 1 again anyhow."""
+    return is_replayable(job) or (job.STATE == "auto" and not is_origin(job))
 
 
 def _pipes(kind: type, side: str, given: object) -> list[BasePipe]:

@@ -6,8 +6,8 @@ from time import time
 from types import GeneratorType
 
 from fission.core.jobs.base import LocalJob
+from fission.core.jobs.files import CSVFile
 from fission.core.jobs.python import PythonJob
-from fission.core.jobs.sinks import CSVFile
 from fission.errors import JobDefinitionError
 
 TYPE_CHECKING = False  # as in typing, which takes longer to import than all of this package
@@ -35,6 +35,8 @@ class LoggingJob(PythonJob):
     Override `run_job` instead of `run`, `setup_job` instead of `setup` and `init_job` instead of `__init__`.
     The pipe of the rows is the last of `self.outputs`; `run_job` returns values for the others.
     """
+
+    _UNSAVED = PythonJob._UNSAVED | {"_process", "_values"}
 
     def __init__(
         self,
@@ -127,14 +129,14 @@ class LoggingSinkJob(LocalJob, PythonJob):
     def setup(self, *args: Any, **kwargs: Any) -> None:
         """Write the header."""
         super().setup(*args, **kwargs)
-        self._csv = CSVFile(self.path, COLUMNS, where=f"job {self.name}")
+        self._csv = CSVFile(self.path, COLUMNS, where=f"job {self.name}", resumed=self.resumed)
 
     def run(self, *values: Any) -> None:
         """Write one row per block; nothing for an optional input that has nothing."""
         for pipe, value in zip(self.inputs, values, strict=True):
             for row in value if pipe.BLOCK_COUNT > 1 else (value,):
                 if row is not None and self._csv is not None:
-                    self._csv.write(row)
+                    self._csv.add(row)
 
     def teardown(self) -> None:
         """Close the file."""

@@ -29,7 +29,26 @@ class PythonJob(BaseJob):
     head_size: int = 1
     """Bytes of a head; the network's `HEAD_SIZE`, known from `setup` on."""
 
+    resumed: bool = False
+    """Whether a process of this job has worked on the stream before, and this one goes on; known from `setup` on."""
+
     _finishing = False
+
+    _UNSAVED: frozenset[str] = frozenset(
+        (
+            "id",
+            "inputs",
+            "outputs",
+            "_name",
+            "head_size",
+            "resumed",
+            "in_heads",
+            "out_heads",
+            "_head",
+            "_finishing",
+        )
+    )
+    """Attributes that are no part of the job's state."""
 
     def __init__(
         self,

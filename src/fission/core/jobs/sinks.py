@@ -3,57 +3,28 @@
 from __future__ import annotations
 
 from fission.core.jobs.base import LocalJob
+from fission.core.jobs.files import CSVFile, SinkFile
 from fission.core.jobs.python import PythonJob
-from fission.errors import JobDefinitionError, RunError
+from fission.errors import JobDefinitionError, OutputError
 
 TYPE_CHECKING = False  # as in typing, which takes longer to import than all of this package
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
     from pathlib import Path
-    from typing import IO, Any
+    from typing import Any
 
     from fission.core.pipes.base import BasePipe
 
-__all__ = ["CSVFile", "CSVSinkJob"]
-
-
-class CSVFile:
-    """A CSV file with a header. Call `write` for every row, at last `close`.
-
-    `where` names in errors who writes it. An existing file is replaced.
-    """
-
-    def __init__(self, path: str, columns: Sequence[str], *, where: str) -> None:
-        from csv import writer  # noqa: PLC0415 - only in the process of a job that writes one
-
-        try:
-            self._file: IO[str] = open(path, "w", newline="", encoding="utf-8")  # noqa: SIM115 - closed in `close`
-        except OSError as error:
-            raise RunError(
-                f"cannot write {path}",
-                where=where,
-                found=error.strerror or str(error),
-                hint="Does its folder exist?",
-            ) from error
-        self._row = writer(self._file).writerow
-        self.write(columns)
-
-    def write(self, row: Iterable[Any]) -> None:
-        """Add one row and flush it."""
-        self._row(row)
-        self._file.flush()
-
-    def close(self) -> None:
-        """Close the file."""
-        self._file.close()
+__all__ = ["CSVSinkJob", "FileSinkJob"]
 
 
 class CSVSinkJob(LocalJob, PythonJob):
     """Writes a CSV file: a header, then one row per round with one column per input.
 
     `path` is relative to the job's folder. `col_pattern` makes the header: a format string in which `pipe` is
-    the input's pipe. Runs on the client.
+    the input's pipe. Runs on the client. A row is in the file when its round is over; when the job is restarted, no row is
+    missing and none comes twice.
     """
 
     def __init__(
@@ -87,12 +58,12 @@ class CSVSinkJob(LocalJob, PythonJob):
     def setup(self, *args: Any, **kwargs: Any) -> None:
         """Write the header."""
         super().setup(*args, **kwargs)
-        self._csv = CSVFile(self.path, self.columns(), where=f"job {self.name}")
+        self._csv = CSVFile(self.path, self.columns(), where=f"job {self.name}", resumed=self.resumed)
 
     def run(self, *values: Any) -> None:
         """Write one row."""
         if self._csv is not None:
-            self._csv.write(values)
+            self._csv.add(values)
 
     def teardown(self) -> None:
         """Close the file."""
@@ -100,3 +71,58 @@ class CSVSinkJob(LocalJob, PythonJob):
             self._csv.close()
             self._csv = None
         super().teardown()
+
+
+class FileSinkJob(LocalJob, PythonJob):
+    """Writes what comes, bytes or text (as UTF-8), to one file: round after round, input after input, nothing between.
+
+    `path` is relative to the job's folder. Runs on the client. When the job is restarted, nothing is missing and nothing
+    comes twice.
+    """
+
+    def __init__(
+        self,
+        path: str | Path,
+        inputs: Iterable[BasePipe] | None = None,
+        *,
+        outputs: Iterable[BasePipe] | None = None,
+        name: str | None = None,
+    ) -> None:
+        super().__init__(inputs, outputs, name=name)
+        self.path = str(path)
+        self._file: SinkFile | None = None
+
+    def setup(self, *args: Any, **kwargs: Any) -> None:
+        """Open the file."""
+        super().setup(*args, **kwargs)
+        self._file = SinkFile(self.path, where=f"job {self.name}", resumed=self.resumed)
+
+    def run(self, *values: Any) -> None:
+        """Write the blocks of one round; nothing for an optional input that has nothing."""
+        parts: list[bytes] = []
+        for pipe, value in zip(self.inputs, values, strict=True):
+            blocks = value if pipe.BLOCK_COUNT > 1 else (value,)
+            parts += [self._bytes(block, pipe) for block in blocks if block is not None]
+        if self._file is not None:
+            self._file.write(b"".join(parts))
+
+    def teardown(self) -> None:
+        """Close the file."""
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+        super().teardown()
+
+    def _bytes(self, block: Any, pipe: BasePipe) -> bytes:
+        if isinstance(block, str):
+            return block.encode()
+        try:
+            return bytes(memoryview(block))
+        except (TypeError, ValueError):
+            raise OutputError(
+                "a block cannot be written to a file",
+                where=f"job {self.name}, {pipe}",
+                expected="bytes or text",
+                found=type(block).__name__,
+                hint="Let the job before it make bytes of it, or use CSVSinkJob",
+            ) from None

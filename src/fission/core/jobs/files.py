@@ -1,0 +1,133 @@
+"""Files that sinks write: after a restart they are cut back to where the job's state says they were."""
+
+from __future__ import annotations
+
+import os
+
+from fission.errors import RunError
+
+TYPE_CHECKING = False  # as in typing, which takes longer to import than all of this package
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from typing import Any
+
+__all__ = ["CSVFile", "SinkFile"]
+
+
+class SinkFile:
+    """A file to which a job adds, and which is part of the job's state. Call `write`, at last `close`.
+
+    Keep it in an attribute of the job, and make it in `setup` with `resumed=self.resumed`. What `write` was given is in the
+    file when it returns. When the job is restarted, its checkpoint brings the file back to the length that it had
+    then: what came later is written again. Without a checkpoint a file that is `resumed` is only added to; another one is
+    replaced.
+
+    `where` names in errors who writes it.
+    """
+
+    def __init__(self, path: str, *, where: str, resumed: bool = False) -> None:
+        self.path = path
+        self.where = where
+        self._fd = self._open(os.O_CREAT | (0 if resumed else os.O_TRUNC))
+
+    def write(self, data: bytes) -> None:
+        """Add these bytes."""
+        while data:
+            data = data[os.write(self._fd, data) :]
+
+    @property
+    def size(self) -> int:
+        """Length of the file in bytes."""
+        return os.fstat(self._fd).st_size
+
+    def cut(self, size: int) -> None:
+        """Forget what lies behind this length."""
+        os.ftruncate(self._fd, size)
+
+    def close(self) -> None:
+        """Close the file; to do so twice does no harm."""
+        fd, self._fd = self._fd, -1
+        if fd >= 0:
+            os.close(fd)
+
+    def __del__(self) -> None:
+        if hasattr(self, "_fd"):
+            self.close()
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"path": self.path, "where": self.where, "size": self.size}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.path, self.where, size = state["path"], state["where"], state["size"]
+        self._fd = self._open(os.O_CREAT)
+        if self.size < size:
+            raise RunError(
+                "a file is shorter than it was",
+                where=f"{self.where}, {self.path}",
+                expected=f"{size} bytes at least, which were written before the restart",
+                found=f"{self.size} bytes",
+                hint="Was it removed, or has the job been moved to another machine?",
+            )
+        self.cut(size)
+
+    def _open(self, flags: int) -> int:
+        try:
+            return os.open(self.path, os.O_RDWR | os.O_APPEND | os.O_CLOEXEC | flags, 0o666)
+        except OSError as error:
+            raise RunError(
+                f"cannot write {self.path}",
+                where=self.where,
+                found=error.strerror or str(error),
+                hint="Does its folder exist?",
+            ) from error
+
+
+class CSVFile(SinkFile):
+    """A CSV file with a header. `add` writes a row."""
+
+    def __init__(self, path: str, columns: Sequence[str], *, where: str, resumed: bool = False) -> None:
+        super().__init__(path, where=where, resumed=resumed)
+        self._prepare()
+        if resumed:
+            self._drop_half_a_row()
+        if not self.size:
+            self.add(columns)
+
+    def add(self, row: Iterable[Any]) -> None:
+        """Add one row."""
+        self._row(row)
+        lines, self._lines.lines = self._lines.lines, []
+        self.write("".join(lines).encode())
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        self._prepare()
+
+    def _prepare(self) -> None:
+        from csv import writer  # noqa: PLC0415 - only in the process of a job that writes one
+
+        self._lines = _Lines()
+        self._row = writer(self._lines).writerow
+
+    def _drop_half_a_row(self) -> None:
+        """Forget what stands behind the last end of a line."""
+        end, step = self.size, 1 << 16
+        while end:
+            begin = max(0, end - step)
+            found = os.pread(self._fd, end - begin, begin).rfind(b"\n")
+            if found >= 0:
+                self.cut(begin + found + 1)
+                return
+            end = begin
+        self.cut(0)
+
+
+class _Lines:
+    """What `csv` writes to."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def write(self, text: str) -> None:
+        self.lines.append(text)

@@ -1,0 +1,144 @@
+"""A job's state as bytes, and back: what `run` has left in the job's own attributes, or what `snapshot` says.
+
+All attributes go into one pickle, so that what they share stays shared. The job itself and its pipes are not
+copied: what points to them points to them again afterwards.
+"""
+
+import copyreg
+import io
+import pickle
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from fission.core.jobs import PythonJob
+from fission.core.jobs.base import is_replayable
+from fission.core.pipes import BasePipe
+from fission.errors import RunError
+
+_INFO, _WARNING = 20, 30
+_restoring: PythonJob | None = None
+
+
+class JobState:
+    """The state of one job: `capture` between two rounds, `restore` after `setup()`.
+
+    Attributes that cannot be pickled are left out, and named once in the log.
+    """
+
+    def __init__(self, job: PythonJob, log: Callable[[int, str], None]) -> None:
+        self._job = job
+        self._log = log
+        self._told = is_replayable(job)  # snapshot() tells it
+        self._left_out: dict[str, type] = {}
+        self._named: set[str] = set()
+        self._reducers = copyreg.dispatch_table.copy()
+        self._reducers[type(job)] = self._reduce_job
+        for pipe in (*job.inputs, *job.outputs):
+            self._reducers[type(pipe)] = self._reduce_pipe
+        self._attributes = -1
+        self._complained = False
+
+    @property
+    def empty(self) -> bool:
+        """Whether there is nothing to capture: the job has no attributes but those of the framework."""
+        if self._told:
+            return False
+        attributes = self._job.__dict__
+        if len(attributes) == self._attributes:
+            return True
+        if any(name not in self._job._UNSAVED for name in attributes):
+            return False
+        self._attributes = len(attributes)
+        return True
+
+    def capture(self) -> bytes | None:
+        """The state as it is now; what happens to the objects later does not change it. None: try again later."""
+        job = self._job
+        if self._told:
+            return self._pickled(("told", job._finishing, job.snapshot()))  # type: ignore[attr-defined]
+        kept = self._kept()
+        try:
+            return self._pickled(("kept", job._finishing, kept))
+        except Exception:  # noqa: BLE001 - user objects may raise anything; then we look which ones
+            self._leave_out(kept)
+        try:
+            return self._pickled(("kept", job._finishing, self._kept()))
+        except Exception as error:  # noqa: BLE001 - such as a dict that a thread of the user changes meanwhile
+            if not self._complained:
+                self._log(_WARNING, f"its state cannot be captured now: {type(error).__name__}: {error}")
+            self._complained = True
+            return None
+
+    def restore(self, data: bytes) -> None:
+        """Give the job the state that was captured."""
+        global _restoring  # noqa: PLW0603 - what is unpickled finds the job by it
+        job = self._job
+        _restoring = job
+        try:
+            how, finishing, state = pickle.loads(data)
+        finally:
+            _restoring = None
+        if finishing:
+            job.finish()
+        if how == "told" and self._told:
+            job.restore(state)  # type: ignore[attr-defined]
+        elif how == "kept" and not self._told:
+            job.__dict__.update(state)
+        else:
+            raise RunError(
+                "the stored state is of another kind",
+                where=f"job {job.name}",
+                hint="Was its class changed while the network ran? Start with --fresh",
+            )
+
+    # -- inside ------------------------------------------------------------------------------------------
+
+    def _kept(self) -> dict[str, Any]:
+        left_out, unsaved = self._left_out, self._job._UNSAVED
+        return {
+            name: value
+            for name, value in list(self._job.__dict__.items())
+            if name not in unsaved and left_out.get(name) is not type(value)
+        }
+
+    def _pickled(self, state: object) -> bytes:
+        buffer = io.BytesIO()
+        pickler = pickle.Pickler(buffer, protocol=5)
+        pickler.dispatch_table = self._reducers
+        pickler.dump(state)
+        return buffer.getvalue()
+
+    def _leave_out(self, kept: Mapping[str, Any]) -> None:
+        """Find the attributes that cannot be pickled, and say so."""
+        reasons: dict[str, str] = {}
+        for name, value in kept.items():
+            try:
+                self._pickled(value)
+            except Exception as error:  # noqa: BLE001 - as above
+                self._left_out[name] = type(value)
+                reasons[name] = f"{name} ({type(value).__name__}: {error})".splitlines()[0]
+        new = sorted(reasons.keys() - self._named)
+        if new:
+            self._named.update(new)
+            what = ", ".join(reasons[name] for name in new)
+            self._log(
+                _INFO, f"its state is kept without what cannot be pickled; setup() has to make it: {what}"
+            )
+
+    def _reduce_job(self, job: PythonJob) -> Any:
+        return (_the_job, ()) if job is self._job else job.__reduce_ex__(5)
+
+    def _reduce_pipe(self, pipe: BasePipe) -> Any:
+        ours = any(pipe is one for one in (*self._job.inputs, *self._job.outputs))
+        return (_the_pipe, (pipe.id,)) if ours else pipe.__reduce_ex__(5)
+
+
+def _the_job() -> PythonJob:
+    if _restoring is None:
+        raise RunError("a job's state was unpickled by somebody else", where="runtime.state")
+    return _restoring
+
+
+def _the_pipe(number: int) -> BasePipe:
+    job = _the_job()
+    return next(pipe for pipe in (*job.inputs, *job.outputs) if pipe.id == number)
