@@ -4,6 +4,7 @@ It reads its `JobSpec`, opens its listener, loads the user's job, calls `setup()
 happens on the control socket. It ends by itself when the supervisor has gone.
 """
 
+import contextlib
 import gc
 import os
 import pickle
@@ -121,7 +122,7 @@ class JobProcess:
         io_thread = IoThread(exchange, self._on_io_error)
         io_thread.start()
         job.setup()
-        if self._stateful:
+        if self._stateful and isinstance(job, PythonJob):
             self._keep_state(job, exchange, start)
         self._loop = self._make_loop(job, exchange, start)
         self._forward_logs()
@@ -222,7 +223,7 @@ class JobProcess:
         self._on_control()  # what came early does not make the socket readable
         return exchange
 
-    def _begin(self, job: PythonJob, exchange: Exchange) -> Position:
+    def _begin(self, job: "PythonJob | ExecutableJob", exchange: Exchange) -> Position:
         """Let the exchange begin, and return the point after which it does."""
         spec = self._spec
         exchange.epoch = max(exchange.epoch, spec.epoch)

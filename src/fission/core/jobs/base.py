@@ -48,6 +48,9 @@ class BaseJob:
     DEPENDENCIES: str | ModuleType | Sequence[str | ModuleType] | None = None
     """What the job needs besides: a folder, a module, or a list (at most one folder, then modules)."""
 
+    resumed: bool = False
+    """Whether a process of this job has worked on the stream before, and this one goes on; known from `setup` on."""
+
     id: int
     """1, 2, ... in the order of JOBS."""
     inputs: list[BasePipe]

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
-
 from fission.errors import RunError
 
 TYPE_CHECKING = False  # as in typing, which takes longer to import than all of this package
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+    from io import FileIO
     from typing import Any
 
 __all__ = ["CSVFile", "SinkFile"]
@@ -29,38 +28,34 @@ class SinkFile:
     def __init__(self, path: str, *, where: str, resumed: bool = False) -> None:
         self.path = path
         self.where = where
-        self._fd = self._open(os.O_CREAT | (0 if resumed else os.O_TRUNC))
+        self._file = self._open()
+        if not resumed:
+            self.cut(0)
 
     def write(self, data: bytes) -> None:
         """Add these bytes."""
         while data:
-            data = data[os.write(self._fd, data) :]
+            data = data[self._file.write(data) :]
 
     @property
     def size(self) -> int:
         """Length of the file in bytes."""
-        return os.fstat(self._fd).st_size
+        return self._file.seek(0, 2)
 
     def cut(self, size: int) -> None:
         """Forget what lies behind this length."""
-        os.ftruncate(self._fd, size)
+        self._file.truncate(size)
 
     def close(self) -> None:
         """Close the file; to do so twice does no harm."""
-        fd, self._fd = self._fd, -1
-        if fd >= 0:
-            os.close(fd)
-
-    def __del__(self) -> None:
-        if hasattr(self, "_fd"):
-            self.close()
+        self._file.close()
 
     def __getstate__(self) -> dict[str, Any]:
         return {"path": self.path, "where": self.where, "size": self.size}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.path, self.where, size = state["path"], state["where"], state["size"]
-        self._fd = self._open(os.O_CREAT)
+        self._file = self._open()
         if self.size < size:
             raise RunError(
                 "a file is shorter than it was",
@@ -71,9 +66,9 @@ class SinkFile:
             )
         self.cut(size)
 
-    def _open(self, flags: int) -> int:
+    def _open(self) -> FileIO:
         try:
-            return os.open(self.path, os.O_RDWR | os.O_APPEND | os.O_CLOEXEC | flags, 0o666)
+            return open(self.path, "a+b", buffering=0)
         except OSError as error:
             raise RunError(
                 f"cannot write {self.path}",
@@ -115,7 +110,8 @@ class CSVFile(SinkFile):
         end, step = self.size, 1 << 16
         while end:
             begin = max(0, end - step)
-            found = os.pread(self._fd, end - begin, begin).rfind(b"\n")
+            self._file.seek(begin)
+            found = self._file.read(end - begin).rfind(b"\n")
             if found >= 0:
                 self.cut(begin + found + 1)
                 return

@@ -29,9 +29,6 @@ class PythonJob(BaseJob):
     head_size: int = 1
     """Bytes of a head; the network's `HEAD_SIZE`, known from `setup` on."""
 
-    resumed: bool = False
-    """Whether a process of this job has worked on the stream before, and this one goes on; known from `setup` on."""
-
     _finishing = False
 
     _UNSAVED: frozenset[str] = frozenset(
