@@ -117,6 +117,7 @@ def test_a_client_joins_and_learns_what_the_node_is(play: Play) -> None:
         assert wire.info_from_plain(hello["info"]).memory > 0
         assert await bed.ask("c1", "inventory") == []
         assert await bed.ask("c1", "bundle.echo", data=b"x") == {"data": b"x"}
+        assert await bed.ask("c1", "prepare", code="code") is None
         report = await bed.link.to("c1").wait(NodeReport)
         assert (report.node, report.occupied) == (NODE, 0)
 

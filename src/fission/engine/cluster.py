@@ -37,6 +37,10 @@ from fission.runtime import messages
 
 _log = logging.getLogger(__name__)
 
+_AHEAD = -1
+"""The lane of what is done ahead of the first start; lanes of jobs have their ids, what is said to a node itself has 0."""
+_PREPARE_SECONDS = 120.0
+
 START_SECONDS = 20.0
 """How long a node may take to copy a job's files into place and to start its process."""
 
@@ -190,6 +194,11 @@ class ClusterEngine:
     async def _send(self, node: str, digest: str) -> None:
         await ship(partial(self._ask, node), [self._bundles[digest]], partial(self._on_progress, node))
 
+    async def _prepare(self, node: str) -> None:
+        """Bring the user's modules to a node and let it make them ready, so that a failover need not wait for that."""
+        await self._ship(node, self._first)
+        await self._ask(node, "prepare", timeout=_PREPARE_SECONDS, code=self._first)
+
     async def _pre_copy(self, node: str) -> None:
         """Bring all files to a node before it gets a job; those that cannot be brought are tried again then."""
         self.copying.add(node)
@@ -268,7 +277,7 @@ class ClusterEngine:
         self._on_event(_joined(node, hello, inventory))
         for data in self._early.pop(node, ()):
             self._hear(node, data)
-        self._lanes.put((node, 0), partial(self._ship, node, self._first))
+        self._lanes.put((node, _AHEAD), partial(self._prepare, node))
 
     def _hear(self, node: str, data: Plain) -> None:
         event = wire.event_from_plain(data)

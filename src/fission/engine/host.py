@@ -83,6 +83,7 @@ class JobHost:
         """Get ready to start jobs quickly, even if there are none yet."""
         self._warden.start()
         self._spares.warm()
+        self._sockets = self._sockets or socket_folder()
 
     async def start(self, order: JobOrder) -> None:
         """Start an incarnation. Returns at once; JobListening, or JobNotStarted, tells what became of it."""

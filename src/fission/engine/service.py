@@ -90,6 +90,7 @@ class NodeService:
             identity=settings.identity,
             keeper=self._keeper,
         )
+        self._store = store
         self._versions = dict(versions)
         self._in_use = in_use
         self._tenants = Tenants(settings.address, self._post, self._backlog)
@@ -103,6 +104,7 @@ class NodeService:
         self._own: dict[str, Callable[[Client, Mapping[str, Plain]], Awaitable[Plain]]] = {
             "hello": self._hello,
             "inventory": self._inventory,
+            "prepare": self._prepare,
             "start": self._start,
             "stop": self._stop,
             "tell": self._tell,
@@ -210,6 +212,11 @@ class NodeService:
         lines = [wire.resident_to_plain(line) for line in self.host.inventory(client.network)]
         self._tenants.flush(client)
         return lines
+
+    async def _prepare(self, _client: Client, arguments: Mapping[str, Plain]) -> Plain:
+        """Make the modules of a bundle ready that has come, before a job needs them."""
+        await self._store.code_path(_text(arguments, "code", ""))
+        return None
 
     async def _start(self, client: Client, arguments: Mapping[str, Plain]) -> Plain:
         order = wire.order_from_plain(arguments.get("order"))
