@@ -75,6 +75,8 @@ SUBJECTS = {
         Subject("fission", "FISSION", prepare_fission),
         Subject("fission-tcp", "FISSION over TCP", prepare_wires("tcp"), ("throughput", "latency")),
         Subject("fission-tls", "FISSION over TLS", prepare_wires("tls"), ("throughput", "latency")),
+        Subject("hosts-tcp", "FISSION between hosts, TCP", prepare_wires("hosts-tcp"), ("throughput",)),
+        Subject("hosts-tls", "FISSION between hosts, TLS", prepare_wires("hosts-tls"), ("throughput",)),
         Subject("bare", "bare loop", _peer("bare")),
         Subject("bare-batched", "bare loop, batched", _peer("bare-batched"), ("throughput",), ("int", "4k")),
         Subject("pyzmq", "bare pyzmq", _peer("pyzmq")),

@@ -5,7 +5,7 @@ from typing import NamedTuple
 from benchmarks.report.result import Result, Spread
 from benchmarks.subjects import BASELINE
 
-_TCP, _TLS = "fission-tcp", "fission-tls"
+_TCP, _TLS = "hosts-tcp", "hosts-tls"
 BARE, NUMPY = "python", "python with numpy"
 
 
@@ -62,12 +62,14 @@ TARGETS = (
     Target("1 MB blocks/s", "throughput", "1m", "rate", 9_000, now=False),
     Target("16 MB blocks/s", "throughput", "16m", "rate", 450, now=False),
     *(
-        Target(f"{title} blocks/s inside TLS", "throughput", name, "rate", goal, now=False, subject=_TLS)
+        Target(
+            f"{title} blocks/s between hosts, TLS", "throughput", name, "rate", goal, now=False, subject=_TLS
+        )
         for title, name, goal in (("int", "int", 150_000), ("4 KB", "4k", 30_000), ("1 MB", "1m", 200))
     ),
     *(
         Target(
-            f"{title}, TLS as part of TCP",
+            f"{title} between hosts, TLS as part of TCP",
             "throughput",
             name,
             "rate",

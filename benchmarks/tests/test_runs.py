@@ -13,7 +13,9 @@ import pytest
 from benchmarks.harness.measure import measure
 from benchmarks.harness.processes import Run, become_reaper
 from benchmarks.subjects import ROOT, SUBJECTS
+from benchmarks.wires import KINDS
 from benchmarks.workloads import WORKLOADS, Plan
+from lab import unavailable
 
 STUBBORN = """
 import os, signal, sys, time
@@ -26,12 +28,25 @@ time.sleep(60)
 
 
 @pytest.mark.parametrize(
-    "name", ["fission", "fission-tcp", "fission-tls", "bare", "bare-batched", "pyzmq", "mp-queue", "mp-pipe"]
+    "name",
+    [
+        "fission",
+        "fission-tcp",
+        "fission-tls",
+        "hosts-tls",
+        "bare",
+        "bare-batched",
+        "pyzmq",
+        "mp-queue",
+        "mp-pipe",
+    ],
 )
 @pytest.mark.parametrize("workload", ["int", "4k"])
 def test_subject_carries_every_block(name: str, workload: str) -> None:
     if name == "pyzmq":
         pytest.importorskip("zmq")
+    if name in KINDS and (reason := unavailable()):
+        pytest.skip(reason)
     one = measure(SUBJECTS[name], Plan("throughput", WORKLOADS[workload], 0.1, 0.3), 0)
     assert not one.problem, one.output
     assert one.figures["rate"] > 0

@@ -1,6 +1,6 @@
-"""Run the chain once: `python -m benchmarks.wires KIND PROJECT`, KIND is tcp or tls.
+"""Run the chain once: `python -m benchmarks.wires KIND PROJECT`, KIND is one of KINDS.
 
-Each job has an address of the loopback for itself, as if it were alone on a machine. Its folder is PROJECT/wires/<id>.
+Each job has an address for itself: of the loopback, or of a host of the lab. Its folder is PROJECT/wires/<id>.
 """
 
 import asyncio
@@ -8,70 +8,14 @@ import os
 import signal
 import sys
 import tempfile
-import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+from benchmarks.wires import KINDS
+from benchmarks.wires.chain import Chain, Place
 from fission.core.network import Network
-from fission.engine.spec import needed_blocks, pickle_job, queue_limits
-from fission.runtime.messages import Failed, Finished, JobSpec, Listening
-from fission.runtime.supervisor import Event, JobSupervisor
 from fission.security.ephemeral import ephemeral_authority
-
-
-class Chain:
-    """The processes of the network's jobs, and what they have said about themselves."""
-
-    def __init__(self, network: Network, project: Path, kind: str, certificates: Path) -> None:
-        self.failures: list[str] = []
-        self._network = network
-        self._project = project
-        self._kind = kind
-        self._authority = ephemeral_authority(certificates) if kind == "tls" else None
-        self._run = uuid.uuid4().hex
-        self._processes = {job.id: self._process(job.id) for job in network.jobs}
-
-    async def run(self) -> None:
-        """Start the jobs and wait for their end; when cancelled, end them."""
-        try:
-            await asyncio.gather(*(process.start() for process in self._processes.values()))
-            await asyncio.gather(*(process.ended.wait() for process in self._processes.values()))
-        finally:
-            await asyncio.gather(*(process.stop() for process in self._processes.values()))
-
-    def _process(self, job: int) -> JobSupervisor:
-        folder = self._project / "wires" / str(job)
-        folder.mkdir(parents=True)
-        machine = f"127.0.0.{job + 1}"
-        spec = JobSpec(
-            run=self._run,
-            job_id=job,
-            name=self._network.job(job).name,
-            incarnation=1,
-            folder=os.fspath(folder),
-            sys_path=(os.fspath(self._project),),
-            listen=f"{self._kind}:{machine}:0",
-            head_size=1,
-            log_level="INFO",
-            needed_blocks=needed_blocks(self._network),
-            queue_limits=queue_limits(self._network),
-            job=pickle_job(self._network.job(job)),
-            machine=machine,
-            identity=os.fspath(self._authority.node(machine)) if self._authority else "",
-        )
-        return JobSupervisor(spec, lambda event: self._heard(job, event))
-
-    def _heard(self, job: int, event: Event) -> None:
-        before = self._network.inputs_of(job)
-        if isinstance(event, Listening):
-            for edge in before:
-                self._processes[edge.source].route(edge.pipe.id, event.address)
-        elif isinstance(event, Finished):
-            for edge in before:
-                self._processes[edge.source].receiver_gone(edge.pipe.id)
-        elif isinstance(event, Failed):
-            self.failures.append(f"{event.message}\n{event.traceback}")
-            for process in self._processes.values():
-                asyncio.ensure_future(process.stop())  # noqa: RUF006 - `run` waits for the end of all
 
 
 async def carry(kind: str, project: Path) -> int:
@@ -83,13 +27,35 @@ async def carry(kind: str, project: Path) -> int:
     from chain import config
 
     network, problems = Network.build("chain", config.JOBS)
-    with tempfile.TemporaryDirectory(prefix="fb-certificates-") as certificates:
-        chain = Chain(network, project, kind, Path(certificates))
+    with tempfile.TemporaryDirectory(prefix="fb-wires-") as scratch, _places(kind, Path(scratch)) as places:
+        chain = Chain(network, project, places)
         await chain.run()
     for text in (*problems, *chain.failures):
         print(text, file=sys.stderr)
     return 1 if chain.failures else 0
 
 
+@contextmanager
+def _places(kind: str, scratch: Path) -> Iterator[list[Place]]:
+    """Where the three jobs run, and with which certificates."""
+    tls = kind.endswith("tls")
+    if not kind.startswith("hosts"):
+        addresses = [f"127.0.0.{number}" for number in (2, 3, 4)]
+        authority = ephemeral_authority(scratch, addresses)
+        yield [Place(address, authority.node(address) if tls else None) for address in addresses]
+        return
+    from lab import Lab, unavailable
+
+    if reason := unavailable():
+        sys.exit(reason)
+    with Lab(scratch / "lab", nodes=3) as lab:
+        yield [
+            Place(node.address, lab.certs / "nodes" / node.address if tls else None, node.space)
+            for node in lab.nodes
+        ]
+
+
 if __name__ == "__main__":
+    if len(sys.argv) != 3 or sys.argv[1] not in KINDS:
+        sys.exit(f"usage: python -m benchmarks.wires {'|'.join(KINDS)} PROJECT")
     sys.exit(asyncio.run(carry(sys.argv[1], Path(sys.argv[2]))))
