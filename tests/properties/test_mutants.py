@@ -18,15 +18,15 @@ def pipe(channel):
 
 
 def live(channel):
-    run_state_machine_as_test(live_machine(channel), settings=repeat(60, 30))
+    run_state_machine_as_test(live_machine(channel), settings=repeat(150, 30))
 
 
 def graph(channel):
-    run_state_machine_as_test(graph_machine(channel), settings=repeat(100, 25))
+    run_state_machine_as_test(graph_machine(channel), settings=repeat(150, 25))
 
 
 def join(channel):
-    @repeat(200)
+    @repeat(300)
     @given(streams=join_model.streams(), choices=st.data())
     def check(streams, choices):
         join_model.run(channel, streams, choices)
@@ -35,7 +35,7 @@ def join(channel):
 
 
 def timed(channel):
-    @repeat(150)
+    @repeat(500)
     @given(steps=timed_model.STEPS, counts=st.tuples(*[st.integers(1, 2)] * 3))
     def check(steps, counts):
         timed_model.run(channel, steps, counts)

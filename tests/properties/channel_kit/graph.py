@@ -329,11 +329,12 @@ class World:
 
     # -- until the end ---------------------------------------------------------------------------------------
 
-    def everybody(self, process: Process) -> bool:
+    def everybody(self, process: Process, *, stored: bool = True) -> bool:
         """One fair turn of a process; True when something happened that is worth another turn."""
         process.try_to_open()
         busy = process.work(2)
-        process.store()
+        if stored:
+            process.store()
         process.acknowledge()
         for pipe in process.senders:
             self.carry(process, pipe, 4)

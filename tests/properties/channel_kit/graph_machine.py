@@ -39,6 +39,15 @@ class GraphRules(RuleBasedStateMachine):
                 if job not in self.world.dead:
                     self.world.everybody(process)
 
+    @rule(which=WHICH, turns=st.integers(5, 25))
+    def the_store_of_one_job_is_slow(self, which: int, turns: int) -> None:
+        """So that what one branch releases is far ahead of the others."""
+        for _ in range(turns):
+            self.world.now += 0.01
+            for job, process in enumerate(self.world.processes):
+                if job not in self.world.dead:
+                    self.world.everybody(process, stored=job != self.job(which))
+
     @rule(which=WHICH, limit=st.integers(1, 9))
     def work(self, which: int, limit: int) -> None:
         if self.job(which) not in self.world.dead:

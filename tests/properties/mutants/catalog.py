@@ -129,8 +129,8 @@ PIPE = (
     Mutant(
         "an acknowledgement that was lost is never repeated",
         "receiver",
-        "        self._told = (0, 0)\n        self._say",
-        "        self._say",
+        "self._told = self._worked_off_told = (0, 0)",
+        "self._worked_off_told = (0, 0)",
     ),
     Mutant(
         "more is acknowledged than was released",
