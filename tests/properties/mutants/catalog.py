@@ -87,8 +87,8 @@ PIPE = (
     Mutant(
         "the window is full with a single large block",
         "windows",
-        "self.size >= self._retain and self.count >= self._least",
-        "self.size >= self._retain and self.count >= 1",
+        "if self.size < self._retain or self.count < self._least:",
+        "if self.size < self._retain:",
     ),
     Mutant(
         "an END is not said again", "sender", "self._greet = self._end_sent = False", "self._greet = False"
