@@ -139,6 +139,18 @@ def test_a_worker_comes_and_goes():
     asyncio.run(main())
 
 
+def test_nothing_is_left_of_workers_that_are_gone():
+    async def main():
+        async with Ends() as ends:
+            await ends.worker.close()
+            await until(lambda: len(ends.told) > 1)
+            here = asyncio.current_task()
+            await until(lambda: asyncio.all_tasks() == {here})
+            assert [len(one) for one in (ends.scheduler.stream_comms, ends.scheduler.aliases)] == [0, 0]
+
+    asyncio.run(main())
+
+
 def test_only_our_operations_are_obeyed_and_nothing_listens():
     async def main():
         listening = set(_listening())

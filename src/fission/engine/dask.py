@@ -8,7 +8,9 @@ plain data. Neither Scheduler nor Worker listens on any port, and both obey the 
 This is the only file that imports distributed, and the links import it when they start: it takes 0.4 s.
 """
 
+import asyncio
 import contextlib
+import itertools
 import logging
 import shutil
 import sys
@@ -45,6 +47,8 @@ __all__ = ["ClientScheduler", "NodeWorker"]
 
 _SCHEME = "fission"
 _START_SECONDS = 5.0
+_TURN = 100
+"""After so many messages others have a turn: reading those that are there already waits for nothing."""
 _CONFIG = {
     # whatever the user has in his own configuration of dask
     "distributed.worker.profile.enabled": False,
@@ -217,6 +221,8 @@ class _Backend(Backend):
 
 
 backends[_SCHEME] = _Backend()
+# a Scheduler looks at this whenever a worker is gone, and keeps a task for so long
+dask.config.set({"distributed.scheduler.events-cleanup-delay": "1s"})
 
 
 class _Quiet:
@@ -233,7 +239,9 @@ class _Quiet:
     async def handle_stream(self, comm: Any, extra: dict[str, Any] | None = None) -> None:
         """Bring the messages of a connection to their handlers until it ends. Raises nothing."""
         try:
-            while True:
+            for count in itertools.count(1):
+                if count % _TURN == 0:
+                    await asyncio.sleep(0)
                 message = await comm.read()
                 op = message.pop("op")
                 if op == "close-stream":
