@@ -62,6 +62,17 @@ def test_one_call_is_one_round(make: Make, root: Path, kind: Any, capfd: pytest.
     assert not [path for path in add.cwd.iterdir() if path.name.startswith("pipe-")]
 
 
+def test_a_reset_begins_a_new_epoch(make: Make, root: Path) -> None:
+    command = script(root, "add4.py", ADD)
+    job = DynamicMARVELOJob(
+        "programs", command, inputs=[BytesPipe(1, 4)], outputs=[BytesPipe(2, 4), BytesPipe(3, 4)]
+    )
+    add = make(job)
+    for n in range(6):
+        assert add(number(n), head=0x40 if n == 3 else 0) == [number(n)] * 2
+        assert add.heads == [Head(0x40 if n in (0, 3) else 0)] * 2
+
+
 def test_heads_and_block_counts(make: Make, root: Path) -> None:
     command = script(
         root,

@@ -246,7 +246,8 @@ def test_a_job_process_that_is_killed_takes_its_program_along(project: Project) 
     chain(project, STUBBORN, endless=True)
     process = project.start()
     wait_for(lambda: len(processes_in(project)) == 5, "3 jobs, the program and its child")
-    (bridge,) = [one for one in processes_in(project) if one.children() and "-m" in one.cmdline()]
+    program = next(one for one in processes_in(project) if "it.py" in one.cmdline())
+    bridge = program.parents()[0] if "it.py" not in program.parents()[0].cmdline() else program.parents()[1]
     os.kill(bridge.pid, signal.SIGKILL)
     _, errors = process.communicate(timeout=20)
     assert process.returncode == 1

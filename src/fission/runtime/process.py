@@ -328,9 +328,8 @@ class JobProcess:
         exchange = self._exchange
         if exchange is not None:
             times = os.times()
-            self._control.send(
-                messages.Status(exchange.progress[1], times.user + times.system, dict(exchange.counters()))
-            )
+            seconds = times.user + times.system + getattr(self._loop, "cpu_seconds", 0.0)
+            self._control.send(messages.Status(exchange.progress[1], seconds, dict(exchange.counters())))
 
 
 def _carry_out(message: messages.ToJob, exchange: Exchange) -> None:

@@ -99,6 +99,17 @@ class Child:
         self.code = self._process.wait(seconds)
         self.listen()
 
+    def cpu_seconds(self) -> float:
+        """Processor time that it has used; 0.0 when it has ended."""
+        try:
+            text = Path(f"/proc/{self._process.pid}/stat").read_text(encoding="utf-8", errors="replace")
+        except OSError:
+            return 0.0
+        fields = text.rpartition(")")[
+            2
+        ].split()  # what stands in brackets before is a name with anything in it
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
     def last_words(self) -> str:
         """The last lines that it has written to its stderr, as one; "" when there are none."""
         lines = self.heard.decode("utf-8", "backslashreplace").split("\n")

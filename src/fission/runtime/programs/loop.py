@@ -62,6 +62,7 @@ class ProgramLoop:
         """There is no block for each round, see `_let_go`."""
         self._poll = select.epoll()
         self._child: Child | None = None
+        self._cpu_seconds = 0.0
         self._watch = Watch(job, self._inputs, self._outputs, log)
         self.epoch, self.round = exchange.progress
         self._begun = self.epoch  # the newest epoch of an origin
@@ -107,6 +108,13 @@ class ProgramLoop:
         if self._child is not None:
             self._child.stop()
         self._poll.close()
+
+    @property
+    def cpu_seconds(self) -> float:
+        """Processor time of the program."""
+        if self._child is not None:
+            self._cpu_seconds = max(self._cpu_seconds, self._child.cpu_seconds())
+        return self._cpu_seconds
 
     # -- one turn ----------------------------------------------------------------------------------------
 
