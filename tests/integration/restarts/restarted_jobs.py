@@ -8,11 +8,15 @@ from zlib import crc32
 
 import numpy as np
 
-from fission.core.jobs import CSVSinkJob, FileSinkJob, PythonJob
-from fission.core.pipes import PicklePipe
+from fission.core.jobs import CSVSinkJob, FileSinkJob, PythonJob, SinkFile
+from fission.core.pipes import OptionalPicklePipe, PicklePipe
 
 
 class Single(PicklePipe):
+    pass
+
+
+class Optional(OptionalPicklePipe):
     pass
 
 
@@ -112,6 +116,33 @@ class Sum(PythonJob):
         self.array[self.rounds % 50] += self.total
         self.late = getattr(self, "late", 0) + 1
         return [self.rounds, self.total, len(self.history), float(self.array.sum()), self.late]
+
+
+class Pairs(PythonJob):
+    """Writes what was joined, and what the head says of it."""
+
+    HEAD = True
+
+    def setup(self, *args, **kwargs):
+        super().setup(*args, **kwargs)
+        self.file = SinkFile("out.txt", where="Pairs", resumed=self.resumed)
+
+    def run(self, *values):
+        corrupted = [head[0] for head in self.in_heads]
+        shown = ["-" if bad else value for value, bad in zip(values, corrupted, strict=True)]
+        self.file.write(f"{'reset' if self.head[1] else ''},{shown[0]},{shown[1]}\n".encode())
+
+
+class Hear(PythonJob):
+    """A sink that nobody waits for."""
+
+    def setup(self, *args, **kwargs):
+        super().setup(*args, **kwargs)
+        self.file = SinkFile("out.txt", where="Hear", resumed=self.resumed)
+
+    def run(self, value):
+        self.file.write(f"{value}\n".encode())
+        sleep(0.2)
 
 
 class Late(PythonJob):

@@ -18,7 +18,7 @@ from fission.runtime.messages import JobSpec
 from fission.runtime.supervisor import Exited, JobSupervisor
 
 HERE = str(Path(__file__).parent)
-DEADLINE = 60.0
+DEADLINE = 15.0
 
 
 class Life:
@@ -158,6 +158,7 @@ class Run:
             case messages.Finished():
                 self._finished(life)
             case Exited() if not life.finished and not self.failures:
+                life.address = ""
                 task = asyncio.get_running_loop().create_task(self._start(life))
                 self._tasks.add(task)
                 task.add_done_callback(self._tasks.discard)

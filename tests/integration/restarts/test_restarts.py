@@ -9,9 +9,12 @@ import pytest
 from restarted_jobs import (
     Bytes,
     Generator,
+    Hear,
     Late,
     Mix,
     Numbers,
+    Optional,
+    Pairs,
     Single,
     Source,
     Sum,
@@ -143,3 +146,43 @@ def test_jobs_go_on_in_the_state_that_they_were_in(network, victims, seed, tmp_p
     base.reset()
     disturbed = asyncio.run(run(network(), tmp_path / "b", random_kills(seed, victims)))
     assert disturbed == undisturbed
+
+
+@pytest.mark.parametrize("other", [Numbers, Generator])
+def test_a_live_source_that_is_restarted_resets_all_that_meet_it(other, tmp_path):
+    one, two = Single(1), Single(2)
+    jobs = [Numbers(1500, 0.02, outputs=[one]), other(99_000, 0.02, outputs=[two]), Pairs(inputs=[one, two])]
+
+    async def faults(run: Run) -> None:
+        for _ in range(2):
+            await run.wait_for(lambda: run.lives[3].rounds > 100 and run.lives[1].ready, "rounds")
+            run.lives[3].rounds = 0
+            run.kill(1)
+
+    rows = [row.split(",") for row in asyncio.run(run(jobs, tmp_path / "a", faults)).splitlines()]
+    assert [int(row[2]) for row in rows if row[2] != "-"] == list(
+        range(1, 1 + sum(row[2] != "-" for row in rows))
+    )
+    epochs: list[list[list[str]]] = []
+    for row in rows:
+        if row[0]:
+            epochs.append([])
+        epochs[-1].append(row)
+    assert len(epochs) == 3
+    for epoch in epochs:
+        whole = [(int(a), int(b)) for _, a, b in epoch if "-" not in (a, b)]
+        assert whole, "a whole epoch of dummies"
+        assert {b - a for a, b in whole} == {whole[0][1] - whole[0][0]}, "they are out of step"
+        assert [a for a, _ in whole] == list(range(1, len(whole) + 1))
+
+
+def test_who_hears_a_sender_that_has_finished_ends_after_a_restart(tmp_path):
+    one, two = Optional(1), Single(2)
+    source = Numbers(40, outputs=[one, two])
+    jobs = [source, Hear(inputs=[one]), Write(inputs=[two])]
+
+    async def faults(run: Run) -> None:
+        await run.wait_for(lambda: run.lives[1].finished, "the end of the source")
+        run.kill(2)
+
+    asyncio.run(run(jobs, tmp_path / "a", faults))
