@@ -50,6 +50,10 @@ class SinkFile:
         """Close the file; to do so twice does no harm."""
         self._file.close()
 
+    def __del__(self) -> None:
+        if hasattr(self, "_file"):
+            self.close()
+
     def __getstate__(self) -> dict[str, Any]:
         return {"path": self.path, "where": self.where, "size": self.size}
 
