@@ -5,6 +5,7 @@ folder per job for its checkpoints, and with the run to which each job's files b
 """
 
 import shutil
+import threading
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,10 +28,11 @@ def node_home(root: Path, order: JobOrder) -> Path:
 
 
 class Homes:
-    """The homes that this process holds. Its methods block: call them in a thread."""
+    """The homes that this process holds. Its methods block: call them in threads, also several at once."""
 
     def __init__(self) -> None:
         self._held: dict[Path, int] = {}
+        self._holding = threading.Lock()
 
     def prepare(self, home: Path, order: JobOrder) -> JobFolders:
         """Make the folders of a job. Nothing is left in them of an earlier run, unless the order wants to keep it.
@@ -47,7 +49,8 @@ class Homes:
         note = states / f"{spec.job_id}.run"
         try:
             states.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self._hold(home)
+            with self._holding:  # or a second thread would find the lock taken, by the first
+                self._hold(home)
             same_run = spec.resume and note.is_file() and note.read_text(encoding="utf-8") == spec.run
             if not same_run:
                 _remove(folders.state)
