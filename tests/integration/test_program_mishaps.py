@@ -134,6 +134,17 @@ def test_an_output_that_is_closed_early_ends_the_stream(project: Project) -> Non
     assert "its program has ended before its inputs" in (project.simulation / "fission.log").read_text()
 
 
+def test_rounds_that_are_not_answered_are_told(project: Project) -> None:
+    chain(
+        project,
+        "(file,), (out,) = open_all()\nwhile data := exactly(file, 4):\n    if data < bytes([8]): out.write(data)",
+    )
+    done = project.simulate("--until-finished")
+    assert done.returncode == 0, done.stderr
+    assert lines(project, 3) == [str(n) for n in range(1, 8)]
+    assert "it 2: its program has ended without a block for each of its last 3 rounds" in done.stderr
+
+
 def test_an_input_that_is_closed_early_is_told(project: Project) -> None:
     chain(
         project,

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from fission.core.groups import LOCAL
-from fission.core.jobs import BaseJob, LocalJob, PythonJob
+from fission.core.jobs import BaseJob, ExecutableJob, LocalJob, PythonJob
 from fission.core.network import Network
 from fission.core.nodes import NodeInfo
 from fission.core.pipes import PicklePipe
@@ -286,9 +286,14 @@ def test_a_preference_that_raises_is_an_error_with_the_line(chain: Chain, node: 
     assert isinstance(caught.value.__cause__, ZeroDivisionError)
 
 
-def test_only_python_jobs_have_preferences(node: Node) -> None:
-    network, _ = Network.build("net", [BaseJob()])
-    assert only(place(network, [node(2)], NO_LINKS)).rule is Rule.SCORE
+def test_programs_have_preferences_too(node: Node) -> None:
+    class Program(ExecutableJob):
+        def preference(self, nodes: Sequence[NodeInfo]) -> NodeInfo:
+            return nodes[-1]
+
+    network, _ = Network.build("net", [BaseJob(), Program()])
+    decided = place(network, [node(2), node(3)], NO_LINKS).decisions
+    assert [one.rule for one in decided] == [Rule.SCORE, Rule.PREFERENCE]
 
 
 # errors

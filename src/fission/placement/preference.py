@@ -4,7 +4,7 @@ import reprlib
 from collections.abc import Sequence
 from dataclasses import replace
 
-from fission.core.jobs import BaseJob, PythonJob
+from fission.core.jobs import BaseJob
 from fission.core.nodes import NodeInfo
 from fission.errors import JobDefinitionError
 from fission.placement.model import NodeState
@@ -17,7 +17,7 @@ def preferred(job: BaseJob, candidates: Sequence[tuple[NodeState, Reason]]) -> i
     The job sees a NodeInfo per candidate, with the TQ to its neighbors filled in. Raises JobDefinitionError
     if its code raises (that exception is the cause) or returns something else than one of them.
     """
-    if not isinstance(job, PythonJob) or type(job).preference is PythonJob.preference:
+    if type(job).preference is BaseJob.preference:
         return None
     infos = [_info(node, reason) for node, reason in candidates]
     try:

@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 from types import ModuleType
 
-from fission.core.jobs import PythonJob
+from fission.core.jobs import ExecutableJob, PythonJob
 from fission.core.network import Network, Settings
 from fission.emulate.folder import find_project
 from fission.errors import ConfigError, UserError
@@ -72,8 +72,8 @@ def network_around(test: Path) -> Network | None:
     return None if folder is None else Network(folder.name, (), (), (), Settings(), str(folder))
 
 
-def job_at(network: Network, index: int) -> PythonJob:
-    """Return JOBS[index]. Raises UserError when there is none, or it is no Python job."""
+def job_at(network: Network, index: int) -> PythonJob | ExecutableJob:
+    """Return JOBS[index]. Raises UserError when there is none, or it is neither a Python job nor a program."""
     try:
         job = network.jobs[index]
     except IndexError:
@@ -83,8 +83,8 @@ def job_at(network: Network, index: int) -> PythonJob:
             expected=f"an index below {len(network.jobs)}",
             found=str(index),
         ) from None
-    if not isinstance(job, PythonJob):
-        raise UserError("cannot be emulated", where=f"job {job.name}", expected="a Python job")
+    if not isinstance(job, PythonJob | ExecutableJob):
+        raise UserError("cannot be emulated", where=f"job {job.name}", expected="a Python job or a program")
     return job
 
 

@@ -24,7 +24,7 @@ import pytest
 if TYPE_CHECKING:
     from types import ModuleType
 
-    from fission.core.jobs import PythonJob
+    from fission.core.jobs import ExecutableJob, PythonJob
     from fission.emulate.jobs import JobEmulator
 
 
@@ -101,7 +101,7 @@ def fission_cfg_jobs(fission_cfg: ModuleType) -> Iterator[Callable[..., JobEmula
 
 
 @pytest.fixture
-def fission_test_job() -> PythonJob:
+def fission_test_job() -> PythonJob | ExecutableJob:
     """Define a fixture of this name: it returns the job for `fission_test_emulator`."""
     pytest.fail(
         "fission_test_emulator needs a job: define a fixture fission_test_job that returns one", pytrace=False
@@ -110,7 +110,7 @@ def fission_test_job() -> PythonJob:
 
 @pytest.fixture
 def fission_test_emulator(
-    request: pytest.FixtureRequest, fission_test_job: PythonJob
+    request: pytest.FixtureRequest, fission_test_job: PythonJob | ExecutableJob
 ) -> Iterator[JobEmulator]:
     """Return the emulator of `fission_test_job`; it ends with the test."""
     from fission.emulate import emulate

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from types import ModuleType
     from typing import Any
 
+    from fission.core.nodes import NodeInfo
+
 __all__ = ["BaseJob", "LocalJob", "has_state", "is_origin", "is_replayable"]
 
 
@@ -90,6 +92,10 @@ class BaseJob:
 
     def teardown(self) -> None:
         """Tidy up: called once after the last round, also when the network is stopped and after an error."""
+
+    def preference(self, nodes: Sequence[NodeInfo]) -> NodeInfo | None:  # noqa: ARG002 - for overriding
+        """Choose one of the nodes that could run the job now, or None to leave it to the system."""
+        return None
 
     def is_source(self) -> bool:
         """Whether the job has no inputs."""

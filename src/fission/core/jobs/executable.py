@@ -11,7 +11,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from types import ModuleType
 
-    from fission.core.nodes import NodeInfo
     from fission.core.pipes.base import BasePipe
 
 __all__ = ["DynamicExecutableJob", "DynamicMARVELOJob", "ExecutableJob", "MARVELOJob"]
@@ -54,10 +53,6 @@ class ExecutableJob(BaseJob):
 
     head_size: int = 1
     """Bytes of a head; the network's `HEAD_SIZE`, known in the job's own process."""
-
-    def preference(self, nodes: Sequence[NodeInfo]) -> NodeInfo | None:  # noqa: ARG002 - for overriding
-        """Choose one of the nodes that could run the job now, or None to leave it to the system."""
-        return None
 
 
 class MARVELOJob(ExecutableJob):

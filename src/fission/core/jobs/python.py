@@ -9,10 +9,9 @@ from fission.errors import JobDefinitionError
 TYPE_CHECKING = False  # as in typing, which takes longer to import than all of this package
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
     from typing import Any
 
-    from fission.core.nodes import NodeInfo
     from fission.core.pipes.base import BasePipe
 
 __all__ = ["PythonJob"]
@@ -92,7 +91,3 @@ class PythonJob(BaseJob):
             for head in entry if isinstance(entry, list) else (entry,):
                 result |= head
         return result
-
-    def preference(self, nodes: Sequence[NodeInfo]) -> NodeInfo | None:  # noqa: ARG002 - for overriding
-        """Choose one of the nodes that could run the job now, or None to leave it to the system."""
-        return None

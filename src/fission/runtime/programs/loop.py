@@ -28,7 +28,9 @@ LOOK_AHEAD = 16 << 20
 _MANY = 1000
 """Rounds that a program which waits has not answered, and is hardly going to."""
 
-_RETRY = 0.005
+_RETRY, _RETRY_MOST = 0.005, 0.25
+"""Seconds between two tries to open a named pipe; a program may take its time, or never open one that is optional."""
+
 _LOOK = 0.002
 
 
@@ -62,6 +64,7 @@ class ProgramLoop:
         """There is no block for each round, see `_let_go`."""
         self._poll = select.epoll()
         self._child: Child | None = None
+        self._started = monotonic()
         self._cpu_seconds = 0.0
         self._watch = Watch(job, self._inputs, self._outputs, log)
         self.epoch, self.round = exchange.progress
@@ -371,7 +374,8 @@ class ProgramLoop:
         if self._hungry:
             times.append(self._exchange.incoming.round_due())
         if any(end.fd is None and not end.closed for end in self._inputs):
-            times.append(monotonic() + _RETRY)
+            now = monotonic()
+            times.append(now + min(_RETRY_MOST, max(_RETRY, (now - self._started) / 10)))
         closing = self._closing and self._fed and len(self._joined) < len(self._inputs)
         if (self._bells or closing) and not all(end.drained for end in self._joined):
             times.append(monotonic() + _LOOK)
@@ -382,6 +386,9 @@ class ProgramLoop:
         incoming = self._exchange.incoming
         if self._inputs and not incoming.finished:
             self._log(20, "its program has ended before its inputs")
+        missing = self._rounds.given - self._complete
+        if self._outputs and self._joined and incoming.finished and missing and not self._loose:
+            self._log(30, f"its program has ended without a block for each of its last {missing} rounds")
         if self._surplus:
             self._log(20, f"{self._surplus} blocks that its program wrote after the last round were dropped")
         if not self._outputs and self._joined and incoming.finished:
