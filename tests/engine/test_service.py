@@ -175,6 +175,23 @@ def test_who_has_not_joined_gets_nothing(play: Play) -> None:
     play(scenario)
 
 
+def test_an_observer_sees_and_changes_nothing(play: Play) -> None:
+    async def scenario(bed: Bed) -> None:
+        await bed.join("c1")
+        assert bed.service.admit("looks", {"network": "net", "observer": True}) == ""
+        with pytest.raises(RunError, match="this node keeps no log"):
+            await bed.ask("looks", "log")
+        for operation in ("hello", "inventory", "start", "stop", "bundle.echo"):
+            with pytest.raises(RunError, match="has not joined"):
+                await bed.ask("looks", operation)
+        bed.service.gone("looks")
+        with pytest.raises(RunError, match="has not joined"):
+            await bed.ask("looks", "log")
+        assert await bed.ask("c1", "inventory") == []
+
+    play(scenario)
+
+
 # -- several clients -----------------------------------------------------------------------------------------
 
 

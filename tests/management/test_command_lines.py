@@ -9,7 +9,7 @@ from fission.management._apps import ADMIN_VERBS, FISSION_VERBS, PROJECT_VERBS
 
 from .conftest import Result, Run
 
-LATER = ("collect", "shell")
+LATER = ("shell",)
 
 
 @pytest.mark.parametrize(

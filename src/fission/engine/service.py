@@ -25,6 +25,7 @@ from fission.core.nodes import NodeInfo
 from fission.engine import wire
 from fission.engine.base import EngineEvent, NodeLink, Plain
 from fission.engine.batctl import Batctl
+from fission.engine.diary import read_tail, write_down
 from fission.engine.homes import node_home
 from fission.engine.host import BundleStore, JobHost
 from fission.engine.keeper import StateKeeper
@@ -41,6 +42,9 @@ REPORT_SECONDS = 1.0
 MESH_SECONDS = 5.0
 """How often the mesh is asked for the quality of its links, where there is one."""
 
+_TO_SEE = frozenset({"log"})
+"""What an observer may ask for: a client that has no network, and changes nothing."""
+
 Operation = Callable[[Mapping[str, Plain]], Awaitable[Plain]]
 """What a table of further operations has: `await operation(arguments)`."""
 
@@ -55,6 +59,8 @@ class NodeSettings:
     slots: int = 1
     groups: tuple[str, ...] = ()
     identity: str = ""
+    log: Path | None = None
+    """The file that its log goes to."""
 
 
 class NodeService:
@@ -110,19 +116,20 @@ class NodeService:
             "tell": self._tell,
             "keepers": self._keepers,
         }
-        self._further = dict(operations or {})
+        self._further: dict[str, Operation] = {**(operations or {}), "log": self._read_log}
+        self._observers: set[str] = set()
 
     # -- life --------------------------------------------------------------------------------------------
 
     async def start(self) -> None:
         """Begin to serve. Raises RunError when the link cannot listen."""
         left = await self.host.clear()
-        self.host.warm()
         if left:
             _log.warning("ended %d processes of jobs that an earlier service had left", left)
         self._keeper.own = await self._state_server.start(self.settings.address)
         if self.link is not None:
             await self.link.start()
+        self.host.warm()
         self._tasks = [asyncio.create_task(self._report())]
         if self._mesh is not None:
             self._tasks.append(asyncio.create_task(self._measure(self._mesh)))
@@ -153,6 +160,9 @@ class NodeService:
         network = about.get("network")
         if self._draining:
             return "the node is about to end"
+        if about.get("observer") is True:
+            self._observers.add(client)
+            return ""
         since = f"{dt.datetime.now():%Y-%m-%d %H:%M:%S}"
         who = f"{about.get('name') or 'the client'} at {about.get('host') or client}"
         reason = self._tenants.admit(client, network if isinstance(network, str) else "", who, since)
@@ -164,6 +174,7 @@ class NodeService:
 
     def gone(self, client: str) -> None:
         """A client that was admitted is gone; its jobs go on for a while."""
+        self._observers.discard(client)
         known = self._tenants.client(client)
         if known is not None and self._tenants.leave(client, time.monotonic()):
             running = len(self.host.incarnations(known.network))
@@ -171,6 +182,8 @@ class NodeService:
 
     async def handle(self, client: str, operation: str, arguments: Mapping[str, Plain]) -> Plain:
         """Do what a client wants. Raises FissionError, whose text is for the client."""
+        if client in self._observers and operation in _TO_SEE:
+            return await self._further[operation](arguments)
         known = self._tenants.client(client)
         if known is None:
             raise RunError("the client has not joined", where=self.settings.address)
@@ -252,9 +265,20 @@ class NodeService:
         self._keeper.set_keepers(client.network, addresses)
         return None
 
+    async def _read_log(self, _arguments: Mapping[str, Plain]) -> Plain:
+        if self.settings.log is None:
+            raise RunError("this node keeps no log", where=self.settings.address)
+        try:
+            return await asyncio.to_thread(read_tail, self.settings.log)
+        except OSError as error:
+            raise RunError(
+                f"the log cannot be read: {error.strerror}", where=self.settings.address
+            ) from error
+
     # -- what is told ------------------------------------------------------------------------------------
 
     def _heard(self, network: str, run: str, event: EngineEvent) -> None:
+        write_down(network, event)
         self._tenants.hear(network, run, event, time.monotonic())
 
     def _post(self, client: str, event: wire.NodeFact) -> None:

@@ -4,6 +4,10 @@ import datetime as dt
 import json
 import logging
 import sys
+from logging.handlers import RotatingFileHandler
+from pathlib import Path
+
+from fission.errors import ConfigError
 
 
 class JsonFormatter(logging.Formatter):
@@ -22,14 +26,34 @@ class JsonFormatter(logging.Formatter):
         return json.dumps(entry, ensure_ascii=False)
 
 
+BYTES = 4 << 20
+"""When the file has this size it becomes `fission.log.1`, and a new one begins."""
+
+_PLAIN = "%(asctime)s %(levelname)-7s %(message)s"
+
+
 def start_log(level: str, kind: str) -> None:
     """Write everything from `level` on to stderr, of other packages only what is wrong."""
     handler = logging.StreamHandler(sys.stderr)
     if kind == "json":
         handler.setFormatter(JsonFormatter())
     else:
-        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)-7s %(message)s"))
+        handler.setFormatter(logging.Formatter(_PLAIN))
     root = logging.getLogger()
     root.addHandler(handler)
     root.setLevel(max(logging.WARNING, logging.getLevelNamesMapping()[level]))
     logging.getLogger("fission").setLevel(level)
+
+
+def keep_log(root: Path) -> Path:
+    """Write the log to a file below `root` as well, for those who collect it; return the path. Raises ConfigError."""
+    path = root / "log" / "fission.log"
+    try:
+        path.parent.mkdir(mode=0o700, exist_ok=True)
+        handler = RotatingFileHandler(path, maxBytes=BYTES, backupCount=1, encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(f"the log cannot be written: {error.strerror}", where=str(path)) from error
+    handler.setFormatter(logging.Formatter(_PLAIN))
+    logging.getLogger().addHandler(handler)
+    logging.raiseExceptions = False  # a full disk is no reason for tracebacks on stderr
+    return path

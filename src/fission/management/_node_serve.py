@@ -15,7 +15,7 @@ from fission.engine.service import NodeService, NodeSettings
 from fission.engine.store import Store
 from fission.errors import ConfigError, RunError
 from fission.management._guard import guard
-from fission.management._node_log import start_log
+from fission.management._node_log import keep_log, start_log
 from fission.management._node_options import NodeOptions, options_of
 from fission.security import find_identity
 
@@ -47,6 +47,7 @@ async def _serve(options: NodeOptions, versions: Mapping[str, str], *, lifeline:
             options.slots,
             options.groups,
             "" if identity is None else str(options.certs),
+            keep_log(options.root),
         )
         service = NodeService(
             settings,

@@ -156,3 +156,21 @@ def rebalance(net: Net, project: Project = None, debug: Debug = False) -> None:
     from fission.management.move import rebalance_command
 
     end(guard(lambda: rebalance_command(find_root(project), net), debug=debug))
+
+
+def collect(net: Net, project: Project = None, debug: Debug = False) -> None:
+    """Copy the log of every node to NET/collection.
+
+    Also while the network runs. A log has what the node service did, and what became of its jobs.
+
+    \b
+      fission collect demo
+    """
+    from fission.management._problems import load_sound
+    from fission.management.collect import collect_network
+
+    def work() -> int:
+        root = find_root(project)
+        return collect_network(load_sound(root, net, quiet=True), root)
+
+    end(guard(work, debug=debug))

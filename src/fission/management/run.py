@@ -8,7 +8,7 @@ import shutil
 import signal
 import socket
 import tempfile
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -134,7 +134,7 @@ class _Session:
             self._network,
             self._watcher,
             self._journal,
-            invited=_invited(self._network, ports),
+            invited=invited(self._network, ports),
             policy=Policy(max_restarts=settings.max_restarts, allocation_timeout=settings.allocation_timeout),
             seconds=self._options.seconds,
             gather=GATHER_SECONDS if self._options.gather is None else self._options.gather,
@@ -226,20 +226,26 @@ def _identity(network: Network, root: Path, cluster: EmbeddedCluster | None) -> 
         return None
     if cluster is not None and cluster.client is not None:
         return load_identity(cluster.client)
-    if not _invited(network, {}):
+    if not invited(network):
         return None
-    folder = root / network.settings.certs / Role.CLIENT
-    return load_identity(folder)
+    return client_identity(network, root)
 
 
-def _invited(network: Network, ports: dict[str, int]) -> dict[str, int]:
-    """The nodes to be invited, with their ports: those of NODES, patterns written out."""
+def client_identity(network: Network, root: Path) -> Identity | None:
+    """The certificate with which this machine is a client; None without SECURITY. Raises CertificateError."""
+    if network.settings.security == "off":
+        return None
+    return load_identity(root / network.settings.certs / Role.CLIENT)
+
+
+def invited(network: Network, ports: Mapping[str, int] | None = None) -> dict[str, int]:
+    """The nodes to be invited, with their ports (where they are others): those of NODES, patterns written out."""
     addresses: dict[str, int] = {}
     for node in network.nodes:
         if isinstance(node, LocalNode):
             continue
         for address in expand_pattern(node.ip) if isinstance(node, MultiNode) else (node.ip,):
-            addresses[address] = ports.get(address, network.settings.node_port)
+            addresses[address] = (ports or {}).get(address, network.settings.node_port)
     return addresses
 
 

@@ -74,9 +74,12 @@ class _Server:
                         pass
                 self._reap()
             if self._sock.fileno() in ready:
-                message, fds, _, _ = socket.recv_fds(self._sock, MESSAGE.size, 3)
+                try:
+                    message, fds, _, _ = socket.recv_fds(self._sock, MESSAGE.size, 3)
+                except ConnectionError:
+                    message = b""
                 if not message:
-                    os._exit(0)
+                    os._exit(0)  # the owner is gone
                 if self._fork(fds):
                     return self._become_job(*fds)
 
