@@ -279,6 +279,8 @@ class ClusterRun:
 
     def _said(self, said: JobSaid) -> None:
         job = self.coordinator.jobs.get(said.job)
+        if job is not None and said.incarnation < job.incarnation:
+            return  # from behind a link that was cut: its successor has said so already
         match said.what:
             case OutputLine():
                 self._watcher.line(said.job, said.what)
