@@ -11,6 +11,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 
 from fission.project.scaffold import start_network, start_project
@@ -216,6 +217,30 @@ def test_the_sampling_rate_offset_is_found_within_a_ppm_and_a_half(tmp_path: Pat
     assert float(rows[-1][0]) > 15
     late = [float(ppm) for seconds, ppm in rows if float(seconds) > 8]
     assert all(abs(ppm - 83.4) < 1.5 for ppm in late)
+
+
+def test_a_node_dies_and_the_offset_is_the_same_to_the_last_digit(tmp_path: Path) -> None:
+    project = copy("sampling_rate_offset", tmp_path)
+    assert simulate(project, "--until-finished", "--quiet").returncode == 0
+    written = project / "sro" / "local" / "8" / "offset.csv"
+    command = [sys.executable, "manage.py", "sro", "run", "--embedded", "3", "--until-finished"]
+    with subprocess.Popen(
+        command, cwd=project, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    ) as process:
+        try:
+            wait_for(lambda: written.exists() and len(read_csv(written)) > 20, "rows", deadline=60)
+            services = [
+                child
+                for child in psutil.Process(process.pid).children()
+                if "lifeline" in str(child.cmdline())
+            ]
+            assert len(services) == 3
+            services[1].kill()
+            printed, _ = process.communicate(timeout=60)
+        finally:
+            process.send_signal(signal.SIGINT)
+    assert process.returncode == 0, printed
+    assert read_csv(written) == read_csv(project / "sro" / "simulation" / "8" / "offset.csv")
 
 
 def test_every_example_is_named_on_the_page() -> None:
