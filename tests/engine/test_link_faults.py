@@ -172,7 +172,9 @@ async def other_client(cluster: Cluster, port: int):
 
 
 @pytest.mark.parametrize("fault", [signal.SIGKILL, signal.SIGSTOP])
-def test_a_node_notices_that_its_client_is_gone(cluster, fault):
+def test_a_node_notices_that_its_client_is_gone(cluster, fault, monkeypatch):
+    monkeypatch.setattr("fission.engine.node_link._SILENCE", 1.0)
+
     async def main():
         async with bed_of(cluster) as bed:
             node = await bed.node()

@@ -24,8 +24,9 @@ logger = logging.getLogger(__name__)
 Admit = Callable[[str, Mapping[str, Plain]], str]
 Gone = Callable[[str], None]
 
-_SILENCE = 5.0
-"""Added to the silence that a client may keep: nodes go on without him anyway."""
+_SILENCE = 20.0
+"""Added to the silence that a client may keep. Nodes go on without him anyway, and a client whose machine was suspended
+for a moment should find his links as they were: he would take every closed one for a dead node."""
 _SETTLE = 2.0
 """Seconds for what an earlier client of the same network has asked for to be done."""
 
