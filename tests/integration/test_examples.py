@@ -117,10 +117,13 @@ def test_the_tutorial_in_which_a_person_types(tmp_path: Path, monkeypatch: pytes
         assert result == str(6 * n if sign == "+" else 6 * n**3)
 
 
-def test_the_tests_of_the_tutorial(tmp_path: Path) -> None:
-    result = run(copy("tutorial", tmp_path), "manage.py", "demo_network_v4", "test", "-q")
+@pytest.mark.parametrize(
+    ("example", "network", "count"), [("tutorial", "demo_network_v4", 9), ("from_xml", "exchange", 2)]
+)
+def test_examples_have_tests(tmp_path: Path, example: str, network: str, count: int) -> None:
+    result = run(copy(example, tmp_path), "manage.py", network, "test", "-q")
     assert result.returncode == 0, result.stdout
-    assert "9 passed" in result.stdout
+    assert f"{count} passed" in result.stdout
 
 
 def test_a_source_and_a_file(tmp_path: Path) -> None:

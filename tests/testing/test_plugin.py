@@ -303,3 +303,13 @@ def test_the_command_without_pytest(root, monkeypatch):
     monkeypatch.setattr("fission.management.test.find_spec", lambda name: None)
     with pytest.raises(UserError, match="pip install pytest"):
         run_tests(root, "demo", [])
+
+
+def test_jobs_of_an_xml_file_follow_those_of_config(root):
+    (root / "demo/config.py").write_text(CONFIG + "XML_FILE = 'more.xml'\n")
+    (root / "demo/more.xml").write_text(
+        '<n><node pi_id="10.0.0.1"><p executable="cat"><input pipe_id="1" block_size="4"/></p></node></n>'
+    )
+    write(root, "def test_one(fission_cfg_jobs): assert fission_cfg_jobs(3).job.EXECUTABLE == 'cat'")
+    done = command(root)
+    assert done.returncode == 0, done.stdout

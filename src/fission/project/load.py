@@ -53,7 +53,7 @@ def load_network(root: Path, name: str) -> tuple[Network, tuple[Problem, ...]]:
     nodes = reader.nodes
     if settings.xml_file:
         try:
-            nodes, entries = _with_xml(settings, (folder, root), nodes, entries)
+            nodes, entries = with_xml(settings, (folder, root), nodes, entries)
         except FissionError as error:
             problems.append(Problem(WRONG_XML, "error", config.where("XML_FILE"), str(error)))
     network, structural = LoadedNetwork.build(folder.name, entries, nodes, settings, str(folder))
@@ -61,10 +61,13 @@ def load_network(root: Path, name: str) -> tuple[Network, tuple[Problem, ...]]:
     return network, (*problems, *placed)
 
 
-def _with_xml(
+def with_xml(
     settings: Settings, places: tuple[Path, Path], nodes: list[BaseNode], jobs: list[object]
 ) -> tuple[list[BaseNode], list[object]]:
-    """The nodes and jobs of config.py, then those of its XML_FILE. Raises ConfigError and PipeError."""
+    """Return the nodes and jobs of config.py, then those of its XML_FILE, which lies in one of the `places`.
+
+    Raises ConfigError and PipeError.
+    """
     name = settings.xml_file or ""
     path = next((place / name for place in places if (place / name).is_file()), None)
     if path is None:

@@ -9,6 +9,7 @@ from fission.core.jobs import ExecutableJob, PythonJob
 from fission.core.network import Network, Settings
 from fission.emulate.folder import find_project
 from fission.errors import ConfigError, UserError
+from fission.project.load import with_xml
 from fission.project.modules import import_config
 from fission.project.settings import read_settings
 
@@ -59,9 +60,11 @@ def network_of(config: ModuleType) -> Network:
     """Return the network that a config module describes, whatever is wrong with it."""
     folder = Path(config.__file__ or "").resolve().parent
     settings, _ = read_settings(vars(config))
-    jobs = getattr(config, "JOBS", None)
+    jobs = getattr(config, "JOBS", [] if settings.xml_file else None)
     if not isinstance(jobs, list | tuple):
         raise ConfigError("there are no JOBS", where=str(folder / "config.py"), expected="a list of jobs")
+    if settings.xml_file:
+        _, jobs = with_xml(settings, (folder, folder.parent), [], [*jobs])
     network, _ = Network.build(folder.name, jobs, (), settings, str(folder))
     return network
 
