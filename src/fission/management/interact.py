@@ -5,17 +5,23 @@ from pathlib import Path
 from fission.core.jobs import InteractiveJob
 from fission.core.network import Network
 from fission.errors import RunError, UserError
-from fission.management.lines import connect, talk
+from fission.management.lines import connect, dial, talk
 from fission.project.load import load_network
 from fission.project.suggest import did_you_mean, listed
+from fission.security import Role, load_identity
 
 FOLDERS = ("local", "simulation")
 """Where jobs of a network work on this machine: in a run, and in a simulation."""
 
 
-def interact_command(root: Path, name: str, wanted: str | None) -> int:
-    """Connect to the job, by id or name, and talk. Raises RunError when it does not run."""
+def interact_command(root: Path, name: str, wanted: str | None, *, at: str | None = None) -> int:
+    """Connect to the job, by id or name, and talk. Raises RunError when it does not run.
+
+    `at` is where a job on another machine has said that it can be reached: it asks for the client's certificate.
+    """
     network, _ = load_network(root, name)
+    if at is not None:
+        return talk(*dial(at, load_identity(root / network.settings.certs / Role.CLIENT)))
     job = find_job(network, wanted)
     for folder in FOLDERS:
         sock = connect(Path(network.folder) / folder / str(job.id))

@@ -4,14 +4,20 @@ import contextlib
 import os
 import select
 import socket
+import ssl
 import sys
 from pathlib import Path
 
-from fission.errors import RunError
+from fission.errors import RunError, UserError
 from fission.management._guard import guard
 from fission.runtime.console import SOCKET
+from fission.runtime.tls_door import NO_MORE
+from fission.security import Identity, Role, client_context, peer_role, require_address, require_role
 
-__all__ = ["connect", "main", "talk"]
+__all__ = ["connect", "dial", "main", "talk"]
+
+TIMEOUT = 10.0
+"""Seconds within which another machine has to answer."""
 
 _PROMPT = b"> "
 
@@ -31,18 +37,48 @@ def connect(folder: Path) -> socket.socket | None:
     return sock
 
 
-def talk(sock: socket.socket) -> int:
+def dial(address: str, identity: Identity) -> tuple[socket.socket, bytes]:
+    """Connect to the console of a job on another machine, HOST:PORT; return it with what it has said first.
+
+    Raises RunError, PeerError, CertificateError.
+    """
+    host, _, port = address.rpartition(":")
+    host = host.strip("[]")
+    if not host or not port.isdecimal():
+        raise UserError(
+            "no address", where="--at", expected="HOST:PORT, as the job has told it", found=repr(address)
+        )
+    context = client_context(
+        identity, check_host=False
+    )  # the client has no fixed address; its role is checked below
+    try:
+        sock = context.wrap_socket(socket.create_connection((host, int(port)), timeout=TIMEOUT))
+        greeting = sock.recv(1 << 16)  # only now it is known whether our certificate will do
+        if not greeting:
+            raise ConnectionRefusedError("it has closed the connection")
+    except OSError as error:
+        raise RunError(
+            "nobody lets us type there", where=address, found=str(error), hint="Does the network still run?"
+        ) from error
+    peer = peer_role(sock)
+    require_role(peer, Role.CLIENT, Role.NODE)
+    if peer.role is Role.NODE:
+        require_address(peer, host)
+    sock.settimeout(None)
+    return sock, greeting
+
+
+def talk(sock: socket.socket, greeting: bytes = b"") -> int:
     """Send what is typed, show what is answered, until one side has no more to say; return 0."""
     terminal = sys.stdin.isatty()
+    if greeting:
+        _show(greeting + (_PROMPT if terminal else b""))
     typing = True
     with sock, contextlib.suppress(KeyboardInterrupt):
         while True:
             ready, _, _ = select.select([sock, sys.stdin] if typing else [sock], [], [])
             if sock in ready:
-                try:
-                    data = sock.recv(1 << 16)
-                except ConnectionError:
-                    data = b""
+                data = _receive(sock)
                 if not data:
                     if typing:
                         _show(b"the job has ended\n")
@@ -57,8 +93,27 @@ def talk(sock: socket.socket) -> int:
                         _show(_PROMPT)
                 else:
                     typing = False
-                    sock.shutdown(socket.SHUT_WR)
+                    _say_no_more(sock)
     return 0
+
+
+def _receive(sock: socket.socket) -> bytes:
+    """Read what is there, b"" at the end; what TLS has taken out of the socket already is not seen by `select`."""
+    try:
+        data = sock.recv(1 << 16)
+        while isinstance(sock, ssl.SSLSocket) and sock.pending():
+            data += sock.recv(1 << 16)
+    except ConnectionError:
+        return b""
+    return data
+
+
+def _say_no_more(sock: socket.socket) -> None:
+    with contextlib.suppress(OSError):  # it may have ended just now
+        if isinstance(sock, ssl.SSLSocket):
+            sock.sendall(NO_MORE)
+        else:
+            sock.shutdown(socket.SHUT_WR)
 
 
 def _show(data: bytes) -> None:

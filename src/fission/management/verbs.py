@@ -354,6 +354,10 @@ def interact(
     job: Annotated[
         str | None, typer.Argument(metavar="JOB", help="Id or name; may be left out if there is only one.")
     ] = None,
+    at: Annotated[
+        str | None,
+        typer.Option("--at", metavar="HOST:PORT", help="A job on another machine, as its log has told it."),
+    ] = None,
     project: Project = None,
     debug: Debug = False,
 ) -> None:
@@ -366,10 +370,11 @@ def interact(
       fission interact demo
       fission interact demo 3
       echo 5 | fission interact demo 3
+      fission interact demo --at 192.168.4.1:40123     from another machine with the client's certificate
     """
     from fission.management.interact import interact_command
 
-    end(guard(lambda: interact_command(find_root(project), net, job), debug=debug))
+    end(guard(lambda: interact_command(find_root(project), net, job, at=at), debug=debug))
 
 
 def interactive(net: Net, project: Project = None, debug: Debug = False) -> None:

@@ -103,8 +103,19 @@ class Console:
             os.unlink(path)
 
 
-def open_console(job: InteractiveJob, over: Callable[[], bool]) -> Console:
-    """Open the console of a job, in its folder, and a window to type in where there can be one."""
+def open_console(
+    job: InteractiveJob,
+    over: Callable[[], bool],
+    *,
+    machine: str = "",
+    identity: str = "",
+    log: Callable[[int, str], None],
+) -> Console:
+    """Open the console of a job, in its folder, and a window to type in where there can be one.
+
+    With a certificate in the folder `identity` people on other machines may type as well, through TLS, at an address
+    of this `machine`.
+    """
     greeting = f"{job.name}: each line that you type becomes a block. Ctrl+D leaves."
     console = Console(greeting, over)
     folder = Path.cwd()
@@ -113,5 +124,13 @@ def open_console(job: InteractiveJob, over: Callable[[], bool]) -> Console:
     )
     # NET/simulation/ID or NET/local/ID
     command = f"fission interact {folder.parent.parent.name} {job.id}"
+    if machine and identity:
+        from fission.runtime.tls_door import TlsDoor  # noqa: PLC0415 - ssl is slow to import
+
+        here = os.open(
+            folder, os.O_PATH | os.O_DIRECTORY
+        )  # the path may be too long, and user code may go elsewhere
+        door = TlsDoor(machine, identity, f"/proc/self/fd/{here}/{SOCKET}", log)
+        log(20, f"from other machines: {command} --at {door.address}")
     print(f"{'more consoles' if opened else 'to type lines'}: {command}", flush=True)  # noqa: T201 - for who runs it
     return console

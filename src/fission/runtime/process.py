@@ -153,7 +153,14 @@ class JobProcess:
         if module is not None and isinstance(job, module.InteractiveJob):
             from fission.runtime.console import open_console  # noqa: PLC0415
 
-            job.console = open_console(job, lambda: exchange.outgoing.unwanted)
+            spec = self._spec
+            job.console = open_console(
+                job,
+                lambda: exchange.outgoing.unwanted,
+                machine=spec.machine,
+                identity=spec.identity,
+                log=self._log,
+            )
 
     def _load(self) -> "PythonJob | ExecutableJob":
         """Unpickle the job, which imports the user's modules, in the job's own folder."""
