@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from fission.cluster import NodeJoined
-from fission.core.groups import LOCAL
+from fission.core.groups import LOCAL, names
 from fission.core.network import Network
 from fission.engine.base import EngineEvent, JobOrder
 from fission.engine.bundles import Bundle
@@ -24,7 +24,7 @@ STATES = "states"
 
 
 class ClientHost:
-    """`open` it once the client's address is known, then use it as the `Local` of a `ClusterEngine`."""
+    """`warm` it first, `open` it once the client's address is known, then use it as the `Local` of a `ClusterEngine`."""
 
     def __init__(
         self,
@@ -37,30 +37,33 @@ class ClientHost:
         private: Path,
     ) -> None:
         self._home = Path(network.folder) / FOLDER
-        self._files = OriginalFiles(root, bundles)
-        self._identity = identity
-        self._on_event = on_event
         files_of = IdentityFiles(Path(identity)) if identity else None
         self._server = StateServer(StateStore(private / STATES), files_of)
         self.keeper = StateKeeper(files_of)
         self.states = ""
         """Where the client keeps states for others, once it is open."""
-        self._host: JobHost | None = None
+        self._has_jobs = any(LOCAL in names(job.GROUPS) for job in network.jobs)
+        self._host = JobHost(
+            LOCAL,
+            "",
+            homes=lambda _order: self._home,
+            place=str(self._home),
+            store=OriginalFiles(root, bundles),
+            on_event=lambda _network, _run, event: on_event(event),
+            identity=identity,
+            keeper=self.keeper,
+        )
+
+    async def warm(self) -> None:
+        """End what an earlier client has left, and get ready to start local jobs, before the nodes have answered."""
+        await self._host.clear()
+        if self._has_jobs:
+            self._host.warm()
 
     async def open(self, address: str) -> NodeJoined:
         """Be ready to run jobs whose senders connect to `address`; return what the client joins its own cluster with."""
-        self._host = JobHost(
-            LOCAL,
-            address,
-            homes=lambda _order: self._home,
-            place=str(self._home),
-            store=self._files,
-            on_event=lambda _network, _run, event: self._on_event(event),
-            identity=self._identity,
-            keeper=self.keeper,
-        )
+        self._host.ip = address
         self.states = await self._server.start(address)
-        await self._host.clear()
         return NodeJoined(LOCAL, LoadMeter(self._home.parent).sample(), service=address)
 
     async def start(self, order: JobOrder) -> None:
@@ -81,13 +84,12 @@ class ClientHost:
 
     async def close(self) -> None:
         """End whatever still runs."""
-        if self._host is not None:
-            await self._host.close()
+        await self._host.close()
         await self._server.close()
         self.keeper.close()
 
     @property
     def _open(self) -> JobHost:
-        if self._host is None:
+        if not self._host.ip:
             raise LocalProtocolError("the client has no address yet", where="client host")
         return self._host

@@ -60,7 +60,8 @@ class JobHost:
         keeper: Keeper | None = None,
     ) -> None:
         self._name = name
-        self._ip = ip
+        self.ip = ip
+        """May be set until the first start."""
         self._home_of = homes
         self._homes = Homes()
         self._store = store
@@ -186,7 +187,7 @@ class JobHost:
             folder=os.fspath(folders.work),
             sys_path=() if code is None else (os.fspath(code),),
             listen=self._listen(),
-            machine=self._ip,
+            machine=self.ip,
             identity=self._identity,
             checkpoints=kept,
             state_folder=os.fspath(folders.state) if self._keeper is not None else "",
@@ -198,5 +199,5 @@ class JobHost:
             self._sockets = socket_folder()
         self._count += 1
         kind = "tls" if self._identity else "tcp"
-        remote = Endpoint(kind, self._ip)
+        remote = Endpoint(kind, self.ip)
         return f"{remote} {Endpoint('unix', path=os.fspath(self._sockets / str(self._count)))}"

@@ -93,6 +93,9 @@ class RunOutcome:
 class LocalHost(Protocol):
     """The client as a machine: it is opened once its address is known."""
 
+    async def warm(self) -> None:
+        """Get ready, before the nodes have answered."""
+
     async def open(self, address: str) -> NodeJoined:
         """Be ready to run jobs whose senders connect to `address`; return what the client joins its own cluster with."""
 
@@ -226,6 +229,7 @@ class ClusterRun:
 
     async def _assemble(self, link: ClientLink | None, local: LocalHost) -> None:
         """Wait for the nodes, join them ourselves, and start."""
+        await local.warm()
         if link is not None:
             await link.start()
             if self._invited:
