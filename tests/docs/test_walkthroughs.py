@@ -28,6 +28,7 @@ def test_tutorial(tmp_path: Path) -> None:
         "5",
         "info.txt",
         "fission.log",
+        "log.jsonl",
     }
 
 

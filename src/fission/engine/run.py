@@ -71,6 +71,9 @@ class RunWatcher(Watcher, Protocol):
     def nodes(self, nodes: Sequence[NodeRecord], missing: Sequence[str]) -> None:
         """Once, before the start: the nodes that have answered, and the addresses of those that have not."""
 
+    def said(self, said: JobSaid) -> None:
+        """A job wrote or logged a line."""
+
     def news(self, job: int | None, text: str) -> None:
         """Something happened to a job or a node that is no reason to worry."""
 
@@ -286,10 +289,8 @@ class ClusterRun:
         if job is not None and said.incarnation < job.incarnation:
             return  # from behind a link that was cut: its successor has said so already
         match said.what:
-            case OutputLine():
-                self._watcher.line(said.job, said.what)
-            case Log():
-                self._watcher.log(said.job, said.what.level, said.what.text)
+            case OutputLine() | Log():
+                self._watcher.said(said)
             case Status() if job is not None and job.incarnation == said.incarnation:
                 report = self.reports[said.job]
                 report.rounds, report.pipes = said.what.rounds, said.what.pipes

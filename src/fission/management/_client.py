@@ -10,6 +10,9 @@ from fission.project.load import find_network
 PRIVATE = ".fission"
 """Folder in a network's folder that belongs to the client: journal, socket, what it keeps for others."""
 
+LOGS = "logs"
+"""Folder in it with the records of the runs."""
+
 
 def private_folder(network_folder: Path | str) -> Path:
     """The client's private folder in a network's folder."""

@@ -1,4 +1,4 @@
-"""The log file of a simulation or a run, and who tells both it and the console."""
+"""The logs of a simulation or a run (one for people, one for programs), and who tells both them and the console."""
 
 import contextlib
 import logging
@@ -6,35 +6,65 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from fission.cluster.board import NodeRecord
+from fission.core.groups import LOCAL
 from fission.core.network import Network
+from fission.engine.base import JobSaid
+from fission.engine.records import LOG_NAME, Record, RecordFile
 from fission.engine.reports import JobReport
 from fission.errors import ProjectError
 from fission.management._console import RunConsole
 from fission.management._run_console import ClusterConsole
 from fission.placement import Placement
+from fission.runtime.messages import Log
 from fission.runtime.supervisor import OutputLine
+
+_CLIENT = ("client", 0)
+"""Where a record comes from, and which incarnation of its job, if nothing else is known."""
 
 
 class SimulationLog:
-    """A `Watcher` that tells the console and the log file; `who` is what speaks where no job does."""
+    """A `Watcher` that tells the console, the log file and the records; `who` is what speaks where no job does."""
 
     def __init__(
-        self, network: Network, console: RunConsole, log: logging.Logger, who: str = "simulate"
+        self,
+        network: Network,
+        console: RunConsole,
+        log: logging.Logger,
+        records: RecordFile,
+        *,
+        run: str,
+        who: str = "simulate",
     ) -> None:
         self._names = {job.id: job.name for job in network.jobs}
         self._console = console
         self._log = log
+        self._records = records
+        self._run = run
         self._who = who
 
     def line(self, job: int, line: OutputLine) -> None:
         """A job wrote a line."""
-        self._log.info("[%s] %s", self._names[job], line.text)
-        self._console.line(job, line)
+        self._line(job, line, _CLIENT)
 
     def log(self, job: int | None, level: int, text: str) -> None:
         """Something worth a line in the log happened."""
-        self._log.log(level, "[%s] %s", self._who if job is None else self._names[job], text)
+        self._note(job, level, text, _CLIENT)
         self._console.log(job, level, text)
+
+    def _line(self, job: int, line: OutputLine, place: tuple[str, int]) -> None:
+        self._note(job, logging.INFO, line.text, place, line.stream)
+        self._console.line(job, line)
+
+    def _note(
+        self, job: int | None, level: int, text: str, place: tuple[str, int] = _CLIENT, stream: str = "log"
+    ) -> None:
+        """Write into both logs."""
+        if not self._log.isEnabledFor(level):
+            return
+        name = self._who if job is None else self._names[job]
+        self._log.log(level, "[%s] %s", name, text)
+        node, incarnation = place
+        self._records.put(Record(level, text, node, job or 0, name, incarnation, stream, self._run))
 
     def status(self, reports: dict[int, JobReport], seconds: float) -> None:
         """How far every job is."""
@@ -42,28 +72,43 @@ class SimulationLog:
 
 
 class RunLog(SimulationLog):
-    """A `RunWatcher` that tells the console and the log file."""
+    """A `RunWatcher` that tells the console, the log file and the records; `begin` first."""
 
-    def __init__(self, network: Network, console: ClusterConsole, log: logging.Logger) -> None:
-        super().__init__(network, console, log, "run")
+    def __init__(
+        self, network: Network, console: ClusterConsole, log: logging.Logger, records: RecordFile
+    ) -> None:
+        super().__init__(network, console, log, records, run="", who="run")
         self._cluster_console = console
+
+    def begin(self, run: str) -> None:
+        """Say which run it is."""
+        self._run = run
+
+    def said(self, said: JobSaid) -> None:
+        """A job wrote or logged a line."""
+        place = ("client" if said.node == LOCAL else said.node, said.incarnation)
+        match said.what:
+            case OutputLine() as line:
+                self._line(said.job, line, place)
+            case Log(level, text):
+                self._note(said.job, level, text, place)
+                self._cluster_console.log(said.job, level, text)
 
     def nodes(self, nodes: Sequence[NodeRecord], missing: Sequence[str]) -> None:
         """The nodes that have answered, and the addresses of those that have not."""
-        self._log.info(
-            "[run] nodes: %s; missing: %s", ", ".join(node.address for node in nodes), ", ".join(missing)
-        )
+        there = ", ".join(node.address for node in nodes)
+        self._note(None, logging.INFO, f"nodes: {there}; missing: {', '.join(missing)}")
         self._cluster_console.nodes(nodes, missing)
 
     def news(self, job: int | None, text: str) -> None:
         """Something happened to a job or a node that is no reason to worry."""
-        self._log.info("[%s] %s", self._who if job is None else self._names[job], text)
+        self._note(job, logging.INFO, text)
         self._cluster_console.news(job, text)
 
     def placed(self, placement: Placement) -> None:
         """Where the jobs go, and why."""
         for one in placement:
-            self._log.info("[%s] goes to %s: %s", one.name, one.node, one.rule)
+            self._note(one.job, logging.INFO, f"goes to {one.node}: {one.rule}")
         self._cluster_console.placed(placement)
 
     def progress(self, node: str, done: int, total: int) -> None:
@@ -85,3 +130,13 @@ def log_file(path: Path, level: str = "DEBUG") -> Iterator[logging.Logger]:
         yield log
     finally:
         handler.close()
+
+
+@contextlib.contextmanager
+def record_file(folder: Path) -> Iterator[RecordFile]:
+    """The records of one simulation or run, in `folder`; those of earlier ones become older files."""
+    records = RecordFile(folder / LOG_NAME, by_run=True)
+    try:
+        yield records
+    finally:
+        records.close()

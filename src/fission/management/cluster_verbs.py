@@ -8,6 +8,7 @@ import typer
 
 from fission.management._durations import parse_duration
 from fission.management._guard import guard
+from fission.management._log_words import parse_level, parse_since
 from fission.management._root import find_root
 from fission.management.verbs import Debug, Net, Project, end
 
@@ -172,5 +173,52 @@ def collect(net: Net, project: Project = None, debug: Debug = False) -> None:
     def work() -> int:
         root = find_root(project)
         return collect_network(load_sound(root, net, quiet=True), root)
+
+    end(guard(work, debug=debug))
+
+
+def logs(
+    net: Net,
+    jobs: Annotated[
+        list[str] | None,
+        typer.Option("--job", "-j", metavar="JOB", help="Only this job, by id or name; several times."),
+    ] = None,
+    level: Annotated[
+        int | None, typer.Option("--level", metavar="LEVEL", parser=parse_level, help="From this level on.")
+    ] = None,
+    since: Annotated[
+        float | None,
+        typer.Option(
+            "--since", metavar="TIME", parser=parse_since, help="From 10m ago, 14:30 or 2026-11-27 14:30 on."
+        ),
+    ] = None,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until Ctrl+C.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="A JSON object per line.")] = False,
+    everything: Annotated[bool, typer.Option("--all", help="Also of earlier runs, as far as kept.")] = False,
+    simulation: Annotated[bool, typer.Option("--simulation", help="Of the last simulation.")] = False,
+    project: Project = None,
+    debug: Debug = False,
+) -> None:
+    """Show what the jobs have printed, and what happened to them.
+
+    All jobs in the order of time, while the network runs and afterwards.
+
+    \b
+      fission logs demo
+      fission logs demo --job 3 --job "JoinJob 4" --since 10m
+      fission logs demo --level warning --follow
+    """
+    from fission.management.logs import Wanted, logs_command
+
+    def work() -> int:
+        return logs_command(
+            find_root(project),
+            net,
+            Wanted(tuple(jobs or ()), level or 0, since or 0.0),
+            simulation=simulation,
+            follow=follow,
+            as_json=as_json,
+            whole=everything,
+        )
 
     end(guard(work, debug=debug))

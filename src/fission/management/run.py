@@ -29,8 +29,8 @@ from fission.engine.orders import OrderBook
 from fission.engine.run import GATHER_SECONDS, ClusterRun, RunOutcome
 from fission.engine.versions import imported_packages
 from fission.errors import ProjectError
-from fission.management._client import private_folder
-from fission.management._log import RunLog, log_file
+from fission.management._client import LOGS, private_folder
+from fission.management._log import RunLog, log_file, record_file
 from fission.management._relays import Carrier, relays
 from fission.management._run_console import ClusterConsole
 from fission.project.addresses import expand_pattern
@@ -82,15 +82,8 @@ def run_network(network: Network, root: Path, options: RunOptions) -> int:
         log = stack.enter_context(log_file(root / network.settings.log_file, network.settings.log_level))
         output = stack.enter_context(relays())
         console = stack.enter_context(ClusterConsole(network, quiet=options.quiet))
-        watcher = RunLog(network, console, log)
-        if identity is None:
-            watcher.log(
-                None,
-                logging.WARNING,
-                'SECURITY = "off": anybody in this network can start programs on the nodes',
-            )
-        elif warning := identity.warning():
-            watcher.log(None, logging.WARNING, warning)
+        records = stack.enter_context(record_file(private / LOGS))
+        watcher = RunLog(network, console, log, records)
         # nodes of an embedded cluster end with their client: there is nothing to take over
         journal = Journal(folder if options.embedded else private)
         try:
@@ -139,6 +132,8 @@ class _Session:
             seconds=self._options.seconds,
             gather=GATHER_SECONDS if self._options.gather is None else self._options.gather,
         )
+        self._watcher.begin(run.run_id)
+        self._warn()
         if self._options.stop:
             run.interrupt()
         loop = asyncio.get_running_loop()
@@ -156,6 +151,17 @@ class _Session:
             finally:
                 output.when_broken(None)
                 await control.close()
+
+    def _warn(self) -> None:
+        """Tell what is wrong with the security of the links."""
+        if self._identity is None:
+            warning = ""
+            if self._network.settings.security == "off":
+                warning = 'SECURITY = "off": anybody in this network can start programs on the nodes'
+        else:
+            warning = self._identity.warning()
+        if warning:
+            self._watcher.log(None, logging.WARNING, warning)
 
     async def _hands(self, run: ClusterRun) -> tuple[ClusterEngine, ClientHost]:
         code, files = await bundles_of(self._network, self._root)

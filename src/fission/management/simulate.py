@@ -2,13 +2,14 @@
 
 import asyncio
 import signal
+import uuid
 from pathlib import Path
 from time import monotonic
 
 from fission.core.network import Network
 from fission.engine.simulation import End, Outcome, Simulation, prepare_folders
 from fission.management._console import RunConsole
-from fission.management._log import SimulationLog, log_file
+from fission.management._log import SimulationLog, log_file, record_file
 from fission.management._outlets import LAST_WORDS, Hurry, outlets
 from fission.project.dependencies import install_dependencies
 
@@ -29,10 +30,11 @@ def simulate_network(
         install_dependencies(network, job, folders[job.id])
     with (
         log_file(folder / "fission.log") as log,
+        record_file(folder) as records,
         outlets() as hurry,
         RunConsole(network, quiet=quiet) as console,
     ):
-        watcher = SimulationLog(network, console, log)
+        watcher = SimulationLog(network, console, log, records, run=uuid.uuid4().hex)
         simulation = Simulation(network, folders, watcher, sys_path=(str(root),), seconds=seconds)
         if seconds is not None:
             hurry(monotonic() + seconds + LAST_WORDS)
