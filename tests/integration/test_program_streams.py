@@ -145,6 +145,32 @@ done
     assert lines(project, 3) == [f"[{n}, {3 * n}]" for n in range(1, 11)]
 
 
+def test_a_filter_of_standard_input(project: Project) -> None:
+    write(
+        project,
+        """
+        JOBS = [
+            Words(outputs=[JSONPipe(1)]),
+            UpperJob(inputs=[JSONPipe(1)], outputs=[JSONPipe(2)]),
+            Write(inputs=[JSONPipe(2)]),
+        ]
+        """,
+        jobs="""
+        class Words(PythonJob):
+            def run(self):
+                yield from ("some", "words")
+
+        class UpperJob(ExecutableJob):
+            EXECUTABLE = "sh"
+            PARAMETERS = ["-c", 'exec stdbuf -oL tr a-z A-Z <"$1" >"$2"', "upper"]
+            INPUT_FLAG = OUTPUT_FLAG = ""
+        """,
+    )
+    done = project.simulate("--until-finished")
+    assert done.returncode == 0, done.stderr
+    assert lines(project, 3) == ["SOME", "WORDS"]
+
+
 def test_sources_and_sinks_are_programs(project: Project) -> None:
     write(
         project,
