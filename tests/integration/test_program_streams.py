@@ -482,3 +482,43 @@ def test_a_program_that_writes_one_block_for_many_rounds_goes_on(project: Projec
     assert done.returncode == 0, done.stderr
     assert lines(project, 3) == [str(n) for n in range(10, 50_001, 10)]
     assert "as there is not one block for each round" in done.stderr
+
+
+def test_a_program_that_writes_late_gets_its_live_blocks_all_the_same(project: Project) -> None:
+    """It has computed no round when it has read 500; the sender must not wait for that."""
+    write(
+        project,
+        """
+        JOBS = [
+            Tick(outputs=[LivePipe(1)]),
+            program("late.py", MAX_QUEUE=1)(inputs=[LivePipe(1)], outputs=[IntPipe(2)]),
+            Write(inputs=[IntPipe(2)]),
+        ]
+        """,
+        jobs="""
+        class Tick(PythonJob):
+            def run(self):
+                for value in range(1, 1501):
+                    time.sleep(0.001)
+                    yield value
+        """,
+        pipes="""
+        class LivePipe(IntPipe):
+            DELIVERY = "live"
+        """,
+        late="""
+        (file,), (out,) = open_all()
+        held = b""
+        while data := exactly(file, 4):
+            held += data
+            if len(held) >= 2000:
+                out.write(held)
+                held = b""
+        out.write(held)
+        """,
+    )
+    done = project.simulate("--until-finished")
+    assert done.returncode == 0, done.stderr
+    found = list(map(int, lines(project, 3)))
+    assert len(found) == 1500
+    assert sum(value != 0 for value in found) > 100, "those that were dropped are zeros"

@@ -218,6 +218,11 @@ class Exchange:
             for port in self.incoming.joined:
                 self.incoming.release(port.pipe.id, epoch, round * port.pipe.BLOCK_COUNT)
 
+    def worked_off(self, epoch: int, round: int) -> None:
+        """Let the senders of live inputs send more, although this round is not complete."""
+        with self.lock:
+            self.incoming.worked_off(epoch, round)
+
     def finish(self) -> None:
         """End all outputs and wait until everything sent has been worked off downstream."""
         incoming, outgoing = self.incoming, self.outgoing

@@ -314,6 +314,9 @@ class ProgramLoop:
             self._complete = complete
             self.epoch, self.round = self._exchange.progress = self._rounds.position(complete)
             self._rounds.forget(complete)
+        if self._exchange.incoming.live:  # what the program was given waits for nothing more from us
+            given = min(end.rounds(end.written) for end in self._joined)
+            self._exchange.worked_off(*self._rounds.position(given))
         if self._outputs and self._joined:
             self._let_go()
 
