@@ -1,0 +1,25 @@
+"""Faults by chance: whatever happens, the sinks' files are those of an undisturbed run, to the last byte.
+
+The long form is `python -m benchmarks.chaos`.
+"""
+
+from pathlib import Path
+
+import pytest
+
+from chaoskit.campaign import Campaign
+from lab import Lab, unavailable
+
+FAULTS = 5
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("seed", [1, 2, 3, 4])
+def test_faults_by_chance_change_nothing(seed: int, tmp_path: Path) -> None:
+    reason = unavailable()
+    if reason:
+        pytest.skip(reason)
+    with Lab(tmp_path / "lab") as lab:
+        campaign = Campaign(lab, tmp_path, seed, FAULTS)
+        campaign.run()
+    assert len(campaign.struck) >= FAULTS - 2, campaign.story()

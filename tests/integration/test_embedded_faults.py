@@ -1,0 +1,128 @@
+"""Faults on an embedded cluster: the sink's file is as if nothing had happened. Needs neither root nor hosts."""
+
+import os
+import signal
+import subprocess
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import psutil
+import pytest
+
+from lab import Running, Stream, jobs_among, wait_for
+from lab.stream import SINK, SOURCE, WORK
+
+RATE = 200
+SECONDS = 6
+
+
+class Embedded:
+    """A stream on three embedded nodes."""
+
+    def __init__(self, folder: Path, seconds: float = SECONDS) -> None:
+        groups = (("head",), ("work", "head"), ("work",))
+        nodes = [(f"10.77.0.{number}", which) for number, which in enumerate(groups, 11)]
+        self.stream = Stream(folder, nodes, blocks=int(seconds * RATE), rate=RATE)
+        argv = self.stream.command("run", "--embedded", "3", "--until-finished")
+        out, err = folder / "out.txt", folder / "err.txt"
+        with out.open("wb") as stdout, err.open("wb") as stderr:
+            process = subprocess.Popen(
+                argv, stdin=subprocess.DEVNULL, stdout=stdout, stderr=stderr, start_new_session=True
+            )
+        self.client = Running(argv, process, out, err)
+        self.seen: set[int] = {process.pid}
+
+    def children(self) -> list[int]:
+        """All that the client has started."""
+        with suppress(psutil.NoSuchProcess):
+            found = [child.pid for child in psutil.Process(self.client.pid).children(recursive=True)]
+            self.seen |= set(found)
+            return found
+        return []
+
+    def pid_of(self, job: int) -> int:
+        """The process of a job."""
+        wait_for(lambda: job in jobs_among(self.children()), f"a process of job {job}")
+        return jobs_among(self.children())[job]
+
+    def service_of(self, job: int) -> int:
+        """The node service that runs a job."""
+        return next(
+            parent.pid
+            for parent in psutil.Process(self.pid_of(job)).parents()
+            if "fission.node" in parent.cmdline()
+        )
+
+    def go_on(self) -> None:
+        """New rows arrive at the sink."""
+        self.children()
+        self.stream.await_more(self.client)
+
+    def end(self) -> None:
+        """The network finishes, nothing was lost or doubled, and nothing of it is left."""
+        assert self.client.wait(60) == 0, self.client.tail()
+        assert self.stream.mistakes() == ""
+        assert len(self.stream.rows()) == self.stream.blocks
+        wait_for(lambda: not alive(self.seen), "every process has ended", 5)
+
+
+def alive(pids: set[int]) -> list[int]:
+    found = []
+    for pid in pids:
+        with suppress(psutil.NoSuchProcess):
+            if psutil.Process(pid).status() != psutil.STATUS_ZOMBIE:
+                found.append(pid)
+    return found
+
+
+@pytest.fixture
+def embedded(tmp_path: Path) -> Iterator[Embedded]:
+    one = Embedded(tmp_path)
+    try:
+        one.stream.await_rows(50, one.client)
+        one.children()
+        yield one
+    finally:
+        one.children()
+        for pid in alive(one.seen):
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        one.client.process.wait(10)
+
+
+@pytest.mark.parametrize("job", [SOURCE, WORK, SINK])
+def test_the_process_of_a_job_is_killed(embedded: Embedded, job: int) -> None:
+    for _ in range(2):
+        os.kill(embedded.pid_of(job), signal.SIGKILL)
+        embedded.go_on()
+    embedded.end()
+
+
+@pytest.mark.parametrize("job", [SOURCE, WORK])
+def test_a_node_service_is_killed(embedded: Embedded, job: int) -> None:
+    victim = embedded.pid_of(job)
+    os.kill(embedded.service_of(job), signal.SIGKILL)
+    embedded.go_on()
+    assert embedded.pid_of(job) != victim
+    embedded.end()
+
+
+def test_all_jobs_are_killed_at_once(embedded: Embedded) -> None:
+    for pid in [embedded.pid_of(job) for job in (SOURCE, WORK, SINK)]:
+        os.kill(pid, signal.SIGKILL)
+    embedded.go_on()
+    embedded.end()
+
+
+def test_ctrl_c_ends_everything(embedded: Embedded) -> None:
+    embedded.client.send(signal.SIGINT)
+    assert embedded.client.wait(10) == 1  # it had not finished
+    assert embedded.stream.mistakes() == ""
+    wait_for(lambda: not alive(embedded.seen), "every process has ended", 5)
+
+
+def test_a_killed_client_takes_its_embedded_nodes_along(embedded: Embedded) -> None:
+    embedded.client.kill()
+    wait_for(lambda: not alive(embedded.seen), "every process has ended", 10)
+    assert embedded.stream.mistakes() == ""
