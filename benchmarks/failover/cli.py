@@ -7,7 +7,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks.failover.costs import Cost, memory_and_alarms, start_seconds
+from benchmarks.failover.costs import Cost, alarms, memory, start_seconds
 from benchmarks.failover.page import publish
 from benchmarks.failover.report import tables
 from benchmarks.failover.trials import FAULTS, Trials, run_trials
@@ -42,7 +42,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         trials += (run_trials(FAULTS[name], options.trials, say=_say) for name in chosen)
         if not options.no_costs:
             costs.append(start_seconds(options.trials))
-            costs += memory_and_alarms(options.load_seconds, say=_say)
+            costs += memory()
+            costs.append(alarms(options.load_seconds, say=_say))
     except KeyboardInterrupt:
         _say("interrupted; this is what there is")
     made = tables(trials, costs, machine)
