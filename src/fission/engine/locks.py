@@ -18,6 +18,18 @@ def lock_folder(folder: Path) -> bool:
     return True
 
 
+def is_locked(folder: Path) -> bool:
+    """Whether a process has locked a folder with `lock_folder`; another process than this one. Raises OSError."""
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(handle)
+    return False
+
+
 class FolderLock:
     """The lock of an existing folder, until `close` or the end of the process. Raises RunError, OSError."""
 

@@ -38,7 +38,7 @@ from fission.engine.base import ClientLink, EngineEvent, JobSaid
 from fission.engine.cluster import ClusterEngine
 from fission.engine.journal import Journal
 from fission.engine.reports import JobReport, Watcher
-from fission.engine.views import view_of
+from fission.engine.views import JobPlace, information, view_of
 from fission.monitor import NetworkView
 from fission.placement import Placement
 from fission.placement.model import natural
@@ -76,6 +76,9 @@ class RunWatcher(Watcher, Protocol):
 
     def news(self, job: int | None, text: str) -> None:
         """Something happened to a job or a node that is no reason to worry."""
+
+    def information(self, places: Sequence[JobPlace]) -> None:
+        """All jobs work: where. At the start, and after every change."""
 
     def placed(self, placement: Placement) -> None:
         """Where the jobs go, and why."""
@@ -146,6 +149,7 @@ class ClusterRun:
         self._asked = 0
         self._started = monotonic()
         self._answers: list[str] | None = None
+        self._places: tuple[JobPlace, ...] = ()
 
     # -- from outside ------------------------------------------------------------------------------------
 
@@ -335,3 +339,16 @@ class ClusterRun:
             await asyncio.sleep(STATUS_INTERVAL)
             self._update_reports()
             self._watcher.status(self.reports, monotonic() - self._started)
+            self._inform()
+
+    def _inform(self) -> None:
+        """Tell where the jobs are, if that has changed."""
+        places = information(self.coordinator)
+        if places is not None and self.coordinator.phase is Phase.RUNNING:
+            places = tuple(
+                next((old for old in self._places if old.id == new.id and not new.port), new)
+                for new in places
+            )
+            if places != self._places:
+                self._places = places
+                self._watcher.information(places)

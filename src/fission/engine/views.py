@@ -1,9 +1,11 @@
 """Makes the view of a running network out of what its client knows."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from fission.cluster import Coordinator
 from fission.cluster.board import NodeRecord
+from fission.cluster.states import JobState
 from fission.core.groups import LOCAL
 from fission.core.network import Network
 from fission.engine.reports import JobReport
@@ -13,6 +15,18 @@ from fission.placement.model import natural
 _OF_SENDER = ("sent", "replayed")
 _OF_RECEIVER = ("delivered", "duplicates", "dummies", "queued", "lag")
 _OF_BOTH = ("dropped",)
+
+
+@dataclass(frozen=True, slots=True)
+class JobPlace:
+    """A line of the list 'Network Information': what works where."""
+
+    id: int
+    name: str
+    node: str
+    incarnation: int
+    ip: str
+    port: int
 
 
 def view_of(
@@ -40,11 +54,33 @@ def view_of(
                 job.incarnation,
                 max(reports[job.id].rounds, job.round),
                 reports[job.id].cpu_seconds,
+                *outside(job.address),
             )
             for job in jobs
         ),
         pipes=tuple(_pipes(network, reports)),
     )
+
+
+def outside(addresses: str) -> tuple[str, int]:
+    """Return host and port of where a job listens for other machines; "" and 0 if it does not."""
+    for address in addresses.split():
+        kind, _, place = address.partition(":")
+        if kind in ("tls", "tcp"):
+            host, _, port = place.rpartition(":")
+            return host.strip("[]"), int(port)
+    return "", 0
+
+
+def information(coordinator: Coordinator) -> tuple[JobPlace, ...] | None:
+    """Return the list 'Network Information'; None while a job is on its way to its place."""
+    places = []
+    for job in coordinator.jobs.values():
+        if job.state is not JobState.FINISHED and not job.listening:
+            return None
+        node = "client" if job.node == LOCAL else job.node or ""
+        places.append(JobPlace(job.id, job.name, node, job.incarnation, *outside(job.address)))
+    return tuple(places)
 
 
 def _node(node: NodeRecord, taken: int) -> NodeView:

@@ -10,8 +10,11 @@ from fission.project.load import find_network
 PRIVATE = ".fission"
 """Folder in a network's folder that belongs to the client: journal, socket, what it keeps for others."""
 
+SIMULATION = "simulation"
+"""Folder in a network's folder where it is simulated."""
+
 LOGS = "logs"
-"""Folder in it with the records of the runs."""
+"""Folder in the private one with the records of the runs."""
 
 
 def private_folder(network_folder: Path | str) -> Path:

@@ -11,6 +11,7 @@ from fission.core.network import Network
 from fission.engine.base import JobSaid
 from fission.engine.records import LOG_NAME, Record, RecordFile
 from fission.engine.reports import JobReport
+from fission.engine.views import JobPlace
 from fission.errors import ProjectError
 from fission.management._console import RunConsole
 from fission.management._run_console import ClusterConsole
@@ -41,6 +42,11 @@ class SimulationLog:
         self._records = records
         self._run = run
         self._who = who
+
+    def information(self, places: Sequence[JobPlace]) -> None:
+        """Where the jobs work, in the logs and so in the debug window."""
+        for line in information_lines(places):
+            self._note(None, logging.INFO, line)
 
     def line(self, job: int, line: OutputLine) -> None:
         """A job wrote a line."""
@@ -114,6 +120,20 @@ class RunLog(SimulationLog):
     def progress(self, node: str, done: int, total: int) -> None:
         """So many bytes of the files that a node needs have arrived."""
         self._cluster_console.progress(node, done, total)
+
+
+def information_lines(places: Sequence[JobPlace]) -> list[str]:
+    """The list 'Network Information' as people read it."""
+    rows = [
+        ("id", "name", "node", "address", "port"),
+        *((str(one.id), one.name, one.node, one.ip or "-", str(one.port or "-")) for one in places),
+    ]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    cells = (zip(row, widths, strict=True) for row in rows)
+    return [
+        "Network Information:",
+        *("  ".join(text.ljust(width) for text, width in row).rstrip() for row in cells),
+    ]
 
 
 @contextlib.contextmanager

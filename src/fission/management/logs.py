@@ -11,9 +11,8 @@ from pathlib import Path
 
 from fission.engine.records import LOG_NAME, Record
 from fission.errors import ProjectError, UserError
-from fission.management._client import LOGS, private_folder
+from fission.management._client import LOGS, SIMULATION, private_folder
 from fission.management._following import LogReader
-from fission.management.simulate import FOLDER
 from fission.project.load import find_network
 from fission.project.suggest import did_you_mean, listed
 
@@ -46,7 +45,7 @@ def logs_command(
     Raises ProjectError when there are none, UserError when no such job is in them.
     """
     network = find_network(root, name)
-    path = (network / FOLDER if simulation else private_folder(network) / LOGS) / LOG_NAME
+    path = (network / SIMULATION if simulation else private_folder(network) / LOGS) / LOG_NAME
     show: Show = show_json if as_json else Lines()
     known: dict[int, str] = {}
     with LogReader(path, whole=whole) as reader, _ended_by_hand() if follow else contextlib.nullcontext():

@@ -33,6 +33,7 @@ from fission.management._client import LOGS, private_folder
 from fission.management._log import RunLog, log_file, record_file
 from fission.management._relays import Carrier, relays
 from fission.management._run_console import ClusterConsole
+from fission.management.debug import open_debug_window
 from fission.project.addresses import expand_pattern
 from fission.security.identity import Identity, load_identity
 from fission.security.roles import Role
@@ -136,6 +137,8 @@ class _Session:
         self._warn()
         if self._options.stop:
             run.interrupt()
+        elif note := open_debug_window(self._network, simulation=False):
+            self._watcher.news(None, note)
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             loop.add_signal_handler(number, run.interrupt)

@@ -8,12 +8,13 @@ from time import monotonic
 
 from fission.core.network import Network
 from fission.engine.simulation import End, Outcome, Simulation, prepare_folders
+from fission.engine.views import JobPlace
+from fission.management._client import SIMULATION
 from fission.management._console import RunConsole
 from fission.management._log import SimulationLog, log_file, record_file
 from fission.management._outlets import LAST_WORDS, Hurry, outlets
+from fission.management.debug import open_debug_window
 from fission.project.dependencies import install_dependencies
-
-FOLDER = "simulation"
 
 
 def simulate_network(
@@ -24,7 +25,7 @@ def simulate_network(
     0 when it finished, was ended with Ctrl+C or after `seconds`; 1 when a job failed. With `until_finished`
     only a network that has finished gives 0.
     """
-    folder = Path(network.folder) / FOLDER
+    folder = Path(network.folder) / SIMULATION
     folders = prepare_folders(network, folder)
     for job in network.jobs:
         install_dependencies(network, job, folders[job.id])
@@ -35,6 +36,9 @@ def simulate_network(
         RunConsole(network, quiet=quiet) as console,
     ):
         watcher = SimulationLog(network, console, log, records, run=uuid.uuid4().hex)
+        watcher.information([JobPlace(job.id, job.name, "client", 1, "", 0) for job in network.jobs])
+        if note := open_debug_window(network, simulation=True):
+            console.say(note)
         simulation = Simulation(network, folders, watcher, sys_path=(str(root),), seconds=seconds)
         if seconds is not None:
             hurry(monotonic() + seconds + LAST_WORDS)

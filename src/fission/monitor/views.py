@@ -36,6 +36,9 @@ class JobView:
     incarnation: int
     round: int
     cpu_seconds: float
+    ip: str = ""
+    port: int = 0
+    """Where it takes blocks from other machines; 0 as long as it does not."""
 
 
 @dataclass(frozen=True, slots=True)
