@@ -335,6 +335,20 @@ def test_a_host_ends_what_its_killed_predecessor_has_left(
     assert not alive(pids)
 
 
+def test_the_sockets_of_ended_jobs_are_removed(tmp_path: Path, jobs: Any, store: Store) -> None:
+    async def scenario(host: JobHost, events: Events) -> None:
+        job = jobs.Talker()
+        paths = []
+        for incarnation in (1, 2):
+            await host.start(order(job, incarnation=incarnation))
+            address = (await events.wait(JobListening, incarnation=incarnation)).address
+            paths.append(Path(address.rpartition("unix:")[2]))
+        await events.wait(JobExited, incarnation=1)
+        assert [path.exists() for path in paths] == [False, True]
+
+    play(tmp_path / "root", store, scenario)
+
+
 # -- state ---------------------------------------------------------------------------------------------------
 
 

@@ -73,6 +73,7 @@ class JobHost:
         self._sockets: Path | None = None
         self._count = 0
         self._known: dict[_Key, Incarnation] = {}
+        self._listening: dict[_Key, Path] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._closing = False
 
@@ -94,6 +95,8 @@ class JobHost:
         network, run = order.network, order.spec.run
 
         def tell(event: EngineEvent) -> None:
+            if isinstance(event, JobExited | JobNotStarted) and key in self._listening:
+                self._listening.pop(key).unlink(missing_ok=True)
             self._on_event(network, run, event)
 
         others = [one for one in self._known.values() if (one.network, one.job) == (network, key[1])]
@@ -186,18 +189,18 @@ class JobHost:
             order.spec,
             folder=os.fspath(folders.work),
             sys_path=() if code is None else (os.fspath(code),),
-            listen=self._listen(),
+            listen=self._listen((one.run, one.job, one.incarnation)),
             machine=self.ip,
             identity=self._identity,
             checkpoints=kept,
             state_folder=os.fspath(folders.state) if self._keeper is not None else "",
         )
 
-    def _listen(self) -> str:
+    def _listen(self, key: _Key) -> str:
         """Where a job listens: for those on other machines, and faster for those on this one."""
         if self._sockets is None:
             self._sockets = socket_folder()
         self._count += 1
         kind = "tls" if self._identity else "tcp"
-        remote = Endpoint(kind, self.ip)
-        return f"{remote} {Endpoint('unix', path=os.fspath(self._sockets / str(self._count)))}"
+        path = self._listening[key] = self._sockets / str(self._count)
+        return f"{Endpoint(kind, self.ip)} {Endpoint('unix', path=os.fspath(path))}"
