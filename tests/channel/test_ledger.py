@@ -2,7 +2,7 @@
 
 import pytest
 
-from fission.channel.ledger import Ledger, earliest_point, restart_point
+from fission.channel.ledger import Ledger, choose_point, earliest_point, restart_point
 from fission.errors import LocalProtocolError
 
 
@@ -124,3 +124,22 @@ def test_the_earliest_point_is_that_of_whole_rounds_that_all_inputs_have():
     assert earliest_point([((1, 7), 1), ((1, 7), 3)]) == (1, 7)
     assert earliest_point([((1, 2), 1), ((1, 7), 3)]) == (1, 3)
     assert earliest_point([((1, 50), 1), ((2, 0), 3)]) == (2, 0)
+
+
+def point(stored=(), released=(), offered=(), *, stateful=True, unknown=False):
+    stored, released = [(1, one) for one in stored], [(1, one) for one in released]
+    offered = [((1, one), 1) for one in offered]
+    chosen = choose_point(stored, released, offered, stateful=stateful, unknown=unknown)
+    return chosen and chosen[1]
+
+
+def test_where_a_restarted_job_begins():
+    assert point(stateful=False, released=[7, 5]) == 5
+    assert point(stateful=False, offered=[3, 4]) == 4  # a sink
+    assert point(stateful=False, released=[7], unknown=True, offered=[3]) == 3
+    assert point(stored=[0, 4, 6], released=[5]) == 4
+    assert point(stored=[0, 4, 6]) == 6  # a sink, or nobody wants anything
+    assert point(stored=[0, 4, 6], released=[9], unknown=True, offered=[3]) == 4
+    assert point(stored=[0, 4, 6], unknown=True) == 0  # a source
+    assert point(released=[9], offered=[3]) == 3
+    assert point(released=[9]) is None  # a source

@@ -11,8 +11,9 @@ CHANNEL = load()
 
 @pytest.mark.parametrize("graph", GRAPHS)
 @pytest.mark.parametrize("retain", [0, 1 << 20])
-def test_the_undisturbed_run(graph, retain):
-    World(CHANNEL, graph, retain=retain, every=2).drain()
+@pytest.mark.parametrize("every", [2, 1000])
+def test_the_undisturbed_run(graph, retain, every):
+    World(CHANNEL, graph, retain=retain, every=every).drain()
 
 
 TestGraph = graph_machine(CHANNEL).TestCase

@@ -28,7 +28,7 @@ do, it says `done` on its inputs and ends.
 """
 
 from bisect import bisect_right, insort
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 from fission.channel.ranges import Position
 from fission.errors import LocalProtocolError
@@ -50,6 +50,36 @@ def earliest_point(offered: Iterable[tuple[Position, int]]) -> Position | None:
     For each input what its sender has released, and its block count. None: there are no inputs.
     """
     return max(((epoch, -(-number // count)) for (epoch, number), count in offered), default=None)
+
+
+def must_ask(*, stateful: bool, stored: bool, released: bool, unknown: bool) -> bool:
+    """Whether a restarted job has to hear what its senders offer before `choose_point` can say where it begins.
+
+    `unknown`: the receiver of an output that counts does not know itself what it has released. `stored`, `released`: whether
+    there are any such positions.
+    """
+    return unknown or not (stored if stateful else released)
+
+
+def choose_point(
+    stored: Collection[Position],
+    released: Collection[Position],
+    offered: Collection[tuple[Position, int]],
+    *,
+    stateful: bool,
+    unknown: bool,
+) -> Position | None:
+    """Return the restart point, None for the beginning. `offered` counts only if one `must_ask` for it.
+
+    The first state of a job is stored as well, and before any other, so that if there are stored ones, one of them will
+    do: the latest that no receiver has yet to release. If a receiver does not know what it has released, only the inputs
+    tell what may be needed: nothing before the earliest point at which they still have blocks, which is not after the
+    last restart point. If nothing is stored, the job had no state there, and begins without.
+    """
+    if must_ask(stateful=stateful, stored=bool(stored), released=bool(released), unknown=unknown):
+        earliest = earliest_point(offered)
+        return min((one for one in stored if earliest is None or one >= earliest), default=earliest)
+    return restart_point(stored, released) if stateful else min(released)
 
 
 class Ledger:

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection
 
-from fission.channel.ledger import earliest_point, restart_point
+from fission.channel.ledger import choose_point, must_ask
 from fission.channel.ranges import Position
 from fission.core.jobs import BaseJob
 from fission.core.jobs.base import is_origin, is_replayable
@@ -23,22 +23,10 @@ def goes_on(job: BaseJob, spec: JobSpec) -> bool:
 def find_restart_point(
     exchange: Exchange, job: BaseJob, spec: JobSpec, stored: Collection[Position], *, stateful: bool
 ) -> Position:
-    """Wait until the receivers, or else the senders, have told where a job has to go on. Call it before `begin`.
-
-    The first state of a job is stored as well, before any other. So if there are stored ones, one of them will do: the
-    last that no receiver has yet to release. If a receiver does not know what it has released, only the inputs tell what may be
-    needed: nothing before the earliest point at which they still have blocks, which is not after the last restart
-    point. If nothing is stored, the job had no state there, and begins without.
-    """
+    """Wait until the receivers, or else the senders, have told where a job has to go on. Call it before `begin`."""
     released, unknown = exchange.settle()
-    point: Position | None = None
-    if unknown or (stateful and not stored):
-        earliest = earliest_point(exchange.offers())
-        point = min((one for one in stored if earliest is None or one >= earliest), default=earliest)
-    elif stateful or is_origin(job):
-        point = restart_point(stored, released)
-    elif released:
-        point = min(released)
-    else:
-        point = earliest_point(exchange.offers())
+    stateful = stateful or is_origin(job)
+    ask = must_ask(stateful=stateful, stored=bool(stored), released=bool(released), unknown=unknown)
+    offered = exchange.offers() if ask else []
+    point = choose_point(stored, released, offered, stateful=stateful, unknown=unknown)
     return point or first_point(job, spec)

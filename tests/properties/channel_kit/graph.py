@@ -49,7 +49,14 @@ COUNTS = Graph(
     {0: 36, 1: 50},
     (True, False, True, False, True, True),
 )
-GRAPHS = (CHAIN, STATELESS, DIAMOND, COUNTS)
+FORGETFUL = Graph((Pipe(0, 1, 2), Pipe(1, 2)), {0: 40}, (True, True, False))
+"""Sinks without state that know nothing after a restart."""
+OBLIVIOUS = Graph(
+    (Pipe(0, 1), Pipe(0, 2), Pipe(1, 3, 2), Pipe(2, 3, 2), Pipe(3, 4), Pipe(1, 4, 2)),
+    {0: 30},
+    (True, True, False, False, False),
+)
+GRAPHS = (CHAIN, STATELESS, DIAMOND, COUNTS, FORGETFUL, OBLIVIOUS)
 
 
 def user_head(job: int, number: int) -> int:
@@ -90,11 +97,12 @@ def head_of(job: int, number: int, heads: Sequence[int]) -> int:
 
 
 class Process:
-    """One incarnation of a job. It opens its inputs when its outputs have told it where to begin."""
+    """One incarnation of a job. When it is restarted, it finds out where to begin before it takes anything."""
 
     def __init__(self, world: "World", job: int, incarnation: int) -> None:
         self.world, self.job, self.incarnation = world, job, incarnation
         self.graph = world.graph
+        self.stateful = world.graph.stateful[job]
         self.fenced = False  # the store refuses this incarnation
         self.opened = self.ended = self.exited = False
         self.round, self.state, self.saved = 0, 0, 0
@@ -104,56 +112,79 @@ class Process:
         ] = []  # on their way to the store
         self.connections: dict[int, tuple[Wire, Connection]] = {}
         self.wires: dict[int, Wire] = {}
+        self.counts = {pipe: self.graph.pipes[pipe].block_count for pipe in self.graph.inputs(job)}
+        again = incarnation > 1
         self.senders = {
             pipe: world.channel.Sender(
-                pipe, run="run", incarnation=incarnation, retain=world.retain, needed=2 * world.needed[pipe]
+                pipe,
+                run="run",
+                incarnation=incarnation,
+                retain=world.retain,
+                needed=world.needed[pipe],
+                resuming=again,
             )
             for pipe in self.graph.outputs(job)
         }
+        for index, pipe in enumerate(self.counts):
+            source = world.processes.get(self.graph.pipes[pipe].source)
+            receiver = world.channel.Receiver(
+                pipe,
+                run="run",
+                retain=world.retain,
+                incarnation=source.incarnation if source else 0,
+                placed=not again,
+            )
+            wire = Wire(receiver, lambda batches, index=index: self.offer(index, batches))
+            self.wires[pipe] = world.wires[pipe] = wire
+        if not again:
+            self.open((1, 0))
 
     # -- beginning ---------------------------------------------------------------------------------------
 
     def try_to_open(self) -> None:
-        """Choose the restart point once every receiver has said what it has released."""
-        if self.opened or any(s.acknowledged == (0, 0) and not s.done for s in self.senders.values()):
+        """Choose the restart point once every receiver, and every sender if need be, has said what it knows."""
+        if self.opened or not all(sender.settled for sender in self.senders.values()):
             return
-        released = [EVERYTHING if s.done else s.acknowledged for s in self.senders.values()]
+        said = [sender.acknowledged for sender in self.senders.values() if not sender.done]
+        if self.senders and not said:
+            self.opened = True
+            self.exit()
+            return
+        released, unknown = [one for one in said if one != (0, 0)], (0, 0) in said
         stored = self.world.stored[self.job]
-        if self.graph.stateful[self.job]:
-            point = self.world.channel.restart_point(stored, released)
-            assert point is not None, "no checkpoint is old enough"
-        else:
-            point = min(released, default=(1, 0))
-        if point == EVERYTHING:
-            point = max(stored)
+        channel, offered = self.world.channel, []
+        if channel.must_ask(
+            stateful=self.stateful, stored=bool(stored), released=bool(released), unknown=unknown
+        ):
+            for pipe, wire in self.wires.items():
+                wire.receiver.ask()
+                offered.append((wire.receiver.offered, self.counts[pipe]))
+            if any(position is None for position, _ in offered):
+                return
+        point = channel.choose_point(stored, released, offered, stateful=self.stateful, unknown=unknown)
+        self.begin(point or (1, 0))
+
+    def begin(self, point: tuple[int, int]) -> None:
         for sender in self.senders.values():
-            if not sender.done:
-                sender.resume(point)
-        self.round = self.saved = point[1]
-        self.state, log = stored.get(point, (0, []))
-        self.log = list(log)
+            sender.resume(point)
+        for pipe, wire in self.wires.items():
+            wire.receiver.place((1, point[1] * self.counts[pipe] + 1))
+            assert not wire.receiver.lost, "blocks are gone that are needed"
         self.open(point)
 
     def open(self, point: tuple[int, int]) -> None:
-        channel, graph = self.world.channel, self.graph
-        inputs = graph.inputs(self.job)
-        counts = {pipe: graph.pipes[pipe].block_count for pipe in inputs}
-        for index, pipe in enumerate(inputs):
-            receiver = channel.Receiver(
-                pipe,
-                run="run",
-                start=(1, point[1] * counts[pipe] + 1),
-                retain=self.world.retain,
-                incarnation=self.world.processes[graph.pipes[pipe].source].incarnation,
-            )
-            self.wires[pipe] = Wire(receiver, lambda batches, index=index: self.offer(index, batches))
-            self.world.wires[pipe] = self.wires[pipe]
-        rules = [channel.InputRule(block_count=counts[pipe]) for pipe in inputs]
-        self.join = channel.Join(rules, start=(1, point[1] + 1)) if inputs else None
-        self.ledger = channel.Ledger(self.senders, counts, graph.stateful[self.job], start=point)
+        channel = self.world.channel
+        self.round = self.saved = point[1]
+        stored = self.world.stored[self.job]
+        self.state, log = stored.get(point, (0, []))
+        self.log = list(log)
+        if self.stateful and point not in stored:
+            assert not self.round, "a state was lost"
+            self.checkpoint()
+        rules = [channel.InputRule(block_count=count) for count in self.counts.values()]
+        self.join = channel.Join(rules, start=(1, point[1] + 1)) if rules else None
+        self.ledger = channel.Ledger(self.senders, self.counts, self.stateful, start=point)
         self.opened = True
-        if self.senders and all(sender.done for sender in self.senders.values()):
-            self.exit()
 
     # -- working -----------------------------------------------------------------------------------------
 
@@ -189,8 +220,7 @@ class Process:
 
     def compute(self, blocks: list[bytes], heads: list[int]) -> None:
         self.round += 1
-        stateful = self.graph.stateful[self.job]
-        self.state, payload = compute(self.job, stateful, self.state, self.round, blocks)
+        self.state, payload = compute(self.job, self.stateful, self.state, self.round, blocks)
         head = head_of(self.job, self.round, heads)
         for pipe, sender in self.senders.items():
             if pipe in self.connections and self.round % 2:
@@ -199,13 +229,14 @@ class Process:
                 sender.write([payload], head, 0.0, 0.0)
         if not self.senders:
             self.log.append((head, payload))
+            assert self.world.seen.setdefault(self.round, (head, payload)) == (head, payload)
         self.ledger.computed(1, self.round)
-        if stateful and self.round % (self.world.every + self.job % 3) == 0:
+        if self.stateful and self.round % (self.world.every + self.job % 3) == 0:
             self.checkpoint()
 
     def checkpoint_if_changed(self) -> None:
         """What a timer does while a job waits. Without it, windows that are full with too few rounds stay full."""
-        if self.opened and self.graph.stateful[self.job] and self.round > self.saved:
+        if self.opened and self.stateful and self.round > self.saved:
             self.checkpoint()
 
     def checkpoint(self) -> None:
@@ -222,12 +253,17 @@ class Process:
         stored = self.world.stored[self.job]
         stored[(1, number)] = state
         self.ledger.stored(1, number)
+        self.secure((1, number))
         for old in [point for point in stored if point < self.ledger.restart]:
             del stored[old]
 
+    def secure(self, point: tuple[int, int]) -> None:
+        for pipe, wire in self.wires.items():
+            wire.receiver.secure(1, point[1] * self.counts[pipe])
+
     def end(self) -> bool:
         self.ended = True
-        if self.graph.stateful[self.job]:
+        if self.stateful:
             self.checkpoint()
         for sender in self.senders.values():
             sender.finish()
@@ -242,6 +278,8 @@ class Process:
             self.ledger.output_released(pipe, *released)
         for pipe, position in self.ledger.releases().items():
             self.wires[pipe].receiver.release(*position)
+        if self.senders and not self.stateful:
+            self.secure(min(sender.secured for sender in self.senders.values()))
         if self.ended and not self.snapshots and all(sender.finished for sender in self.senders.values()):
             self.exit()
 
@@ -260,8 +298,10 @@ class World:
         self.now = 0.0
         self.jobs = range(len(graph.stateful))
         self.stored: list[dict[tuple[int, int], tuple[int, list[tuple[int, bytes]]]]] = [
-            {(1, 0): (0, [])} for _ in self.jobs
+            {} for _ in self.jobs
         ]
+        self.seen: dict[int, tuple[int, bytes]] = {}
+        """What any sink has got, by round."""
         self.needed: dict[int, int] = {}
         for pipe in reversed(range(len(graph.pipes))):
             below = [self.needed[p] for p in graph.outputs(graph.pipes[pipe].destination)]
@@ -269,18 +309,16 @@ class World:
         self.wires: dict[int, Wire] = {}
         self.dead: set[int] = set()
         self.zombies: list[Process] = []
-        self.processes: list[Process] = [Process(self, job, 1) for job in self.jobs]
-        for process in self.processes:
-            for sender in process.senders.values():
-                assert sender.acknowledged == (0, 0)
-            process.open((1, 0))
+        self.processes: dict[int, Process] = {}
+        for job in self.jobs:
+            self.processes[job] = Process(self, job, 1)
 
     # -- faults ------------------------------------------------------------------------------------------
 
     def crash(self, job: int, share: int, *, zombie: bool) -> None:
         """The process is gone; or only the coordinator believes so."""
         process = self.processes[job]
-        if job in self.dead or process.exited or not process.opened:
+        if job in self.dead or process.exited:
             return
         self.dead.add(job)
         process.fenced = True
@@ -312,7 +350,7 @@ class World:
         """Connect the output if need be, and move a part of what is under way."""
         sender = process.senders[pipe]
         destination = self.processes[self.graph.pipes[pipe].destination]
-        route = self.wires[pipe] if destination.opened and destination.job not in self.dead else None
+        route = self.wires[pipe] if destination.job not in self.dead else None
         if pipe not in process.connections:
             if route is None or sender.refused or sender.done:
                 return
@@ -346,14 +384,17 @@ class World:
             self.restart(job)
         for turn in range(3000):
             self.now += 1.0
-            for process in self.processes:
+            for process in self.processes.values():
                 self.everybody(process)
                 if turn % 10 == 9:
                     process.checkpoint_if_changed()
-            if all(process.exited for process in self.processes):
+            if all(process.exited for process in self.processes.values()):
                 break
-        stuck = [process.job for process in self.processes if not process.exited]
+        stuck = [process.job for process in self.processes.values() if not process.exited]
         assert not stuck, f"jobs {stuck} never end"
-        assert self.processes[-1].log == undisturbed(self.graph)
-        for process in self.processes:
+        expected = undisturbed(self.graph)
+        assert self.seen == dict(enumerate(expected, 1))
+        sink = self.processes[max(self.jobs)]
+        assert not sink.stateful or sink.log == expected
+        for process in self.processes.values():
             assert all(sender.unreleased == (0, 0) for sender in process.senders.values())

@@ -20,7 +20,7 @@ class GraphRules(RuleBasedStateMachine):
     @initialize(
         graph=st.sampled_from(GRAPHS),
         retain=st.sampled_from([0, 200, 1 << 20]),
-        every=st.integers(1, 3),
+        every=st.sampled_from([1, 2, 3, 40]),
         turns=st.integers(0, 20),
     )
     def begin(self, graph, retain, every, turns) -> None:
@@ -35,7 +35,7 @@ class GraphRules(RuleBasedStateMachine):
         """Everything goes well for a while."""
         for _ in range(turns):
             self.world.now += 0.01
-            for job, process in enumerate(self.world.processes):
+            for job, process in self.world.processes.items():
                 if job not in self.world.dead:
                     self.world.everybody(process)
 
@@ -44,7 +44,7 @@ class GraphRules(RuleBasedStateMachine):
         """So that what one branch releases is far ahead of the others."""
         for _ in range(turns):
             self.world.now += 0.01
-            for job, process in enumerate(self.world.processes):
+            for job, process in self.world.processes.items():
                 if job not in self.world.dead:
                     self.world.everybody(process, stored=job != self.job(which))
 
@@ -103,7 +103,7 @@ class GraphRules(RuleBasedStateMachine):
         if not hasattr(self, "world"):
             return
         world = self.world
-        for job, process in enumerate(world.processes):
+        for job, process in world.processes.items():
             if not process.opened or process.exited:
                 continue
             restart = process.ledger.restart
@@ -112,7 +112,7 @@ class GraphRules(RuleBasedStateMachine):
                 if receiving.opened and not receiving.exited:
                     assert restart <= receiving.wires[pipe].receiver.released
             if world.graph.stateful[job]:
-                assert restart in world.stored[job]
+                assert restart in world.stored[job] or restart == (1, 0)
             for pipe in world.graph.inputs(job):
                 source = world.processes[world.graph.pipes[pipe].source]
                 if source.opened and not source.senders[pipe].done:

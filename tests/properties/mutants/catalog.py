@@ -317,6 +317,25 @@ GRAPH = (
     ),
     Mutant("nothing is ever released", "ledger", "if point == self._told:", "if point:"),
     Mutant("the newest checkpoint is always taken", "ledger", "if bound is None or p <= bound", "if True"),
+    Mutant(
+        "the newest checkpoint is taken although a receiver has forgotten what it has",
+        "ledger",
+        "return min((one for one in stored",
+        "return max((one for one in stored",
+    ),
+    Mutant("a receiver that has forgotten is not minded", "ledger", "return unknown or not", "return not"),
+    Mutant(
+        "a job that has forgotten begins where not all senders can",
+        "ledger",
+        "return max(((epoch, -(-number",
+        "return min(((epoch, -(-number",
+    ),
+    Mutant(
+        "a sender that may begin anywhere does not come back",
+        "sender",
+        "self._greet = self._greet or (self._anywhere and self._connection.state is _S.GREETING)",
+        "pass",
+    ),
     Mutant("a restarted job numbers from 1 again", "windows", "        self.epoch, self.last = after\n", ""),
     Mutant(
         "a finished job's inputs are never told",
