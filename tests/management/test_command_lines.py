@@ -9,8 +9,6 @@ from fission.management._apps import ADMIN_VERBS, FISSION_VERBS, PROJECT_VERBS
 
 from .conftest import Result, Run
 
-LATER = ("shell",)
-
 
 @pytest.mark.parametrize(
     ("command", "text"),
@@ -49,12 +47,6 @@ def test_mistakes(root: Path, run: Run, command: str, text: str) -> None:
     assert len(result.err.splitlines()) == 1
     assert result.err.startswith("error: ")
     assert text in result.err
-
-
-@pytest.mark.parametrize("verb", LATER)
-def test_commands_of_later_versions_do_not_exist_yet(root: Path, run: Run, verb: str) -> None:
-    assert f"there is no command {verb!r}" in run("manage.py", "demo", verb).err
-    assert f"there is no command {verb!r}" in run("fission", verb, "demo").err
 
 
 @pytest.mark.parametrize(

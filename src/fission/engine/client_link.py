@@ -26,6 +26,8 @@ logger = logging.getLogger(__name__)
 _DIAL_SECONDS = 3.0
 _ANSWER_SECONDS = 6.0
 _RETRY_SECONDS = 1.0
+NOT_TRIED = "not tried yet"
+"""The reason why a node is away until it was tried for the first time."""
 
 
 class DaskClientLink:
@@ -152,7 +154,7 @@ class DaskClientLink:
         """Join a node whenever it is there."""
         told = ""
         while True:
-            self._away.setdefault(node, "not tried yet")
+            self._away.setdefault(node, NOT_TRIED)
             try:
                 joined = await self._join(node, port)
             except PeerGoneError as error:

@@ -40,10 +40,9 @@ class EmbeddedNode:
 
 
 def plan(network: Network, count: int) -> tuple[Network, tuple[EmbeddedNode, ...]]:
-    """Choose addresses and ports; return the network with these nodes in the place of its own.
+    """Choose addresses and ports; return the network with these nodes in the place of its own (see `played`).
 
-    The n-th node plays the part of the n-th one of NODES: it has its groups, and a DEFAULT_NODE that names it means
-    the embedded one. Raises RunError when there are no free ports.
+    The n-th node plays the part of the n-th one of NODES: it has its groups. Raises RunError when there are no free ports.
     """
     parts = [node for node in network.nodes if not isinstance(node, LocalNode)]
     nodes = []
@@ -53,6 +52,12 @@ def plan(network: Network, count: int) -> tuple[Network, tuple[EmbeddedNode, ...
         groups = () if part is None else tuple(group for group in part.groups if group != ALL)
         plays = part.ip if part is not None and not isinstance(part, MultiNode) else ""
         nodes.append(EmbeddedNode(address, _free_port(address), groups, plays))
+    return played(network, nodes), tuple(nodes)
+
+
+def played(network: Network, nodes: Sequence[EmbeddedNode]) -> Network:
+    """Return a network with these nodes in the place of its own; a DEFAULT_NODE means who plays its part."""
+    parts = [node for node in network.nodes if not isinstance(node, LocalNode)]
     for job in network.jobs:
         for node in nodes:
             if node.plays and job.DEFAULT_NODE in (node.plays, _name(parts, node.plays)):
@@ -61,7 +66,7 @@ def plan(network: Network, count: int) -> tuple[Network, tuple[EmbeddedNode, ...
     entries = tuple(BaseNode(node.address, *node.groups, max_jobs=slots) for node in nodes)
     local = tuple(node for node in network.nodes if isinstance(node, LocalNode))
     settings = replace(network.settings, client_ip=CLIENT, remote_root="")
-    return replace(network, nodes=(*entries, *local), settings=settings), tuple(nodes)
+    return replace(network, nodes=(*entries, *local), settings=settings)
 
 
 class EmbeddedCluster:

@@ -12,7 +12,7 @@ from pathlib import Path
 from fission.engine.base import Plain
 from fission.engine.bundles import Bundle
 from fission.engine.listing import ListingError
-from fission.engine.shipping import LACKS, PUT
+from fission.engine.shipping import DROP, LACKS, PUT
 from fission.engine.store import Store
 from fission.errors import FissionError, RunError
 
@@ -81,7 +81,14 @@ def operations(store: Store) -> dict[str, Operation]:
             return {"error": str(error), "whole": False}
         return {"error": "", "whole": whole}
 
-    return {LACKS: lacks, PUT: put}
+    async def drop(arguments: Mapping[str, Plain]) -> Plain:
+        digests = arguments["bundles"]
+        if not isinstance(digests, list) or not all(isinstance(one, str) for one in digests):
+            raise ListingError("bundles are no digests", found=ascii(digests)[:80])
+        await asyncio.to_thread(store.drop, digests)
+        return None
+
+    return {LACKS: lacks, PUT: put, DROP: drop}
 
 
 def _copy(bundle: Bundle, folder: Path) -> None:

@@ -22,7 +22,7 @@ from pathlib import Path
 
 from fission.cluster import JobExited, NodeDraining, NodeReport
 from fission.core.nodes import NodeInfo
-from fission.engine import wire
+from fission.engine import upkeep, wire
 from fission.engine.base import EngineEvent, NodeLink, Plain
 from fission.engine.batctl import Batctl
 from fission.engine.diary import read_tail, write_down
@@ -42,7 +42,7 @@ REPORT_SECONDS = 1.0
 MESH_SECONDS = 5.0
 """How often the mesh is asked for the quality of its links, where there is one."""
 
-_TO_SEE = frozenset({"log"})
+_TO_SEE = frozenset({"log", "look"})
 """What an observer may ask for: a client that has no network, and changes nothing."""
 
 Operation = Callable[[Mapping[str, Plain]], Awaitable[Plain]]
@@ -61,6 +61,8 @@ class NodeSettings:
     identity: str = ""
     log: Path | None = None
     """The file that its log goes to."""
+    reboot: str = ""
+    """The command that starts the device anew; "": clients may not."""
 
 
 class NodeService:
@@ -115,8 +117,14 @@ class NodeService:
             "stop": self._stop,
             "tell": self._tell,
             "keepers": self._keepers,
+            "remove": self._remove,
+            "reboot": self._reboot,
         }
-        self._further: dict[str, Operation] = {**(operations or {}), "log": self._read_log}
+        self._further: dict[str, Operation] = {
+            **(operations or {}),
+            "log": self._read_log,
+            "look": self._look,
+        }
         self._observers: set[str] = set()
 
     # -- life --------------------------------------------------------------------------------------------
@@ -208,18 +216,36 @@ class NodeService:
         self._peers |= {peer for peer in arguments.get("peers", ()) if isinstance(peer, str)}
         client.greeted = True
         await asyncio.to_thread(self._states.keep_runs, client.network, [client.run])
+        return {**self._self(client.network), "states": self._keeper.own}
+
+    async def _look(self, arguments: Mapping[str, Plain]) -> Plain:
+        """What this node is, for observers."""
+        return self._self(_text(arguments, "network", ""))
+
+    def _self(self, network: str) -> dict[str, Plain]:
         return {
             "service": self.service,
             "name": self.settings.name,
             "address": self.settings.address,
             "groups": list(self.settings.groups),
             "slots": self.settings.slots,
-            "occupied": self._occupied(client.network),
+            "occupied": self._occupied(network),
             "info": wire.info_to_plain(self._info),
             "versions": self._versions,
             "tq": dict(self._tq),
-            "states": self._keeper.own,
         }
+
+    async def _remove(self, client: Client, arguments: Mapping[str, Plain]) -> Plain:
+        """Remove what the client's network has left here."""
+        if self.host.incarnations(client.network):
+            raise RunError("jobs of the network run here", where=self.settings.address, hint="Stop it first")
+        self._tell_use()
+        root = Path(upkeep.remote_root(arguments) or self.settings.root).expanduser()
+        return await upkeep.remove_network(root / client.network, client.network, self._states)
+
+    async def _reboot(self, _client: Client, _arguments: Mapping[str, Plain]) -> Plain:
+        upkeep.reboot(self.settings.reboot, self.settings.address)
+        return None
 
     async def _inventory(self, client: Client, _arguments: Mapping[str, Plain]) -> Plain:
         lines = [wire.resident_to_plain(line) for line in self.host.inventory(client.network)]

@@ -24,6 +24,7 @@ from fission.errors import ProjectError, RunError
 
 LACKS = "bundle.lacks"
 PUT = "bundle.put"
+DROP = "bundle.drop"
 
 _IN_FLIGHT = 4
 _TRIES = 8

@@ -136,6 +136,13 @@ class Store:
         with self._lock, contextlib.suppress(OSError):
             self._collect(bound)
 
+    def drop(self, digests: Iterable[str]) -> None:
+        """Remove these listings, unless jobs are made of them, and the contents that no other one needs."""
+        with self._lock, contextlib.suppress(OSError):
+            using = {path.name: self._contents_of(path.name) for path in self._lists.iterdir()}
+            for digest in (using.keys() & set(digests)) - self._kept:
+                self._forget(digest, using)
+
     # -- inside ------------------------------------------------------------------------------------------
 
     def _expect(self, listing: Listing) -> None:
@@ -214,18 +221,22 @@ class Store:
         for digest in sorted(listed.keys() - kept, key=listed.__getitem__):
             if total <= bound:
                 break
-            (self._lists / digest).unlink(missing_ok=True)
-            self._listings.pop(digest, None)
-            self._asked.pop(digest, None)
-            self._built.discard(digest)
-            remove_tree(self._code / digest)
-            unused = using.pop(digest).difference(*using.values())
-            total -= sum(sizes.pop(content, 0) for content in unused)
-            for content in unused:
-                self._expected.pop(content, None)
-                self._contents.remove(content)
+            total -= sum(sizes.pop(content, 0) for content in self._forget(digest, using))
         for content in sizes.keys() - set().union(*using.values()):  # of a listing that was lost
             self._contents.remove(content)
+
+    def _forget(self, digest: str, using: dict[str, set[str]]) -> set[str]:
+        """Remove a listing and what only it needs, which is returned; `using`: what each listing needs."""
+        (self._lists / digest).unlink(missing_ok=True)
+        self._listings.pop(digest, None)
+        self._asked.pop(digest, None)
+        self._built.discard(digest)
+        remove_tree(self._code / digest)
+        unused = using.pop(digest).difference(*using.values())
+        for content in unused:
+            self._expected.pop(content, None)
+            self._contents.remove(content)
+        return unused
 
     def _contents_of(self, digest: str) -> set[str]:
         try:

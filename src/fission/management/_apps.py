@@ -34,6 +34,7 @@ FISSION_VERBS: Mapping[str, Verb] = {
     "export": verbs.export,
     "interact": verbs.interact,
     "interactive": verbs.interactive,
+    "shell": cluster_verbs.shell,
     "test": verbs.run_tests,
     "place": verbs.place,
     "certs": verbs.certs,
@@ -58,6 +59,7 @@ PROJECT_VERBS: Mapping[str, Verb] = {
     "export": verbs.export,
     "interact": verbs.interact,
     "interactive": verbs.interactive,
+    "shell": cluster_verbs.shell,
     "test": verbs.run_tests,
     "place": verbs.place,
 }

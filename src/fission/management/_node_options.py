@@ -33,6 +33,8 @@ class NodeOptions:
     security: str = "tls"
     log_level: str = "INFO"
     log: str = "plain"
+    allow_reboot: bool = False
+    reboot_command: str = "systemctl reboot"
 
 
 def read_options(given: Mapping[str, object], config: Path | None) -> NodeOptions:
@@ -109,6 +111,12 @@ def _text(value: object) -> str:
     return value.strip()
 
 
+def _truth(value: object) -> bool:
+    if not isinstance(value, bool):
+        raise ValueError
+    return value
+
+
 def _path(value: object) -> Path:
     return value if isinstance(value, Path) else Path(_text(value))
 
@@ -148,4 +156,6 @@ _READERS: Final[Mapping[str, tuple[str, Callable[[object], object]]]] = {
     "security": ("tls or off", _one_of("tls", "off")),
     "log_level": (", ".join(LEVELS), _one_of(*LEVELS)),
     "log": ("plain or json", _one_of("plain", "json")),
+    "allow_reboot": ("true or false", _truth),
+    "reboot_command": ("a command", _text),
 }

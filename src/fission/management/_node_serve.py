@@ -48,6 +48,7 @@ async def _serve(options: NodeOptions, versions: Mapping[str, str], *, lifeline:
             options.groups,
             "" if identity is None else str(options.certs),
             keep_log(options.root),
+            options.reboot_command if options.allow_reboot else "",
         )
         service = NodeService(
             settings,

@@ -222,3 +222,18 @@ def logs(
         )
 
     end(guard(work, debug=debug))
+
+
+def shell(net: Net, project: Project = None, debug: Debug = False) -> None:
+    """Open a prompt for a network: start, status, stop, and what its nodes need.
+
+    The commands there are allocate, start, stop, status, senddata, removedata, reboot, startcluster, closecluster,
+    clear, exit and help. Lines may also come from a pipe.
+
+    \b
+      fission shell demo
+      echo status | fission shell demo
+    """
+    from fission.management.shell import shell_command
+
+    end(guard(lambda: shell_command(find_root(project), net), debug=debug))

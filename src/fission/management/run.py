@@ -8,7 +8,7 @@ import shutil
 import signal
 import socket
 import tempfile
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -22,7 +22,7 @@ from fission.engine.client_host import STATES, ClientHost
 from fission.engine.client_link import DaskClientLink
 from fission.engine.cluster import ClusterEngine
 from fission.engine.control import ControlServer
-from fission.engine.embedded import EmbeddedCluster, EmbeddedNode, plan
+from fission.engine.embedded import EmbeddedCluster, EmbeddedNode, plan, played
 from fission.engine.journal import Journal, remove_journal
 from fission.engine.locks import lock_folder
 from fission.engine.orders import OrderBook
@@ -42,12 +42,20 @@ _NOBODY_READS = 1
 
 
 @dataclass(frozen=True, slots=True)
+class Playing:
+    """The nodes of an embedded cluster, and the client's certificate for it (None: clear text)."""
+
+    nodes: tuple[EmbeddedNode, ...]
+    client: Path | None
+
+
+@dataclass(frozen=True, slots=True)
 class RunOptions:
     """How to run.
 
     `embedded`: so many nodes on this machine; `fresh`: not to go on where an earlier client stopped; `gather`: seconds to
     wait for nodes at the start; `stop`: take over what runs, and stop it; `keep_files`: leave in the jobs' folders what an
-    earlier run has left there.
+    earlier run has left there; `playing`: an embedded cluster that somebody else has started.
     """
 
     embedded: int = 0
@@ -58,6 +66,7 @@ class RunOptions:
     gather: float | None = None
     stop: bool = False
     keep_files: bool = False
+    playing: Playing | None = None
 
 
 def run_network(network: Network, root: Path, options: RunOptions) -> int:
@@ -74,12 +83,15 @@ def run_network(network: Network, root: Path, options: RunOptions) -> int:
         nodes: tuple[EmbeddedNode, ...] = ()
         if options.embedded:
             network, nodes = plan(network, options.embedded)
+        elif options.playing is not None:
+            network = played(network, options.playing.nodes)
         cluster = None
         if nodes:
             slots = max(os.cpu_count() or 1, len(network.jobs))
             secure = network.settings.security == "tls"
             cluster = EmbeddedCluster(nodes, folder, slots=slots, secure=secure)
-        identity = _identity(network, root, cluster)
+        playing = options.playing if cluster is None else Playing(nodes, cluster.client)
+        identity = _identity(network, root, playing)
         log = stack.enter_context(log_file(root / network.settings.log_file, network.settings.log_level))
         output = stack.enter_context(relays())
         console = stack.enter_context(ClusterConsole(network, quiet=options.quiet))
@@ -89,7 +101,9 @@ def run_network(network: Network, root: Path, options: RunOptions) -> int:
         journal = Journal(folder if options.embedded else private)
         try:
             outcome = asyncio.run(
-                _Session(network, root, private, options, watcher, journal, identity).run(cluster, output)
+                _Session(network, root, private, options, watcher, journal, identity).run(
+                    cluster, {} if playing is None else ports_of(playing.nodes), output
+                )
             )
         finally:
             journal.close()
@@ -120,10 +134,11 @@ class _Session:
         self._journal = journal
         self._identity = identity
 
-    async def run(self, cluster: EmbeddedCluster | None, output: Carrier) -> RunOutcome:
+    async def run(
+        self, cluster: EmbeddedCluster | None, ports: Mapping[str, int], output: Carrier
+    ) -> RunOutcome:
         """Run to the end."""
         settings = self._network.settings
-        ports = {} if cluster is None else {node.address: node.port for node in cluster.nodes}
         run = ClusterRun(
             self._network,
             self._watcher,
@@ -230,11 +245,16 @@ def _own(network: Network) -> Path:
     )
 
 
-def _identity(network: Network, root: Path, cluster: EmbeddedCluster | None) -> Identity | None:
+def ports_of(nodes: Sequence[EmbeddedNode]) -> dict[str, int]:
+    """The ports of embedded nodes, by their addresses."""
+    return {node.address: node.port for node in nodes}
+
+
+def _identity(network: Network, root: Path, playing: Playing | None) -> Identity | None:
     if network.settings.security == "off":
         return None
-    if cluster is not None and cluster.client is not None:
-        return load_identity(cluster.client)
+    if playing is not None and playing.client is not None:
+        return load_identity(playing.client)
     if not invited(network):
         return None
     return client_identity(network, root)

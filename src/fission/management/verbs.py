@@ -319,6 +319,13 @@ def node(
         str | None,
         typer.Option("--log", metavar="plain|json", help="Lines for people, or JSON, on stderr."),
     ] = None,
+    allow_reboot: Annotated[
+        bool, typer.Option("--allow-reboot", help="Let clients start this device anew.")
+    ] = False,
+    reboot_command: Annotated[
+        str | None,
+        typer.Option("--reboot-command", metavar="COMMAND", help="How; systemctl reboot by default."),
+    ] = None,
     lifeline: Annotated[bool, typer.Option("--lifeline", help="End when stdin is closed.")] = False,
     debug: Debug = False,
 ) -> None:
@@ -345,6 +352,8 @@ def node(
         "security": security,
         "log_level": log_level,
         "log": log,
+        "allow_reboot": allow_reboot or None,
+        "reboot_command": reboot_command,
     }
     end(guard(lambda: node_command(given, config, lifeline=lifeline), debug=debug))
 

@@ -1,0 +1,222 @@
+"""`shell`: commands from a pipe and from a terminal, with embedded nodes and with a node service of its own."""
+
+import os
+import pty
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+import pytest
+
+from fission.security.ephemeral import ephemeral_authority
+
+from .conftest import Project, wait_for
+
+JOBS = """
+class Count(PythonJob):
+    def run(self):
+        number = 0
+        while True:
+            time.sleep(0.02)
+            number += 1
+            yield number
+
+class Say(PythonJob):
+    DEPENDENCIES = "net/source/tools"
+    def run(self, value):
+        print("number", value, os.path.exists("program"), flush=True)
+"""
+CONFIG = "JOBS = [Count(outputs=[PicklePipe(1)]), Say([PicklePipe(1)])]\n"
+
+
+def shell(project: Project, *lines: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        project.command("shell"),
+        input="\n".join(lines),
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+    )
+
+
+@pytest.fixture
+def net(project: Project) -> Project:
+    project.write(JOBS, CONFIG)
+    tools = project.root / "net/source/tools"
+    tools.mkdir(parents=True)
+    (tools / "program").write_text("x")
+    return project
+
+
+def test_a_session(net: Project) -> None:
+    done = shell(
+        net,
+        "startcluster --embedded 2",
+        "allocate",
+        "senddata",
+        "start",
+        "allocate",
+        "senddata",
+        "closecluster",
+        "stop",
+        "removedata",
+        "closecluster",
+        "exit",
+        "clear",
+    )
+    assert done.returncode == 0, done.stderr
+    places = (
+        "best score",
+        "127.0.0.2: has all files",
+        "127.0.0.3: has all files",
+        "net runs",
+        "net: running",
+    )
+    places += ("net has ended", "127.0.0.2: removed")
+    where = [done.stdout.index(text) for text in places]
+    assert where == sorted(where)
+    assert "\033" not in done.stdout, "nothing is done after exit"
+    errors = done.stderr.splitlines()
+    assert errors[0].startswith(
+        "warning: 127.0.0.2: refuses: network net is in use by client at 127.0.0.1, since "
+    )
+    assert errors[1].startswith("warning: 127.0.0.3: refuses: ")
+    assert errors[2:] == ["error: closecluster: not while the network runs. stop it first"]
+    logs = subprocess.run(net.command("logs"), capture_output=True, text=True, timeout=60, check=True).stdout
+    assert "number 1 True" in logs
+
+
+def test_mistakes_do_not_end_it(net: Project) -> None:
+    lines = [
+        "statu",
+        "status now",
+        'start "',
+        "status",
+        "start --slow",
+        "startcluster 3",
+        "closecluster",
+        "senddata",
+    ]
+    done = shell(net, *lines, "", "help status")
+    assert done.returncode == 0
+    errors = done.stderr.splitlines()
+    assert len(errors) == len(lines), done.stderr
+    assert all(line.startswith("error: ") for line in errors)
+    assert "there is no command 'statu'. Did you mean 'status'?" in errors[0]
+    assert "status: does not know 'now'" in errors[1]
+    assert "it does not run" in errors[3]
+    assert "expected --fresh or --keep-files" in errors[4]
+    assert "it has no nodes" in errors[7]
+    assert "Show nodes, jobs and pipes" in done.stdout
+
+
+def test_what_cannot_start_is_told(net: Project) -> None:
+    net.write(JOBS, CONFIG + "NODES = [BaseNode('127.0.0.9')]\n")
+    done = shell(net, "start", "status")
+    assert "it has not started; found" in done.stderr
+    assert "there are no certificates" in done.stderr
+
+
+@dataclass
+class Device:
+    """A node service for the project."""
+
+    root: Path
+    rebooted: Path
+
+
+@pytest.fixture
+def device(net: Project, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Device]:
+    address, root, rebooted = "127.0.0.31", tmp_path / "node", tmp_path / "rebooted"
+    authority = ephemeral_authority(net.root / "certs", [address])
+    with socket.create_server((address, 0)) as sock:
+        port = sock.getsockname()[1]
+    net.write(JOBS, CONFIG + f"NODES = [BaseNode('{address}')]\nNODE_PORT = {port}\n")
+    command = [sys.executable, "-m", "fission.node", "--address", address, "--port", str(port)]
+    command += ["--root", str(root), "--certs", str(authority.node(address))]
+    command += ["--reboot-command", f"touch {rebooted}", *getattr(request, "param", [])]
+    with subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:
+        for line in process.stderr or ():
+            if "serves" in line:
+                break
+        yield Device(root, rebooted)
+        process.terminate()
+        process.communicate(timeout=30)
+
+
+def test_data_is_brought_and_removed(net: Project, device: Device) -> None:
+    kept = device.root / ".store" / "whole"
+    assert shell(net, "senddata").stdout.startswith("127.0.0.31: has all files")
+    assert any(path.is_file() for path in kept.rglob("*"))
+    done = shell(net, "start", "stop", "removedata", "removedata")
+    assert "127.0.0.31: removed\n127.0.0.31: there was no folder of the network\n" in done.stdout, done.stderr
+    assert not (device.root / "net").exists()
+    assert not any(path.is_file() for path in kept.rglob("*"))
+    again = shell(net, "startcluster", "start").stdout.splitlines()
+    assert any(line.startswith("127.0.0.31 ") for line in again)
+    assert again[-2:] == ["net runs", "net is stopped"]
+
+
+@pytest.mark.parametrize("device", [["--allow-reboot"]], indirect=True)
+def test_a_reboot(net: Project, device: Device) -> None:
+    done = shell(net, "reboot 127.0.0.32", "reboot 127.0.0.31")
+    assert "there is no such node" in done.stderr
+    assert done.stdout == "127.0.0.31: reboots\n"
+    wait_for(device.rebooted.exists, "the command of the device")
+
+
+def test_a_reboot_that_is_not_allowed(net: Project, device: Device) -> None:
+    done = shell(net, "reboot")
+    assert "this node may not be rebooted from here" in done.stderr
+    assert "--allow-reboot" in done.stderr
+    assert not device.rebooted.exists()
+
+
+def test_a_terminal(net: Project) -> None:
+    """Completion, Ctrl+C at the prompt and in a command, and nothing is left when the shell is killed."""
+    ours, theirs = pty.openpty()
+    with subprocess.Popen(
+        net.command("shell"), stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True
+    ) as process:
+        os.close(theirs)
+        seen = b""
+
+        def until(text: bytes) -> None:
+            nonlocal seen
+            end = time.monotonic() + 60
+            while text not in seen:
+                assert time.monotonic() < end
+                seen += os.read(ours, 1000)
+            seen = seen.partition(text)[2]
+
+        try:
+            until(b"net> ")
+            os.write(ours, b"startcl\t --embedded 1\n")
+            until(b"127.0.0.2")
+            until(b"net> ")
+            os.write(ours, b"start\n")
+            until(b"net runs")
+            until(b"net> ")
+            process.send_signal(signal.SIGINT)
+            until(b"net> ")
+            os.write(ours, b"status\n")
+            until(b"127.0.0.2")
+            until(b"net> ")
+            children = psutil.Process(process.pid).children(recursive=True)
+            assert children
+            os.write(ours, b"\x04")
+            until(b"net is stopped")
+            assert process.wait(30) == 0
+            _, left = psutil.wait_procs(children, timeout=10)
+            assert not left
+        finally:
+            process.kill()
+            os.close(ours)
+    assert "startcluster --embedded 1" in (net.root / "net/.fission/history").read_text()
