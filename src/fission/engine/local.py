@@ -22,14 +22,23 @@ class LocalEngine:
     """Runs one network: `await start()`, take events from `events`, `await stop()` in any case.
 
     `folders` maps a job's id to its working directory; `sys_path` is put before the module search path of the
-    jobs. The sockets live in a private folder that goes with the engine.
+    jobs. The sockets live in a private folder that goes with the engine. In `trials` the jobs record rounds that are to be
+    repeated (see `runtime.trial`).
     """
 
-    def __init__(self, network: Network, folders: Mapping[int, Path], *, sys_path: tuple[str, ...]) -> None:
+    def __init__(
+        self,
+        network: Network,
+        folders: Mapping[int, Path],
+        *,
+        sys_path: tuple[str, ...],
+        trials: Path | None = None,
+    ) -> None:
         self.events: asyncio.Queue[JobEvent] = asyncio.Queue()
         self._network = network
         self._folders = folders
         self._sys_path = sys_path
+        self._trials = trials
         self._supervisors: dict[int, JobSupervisor] = {}
         self._sockets: Path | None = None
         self._finished: set[int] = set()
@@ -53,6 +62,7 @@ class LocalEngine:
                 needed_blocks=blocks,
                 queue_limits=limits,
                 job=pickle_job(job),
+                trial="" if self._trials is None else os.fspath(self._trials / f"{job.id}.trial"),
             )
             self._supervisors[job.id] = JobSupervisor(spec, self._handler(job))
         try:

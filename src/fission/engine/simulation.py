@@ -63,11 +63,12 @@ class Simulation:
         *,
         sys_path: tuple[str, ...],
         seconds: float | None = None,
+        trials: Path | None = None,
     ) -> None:
         self._network = network
         self._watcher = watcher
         self._seconds = seconds
-        self._engine = LocalEngine(network, folders, sys_path=sys_path)
+        self._engine = LocalEngine(network, folders, sys_path=sys_path, trials=trials)
         self._reports = {job.id: JobReport(job.name) for job in network.jobs}
         self._running = set(self._reports)
         self._over = asyncio.Event()

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from fission.core.network import Problem
 from fission.errors import ConfigError
-from fission.management._problems import count, describe, load_and_check, show_problems
+from fission.management._problems import count, describe, load_and_check, load_sound, show_problems
 from fission.project.checks import RULES
 
 OK, WRONG = 0, 2
@@ -22,6 +22,21 @@ def check_command(root: Path, name: str, *, as_json: bool) -> int:
     show_problems(problems, sys.stdout)
     print(f"{describe(network)}: {count(problems)}")
     return _code(problems)
+
+
+def replay_command(root: Path, name: str, *, seconds: float, as_json: bool) -> int:
+    """Show which jobs of a network go on identically after a restart; return 2 when one does not."""
+    from fission.management.replay import replay_network  # noqa: PLC0415 - it brings the engine
+
+    with contextlib.redirect_stdout(sys.stderr):
+        network = load_sound(root, name)
+        answers = replay_network(network, root, seconds=seconds)
+    if as_json:
+        print(json.dumps({"network": name, "jobs": [dataclasses.asdict(one) for one in answers]}, indent=2))
+    else:
+        for one in answers:
+            print(f"{'-' if one.same is None else 'ok' if one.same else 'DIFFERS':7}  {one.job}: {one.text}")
+    return WRONG if any(one.same is False for one in answers) else OK
 
 
 def list_checks() -> int:

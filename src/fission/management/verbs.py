@@ -119,21 +119,36 @@ def check(
     list_all: Annotated[  # noqa: ARG001 - its callback does the work
         bool, typer.Option("--list", help="List every check and exit.", is_eager=True, callback=_list_checks)
     ] = False,
+    replay: Annotated[
+        bool, typer.Option("--replay", help="Also: does every job go on identically after a restart?")
+    ] = False,
+    seconds: Annotated[
+        float | None,
+        typer.Option("--for", metavar="TIME", parser=parse_duration, help="How long --replay simulates; 5s."),
+    ] = None,
     project: Project = None,
     debug: Debug = False,
 ) -> None:
     """Tell all that is wrong with a network.
 
-    Nothing is run. Exit code 0 when it can run (there may be warnings), 2 when not.
+    Nothing is run. Exit code 0 when it can run (there may be warnings), 2 when not. With --replay the network is
+    simulated for some seconds; then every job is made anew, given its state, and must compute some rounds again.
 
     \b
       fission check demo
       fission check demo --json
+      fission check demo --replay --for 10s
       fission check --list
     """
-    from fission.management.check import check_command
+    from fission.management.check import check_command, replay_command
 
-    end(guard(lambda: check_command(find_root(project), net, as_json=as_json), debug=debug))
+    def work() -> int:
+        root = find_root(project)
+        if replay:
+            return replay_command(root, net, seconds=5.0 if seconds is None else seconds, as_json=as_json)
+        return check_command(root, net, as_json=as_json)
+
+    end(guard(work, debug=debug))
 
 
 def graph(

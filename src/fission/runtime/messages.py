@@ -63,6 +63,8 @@ class JobSpec:
     """Where the job writes its checkpoints; "" when nobody keeps them."""
     checkpoints: "tuple[Checkpoint, ...]" = ()
     """What is kept of the predecessor's state."""
+    trial: str = ""
+    """File for rounds that are to be repeated elsewhere (see `runtime.trial`); "" for none."""
 
 
 @dataclass(frozen=True, slots=True)

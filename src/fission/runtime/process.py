@@ -124,6 +124,10 @@ class JobProcess:
         job.setup()
         if self._stateful and isinstance(job, PythonJob):
             self._keep_state(job, exchange, start)
+        if self._spec.trial and isinstance(job, PythonJob):
+            from fission.runtime.trial import record  # noqa: PLC0415 - only for `check --replay`
+
+            record(job, self._spec, self._log)
         self._loop = self._make_loop(job, exchange, start)
         self._forward_logs()
         gc.freeze()  # what is there now stays: no collection needs to look at it again

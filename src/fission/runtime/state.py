@@ -4,6 +4,7 @@ All attributes go into one pickle, so that what they share stays shared. The job
 copied: what points to them points to them again afterwards.
 """
 
+import contextlib
 import copyreg
 import io
 import pickle
@@ -50,6 +51,21 @@ class JobState:
             return False
         self._attributes = len(attributes)
         return True
+
+    @property
+    def left_out(self) -> tuple[str, ...]:
+        """The attributes that cannot be pickled."""
+        return tuple(sorted(self._left_out))
+
+    def attributes(self) -> dict[str, bytes]:
+        """Every attribute, or what `snapshot()` says, for itself; those that cannot be pickled are missing."""
+        if self._told:
+            return {"snapshot()": self._pickled(self._job.snapshot())}  # type: ignore[attr-defined]
+        found: dict[str, bytes] = {}
+        for name, value in self._kept().items():
+            with contextlib.suppress(Exception):
+                found[name] = self._pickled(value)
+        return found
 
     def capture(self) -> bytes | None:
         """The state as it is now; what happens to the objects later does not change it. None: try again later."""

@@ -42,6 +42,7 @@ class PythonJob(BaseJob):
             "out_heads",
             "_head",
             "_finishing",
+            "run",
         )
     )
     """Attributes that are no part of the job's state."""
