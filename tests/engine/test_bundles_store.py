@@ -326,3 +326,23 @@ def test_files_for_jobs(node: Open, project: Path, work: Path) -> None:
     (project / "demo/other.py").unlink()
     with pytest.raises(RunError, match="the files of a job cannot be copied"):
         asyncio.run(use(OriginalFiles(project, [bundle])))
+
+
+def test_a_listing_is_dropped_with_what_only_it_needs(node: Open, project: Path, tmp_path: Path) -> None:
+    here = node()
+    first = code(project)
+    bring(first, here)
+    here.code_path(first.digest)
+    put(project, "demo/other.py", "SIX = 2 * 3\n")
+    second = code(project)
+    bring(second, here)
+    here.keep([second.digest])
+    here.drop([first.digest, second.digest, "no digest"])
+    with pytest.raises(RunError, match="not here"):
+        here.code_path(first.digest)
+    assert (here.code_path(second.digest) / "demo/other.py").read_text() == "SIX = 2 * 3\n"
+    here.keep([])
+    here.drop([second.digest])
+    assert tree(tmp_path / "node/.store/whole") == {}
+    bring(second, here)
+    assert (here.code_path(second.digest) / "demo/other.py").read_text() == "SIX = 2 * 3\n"

@@ -123,6 +123,9 @@ def test_the_command_line_goes_before_the_file_and_that_before_the_defaults(tmp_
     assert read_options({"groups": "a, b,a"}, None).groups == ("a", "b")
     assert read_options({}, None).slots >= 1
     assert read_options({}, None).certs == NodeOptions().certs
+    file.write_text('allow_reboot = true\nreboot_command = "sudo reboot"\n')
+    options = read_options({}, file)
+    assert (options.allow_reboot, options.reboot_command) == (True, "sudo reboot")
 
 
 @pytest.mark.parametrize(
@@ -131,6 +134,7 @@ def test_the_command_line_goes_before_the_file_and_that_before_the_defaults(tmp_
         ("slot = 3", "there is no setting 'slot'. Did you mean 'slots'?"),
         ("slots = 0", "slots: wrong value; expected a whole number from 1 to 10000, found 0"),
         ("slots = true", "slots: wrong value"),
+        ("allow_reboot = 1", "allow_reboot: wrong value; expected true or false, found 1"),
         ('port = "x"', "port: wrong value; expected a whole number from 0 to 65535, found 'x'"),
         (
             'address = "0.0.0.0"',

@@ -108,3 +108,20 @@ def test_a_placement_at_run_time_is_drawn_the_same_way(network: Build) -> None:
     assert "stays where it is" in text
     assert "possible" not in text
     assert "full" in text
+
+
+def test_nodes_of_a_running_network(network: Build, capsys: pytest.CaptureFixture[str]) -> None:
+    node = {"cpu": 50.0, "memory": 1, "disk": 1, "swap": 0.0, "groups": [], "name": "", "slots": 3}
+    view = {
+        "jobs": [{"node": "10.0.0.2"}, {"node": "client"}],
+        "nodes": [
+            {**node, "address": "10.0.0.2", "taken": 3, "state": "up"},
+            {**node, "address": "10.0.0.3", "taken": 0, "state": "lost"},
+        ],
+    }
+    assert place_network(network(Job, nodes=(BaseNode("10.0.0.9"),)), live=view) == 0
+    out = capsys.readouterr().out
+    assert "Nodes are as they are now" in out
+    lines = [line.split() for line in out.splitlines()]
+    assert ["10.0.0.2", "3", "1"] in lines
+    assert ["Job", "1", "10.0.0.2", "best", "score", "in", "ALL,", "score", "83.3"] in lines

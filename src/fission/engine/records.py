@@ -20,8 +20,8 @@ __all__ = ["LOG_NAME", "Record", "RecordFile", "files_of", "level_number", "run_
 LOG_NAME: Final = "log.jsonl"
 """Name of the newest file."""
 
-_WAITING: Final = 50_000
-"""Records that may wait for the disk."""
+_WAITING: Final = 16 << 20
+"""Characters that may wait for the disk."""
 _LAST_WORDS: Final = 3.0
 
 _log = logging.getLogger(__name__)
@@ -120,6 +120,7 @@ class RecordFile:
         self._file: TextIO | None = None
         self._written = 0
         self._waiting: deque[Record] = deque()
+        self._characters = 0
         self._dropped = 0
         self._closed = False
         self._refused = ""
@@ -134,7 +135,7 @@ class RecordFile:
             if self._thread is None:
                 self._thread = threading.Thread(target=self._work, name="fission-log", daemon=True)
                 self._thread.start()
-            if len(self._waiting) >= _WAITING:
+            if self._characters >= _WAITING:
                 self._dropped += 1
                 return
             if self._dropped:
@@ -142,6 +143,7 @@ class RecordFile:
                 self._waiting.append(Record(logging.WARNING, text, run=record.run))
                 self._dropped = 0
             self._waiting.append(record)
+            self._characters += len(record.text) + 100
             self._change.notify()
 
     def close(self) -> None:
@@ -159,6 +161,7 @@ class RecordFile:
                     self._change.wait()
                 records = list(self._waiting)
                 self._waiting.clear()
+                self._characters = 0
             if not records:
                 break
             self._write_all(records)

@@ -97,6 +97,7 @@ def _node(node: NodeRecord, taken: int) -> NodeView:
         memory=0 if state is None else state.info.memory,
         disk=0 if state is None else state.info.disk,
         versions=dict(node.versions),
+        swap=0.0 if state is None else state.info.swap,
     )
 
 

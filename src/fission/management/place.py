@@ -1,8 +1,8 @@
-"""`place`: what would go where, from NODES alone, without asking any node."""
+"""`place`: what would go where, from NODES alone, or from what the client of the running network knows."""
 
 import sys
-from collections.abc import Iterable
-from typing import TextIO
+from collections.abc import Iterable, Mapping
+from typing import Any, TextIO
 
 from rich.console import Console, Group, RenderableType
 from rich.table import Table
@@ -32,17 +32,21 @@ ASSUMED_SLOTS = 4
 _IDLE = NodeInfo(cpu=100.0, memory=0, disk=0, swap=0.0)
 
 
-def place_network(network: Network, *, explain: bool = False) -> int:
+def place_network(network: Network, *, explain: bool = False, live: Mapping[str, Any] | None = None) -> int:
     """Print where every job would go if all NODES were up and idle; exit code 2 if a job finds no node.
 
-    A MultiNode counts as one node, and so does every DEFAULT_NODE that it matches, because nobody knows how
-    many will answer. With `explain` every job gets a table of all nodes with their scores or refusals.
+    With `live`, a view of the running network, the nodes are as they are now. Else a MultiNode counts as one node, and
+    so does every DEFAULT_NODE that it matches, because nobody knows how many will answer. With `explain` every job gets a
+    table of all nodes with their scores or refusals.
     """
-    nodes = assumed_nodes(network)
+    nodes = assumed_nodes(network) if live is None else live_nodes(live)
     placement = propose(network, nodes, Links())
     console = _console(sys.stdout)
-    console.print(_render_nodes(network, nodes, placement))
-    console.print(Text("Nodes are assumed to be up and idle, all links perfect; * = assumed\n", style="dim"))
+    console.print(_render_nodes(network, nodes, placement, known=live is not None))
+    text = "Nodes are assumed to be up and idle, all links perfect; * = assumed"
+    if live is not None:
+        text = "Nodes are as they are now, but for the slots of this network's own jobs; all links perfect"
+    console.print(Text(f"{text}\n", style="dim"))
     console.print(render_placement(placement, explain=explain))
     if not placement.unplaced:
         return 0
@@ -78,22 +82,43 @@ def assumed_nodes(network: Network) -> tuple[NodeState, ...]:
     return tuple(states.values())
 
 
+def live_nodes(view: Mapping[str, Any]) -> tuple[NodeState, ...]:
+    """The nodes of a running network that are up, without its own jobs."""
+    own = [job["node"] for job in view["jobs"]]
+    return tuple(
+        NodeState(
+            node["address"],
+            NodeInfo(node["cpu"], node["memory"], node["disk"], node["swap"]),
+            name=node["name"] or node["address"],
+            groups=frozenset(node["groups"]),
+            slots=node["slots"],
+            occupied=node["taken"] - own.count(node["address"]),
+        )
+        for node in view["nodes"]
+        if node["state"] == "up"
+    )
+
+
 def _addresses(entries: Iterable[BaseNode], network: Network) -> list[str]:
     own = [one.ip for one in entries if not isinstance(one, MultiNode)]
     return own + [job.DEFAULT_NODE for job in network.jobs if job.DEFAULT_NODE]
 
 
-def _render_nodes(network: Network, nodes: Iterable[NodeState], placement: Placement) -> Table:
+def _render_nodes(
+    network: Network, nodes: Iterable[NodeState], placement: Placement, *, known: bool
+) -> Table:
     taken = list(placement.nodes.values())
     table = _table("node", "name", "groups", "slots", "jobs")
     for node in nodes:
-        known = any(one.max_jobs is not None and one.matches(node.address) for one in network.nodes)
+        certain = known or any(
+            one.max_jobs is not None and one.matches(node.address) for one in network.nodes
+        )
         pattern = any(isinstance(one, MultiNode) and one.ip == node.address for one in network.nodes)
         table.add_row(
             Text(node.address + (" (one node *)" if pattern else "")),
             Text("" if node.name == node.address else node.name),
             Text(", ".join(sorted(node.groups))),
-            f"{node.slots}" if known else f"{node.slots} *",
+            f"{node.slots}" if certain else f"{node.slots} *",
             f"{taken.count(node.address)}",
         )
     table.add_row("client", "", LOCAL, "-", f"{taken.count(LOCAL)}")

@@ -248,17 +248,22 @@ def place(
 ) -> None:
     """Tell which job would go to which node.
 
-    By the rules that a run follows, as if all NODES were up and idle. Exit code 2 when a job finds no node.
+    By the rules that a run follows, as if all NODES were up and idle; while the network runs, as they are. Exit code 2
+    when a job finds no node.
 
     \b
       fission place demo
       fission place demo --explain
     """
+    from fission.management._client import ask
     from fission.management._problems import load_sound
     from fission.management.place import place_network
 
     def work() -> int:
-        return place_network(load_sound(find_root(project), net, quiet=True), explain=explain)
+        root = find_root(project)
+        answer = ask(root, net, do="status")
+        live = None if answer is None else answer["network"]
+        return place_network(load_sound(root, net, quiet=True), explain=explain, live=live)
 
     end(guard(work, debug=debug))
 

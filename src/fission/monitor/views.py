@@ -43,7 +43,7 @@ class JobView:
 
 @dataclass(frozen=True, slots=True)
 class NodeView:
-    """One node: `state` as in cluster.states.NodeLife; cpu free in percent, memory and disk free in bytes."""
+    """One node: `state` as in cluster.states.NodeLife; cpu free and swap used in percent, memory and disk free in bytes."""
 
     address: str
     name: str
@@ -56,6 +56,7 @@ class NodeView:
     memory: int
     disk: int
     versions: dict[str, str] = field(default_factory=dict)
+    swap: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
