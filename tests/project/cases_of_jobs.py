@@ -250,6 +250,27 @@ for value in (-1, 1.5, None, True):
         return found, "Sink 2", "MAX_QUEUE: expected a number of rounds"
 
 
+for name, value, expected in (
+    ("STATE", "automatic", "STATE: expected 'auto' or 'none'"),
+    ("STATE", None, "STATE: expected 'auto' or 'none'"),
+    ("CHECKPOINT_INTERVAL", 0, "CHECKPOINT_INTERVAL: expected a number of seconds above 0"),
+    ("CHECKPOINT_INTERVAL", "1", "CHECKPOINT_INTERVAL: expected a number of seconds above 0"),
+):
+
+    @case("E207")
+    def _(name: str = name, value: object = value, expected: str = expected):
+        found = problems(chain(PicklePipe(1), sink=with_attributes(Sink, **{name: value})()))
+        return found, "Sink 2", expected
+
+
+for there, missing in (("snapshot", "restore"), ("restore", "snapshot")):
+
+    @case("E212")
+    def _(there: str = there, missing: str = missing):
+        kind = with_attributes(Sink, **{there: lambda self, *_: None})
+        return problems(chain(PicklePipe(1), sink=kind())), "Sink 2", f"has {there}, but no {missing}"
+
+
 @case("E208")
 def _():
     kind = with_attributes(Sink, DEPENDENCIES="nowhere")

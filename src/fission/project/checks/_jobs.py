@@ -199,10 +199,31 @@ def _is_queue(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and value >= 0
 
 
+def _is_interval(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < float("inf")
+
+
 _SETTINGS: tuple[tuple[str, str, Callable[[object], bool]], ...] = (
     ("HEAD", "True or False", lambda value: isinstance(value, bool)),
     ("MAX_QUEUE", "a number of rounds, 0 for no limit", _is_queue),
+    ("STATE", "'auto' or 'none'", lambda value: value in ("auto", "none")),
+    ("CHECKPOINT_INTERVAL", "a number of seconds above 0", _is_interval),
 )
+
+
+@check("E212", "a job class has only one of snapshot and restore")
+def _half_a_state(network: Network) -> Iterator[Finding]:
+    for job in network.jobs:
+        kind = type(job)
+        there, missing = "snapshot", "restore"
+        if callable(getattr(kind, missing, None)):
+            there, missing = missing, there
+        if callable(getattr(kind, there, None)) and not callable(getattr(kind, missing, None)):
+            yield Finding(
+                job.name,
+                f"{kind.__name__} has {there}, but no {missing}",
+                "Together they replace the copy of the job's attributes; one alone does nothing",
+            )
 
 
 @check("E208", "DEPENDENCIES does not exist")
@@ -246,6 +267,7 @@ JOB_CHECKS = (
     _unpicklable,
     _main_class,
     _settings,
+    _half_a_state,
     _missing,
     _dependencies,
     _no_method,
