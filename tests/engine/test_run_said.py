@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import cast
 
 import pytest
 
@@ -27,11 +27,8 @@ def _registries() -> Iterator[None]:
 
 
 def test_a_superseded_incarnation_is_not_heard(tmp_path: Path) -> None:
-    told: list[Any] = []
-    watcher = SimpleNamespace(
-        line=lambda job, line: told.append((job, line.text)),
-        log=lambda job, level, text: told.append((job, level, text)),
-    )
+    told: list[JobSaid] = []
+    watcher = SimpleNamespace(said=told.append)
     journal = Journal(tmp_path)
     network, problems = Network.build(
         "net", [SourceJob(outputs=[PicklePipe(101)]), ForwardingJob(inputs=[PicklePipe(101)])]
@@ -44,5 +41,5 @@ def test_a_superseded_incarnation_is_not_heard(tmp_path: Path) -> None:
         run.on_event(JobSaid("node", 1, incarnation, Log(30, f"log of {incarnation}")))
         run.on_event(JobSaid("node", 1, incarnation, Status(incarnation * 10, 0.1, {})))
     journal.close()
-    assert told == [(1, "line of 2"), (1, 30, "log of 2")]
+    assert [one.what for one in told] == [OutputLine("stdout", "line of 2"), Log(30, "log of 2")]
     assert run.reports[1].rounds == 20
