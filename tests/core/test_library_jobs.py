@@ -21,6 +21,7 @@ from fission.core.jobs import (
     SourceJob,
 )
 from fission.core.jobs import library as library_jobs
+from fission.core.jobs.base import is_replayable
 from fission.core.pipes import PicklePipe
 from fission.errors import JobDefinitionError, RunError
 
@@ -304,3 +305,29 @@ def test_the_logging_sink_writes_what_logging_jobs_say(tmp_path: Path) -> None:
     header, *written = rows(path)
     assert header == ["name", "pid", "counter", "cpu_percent", "memory_percent", "time_in", "time_out"]
     assert written == [["a", "1"], ["b", "1"], ["b", "2"]]
+
+
+def test_a_counting_source_counts_on_after_a_restart():
+    job = SourceJob(5, 2, 0, outputs=[PicklePipe(1)])
+    values = job.run()
+    assert [next(values), next(values)] == [5, 7]
+    other = SourceJob(5, 2, 0, outputs=[PicklePipe(2)])
+    other.restore(job.snapshot())
+    assert next(other.run()) == 9
+    assert is_replayable(other)
+
+
+def test_a_counting_source_with_another_run_is_live():
+    class Other(SourceJob):
+        def run(self):
+            return 1
+
+    class Telling(Other):
+        def snapshot(self):
+            return None
+
+        def restore(self, state):
+            pass
+
+    assert not is_replayable(Other(outputs=[PicklePipe(1)]))
+    assert is_replayable(Telling(outputs=[PicklePipe(2)]))

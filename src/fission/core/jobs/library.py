@@ -19,7 +19,7 @@ __all__ = ["ClockJob", "DistributingJob", "ForwardingJob", "SourceJob"]
 
 
 class SourceJob(PythonJob):
-    """Counts: `start`, `start + step`, ... with `delay` seconds between two values."""
+    """Counts: `start`, `start + step`, ... with `delay` seconds between two values. After a restart it counts on."""
 
     def __init__(
         self,
@@ -46,6 +46,21 @@ class SourceJob(PythonJob):
             yield value
             if self.delay:
                 sleep(self.delay)
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        """A class with a `run` of its own has a state of its own, and says itself what that is."""
+        super().__init_subclass__(**kwargs)
+        if "run" in vars(cls):
+            for name in {"snapshot", "restore"} - vars(cls).keys():
+                setattr(cls, name, None)
+
+    def snapshot(self) -> Any:
+        """What a restart needs to know: the value that comes next."""
+        return self.next_value
+
+    def restore(self, state: Any) -> None:
+        """Go on with this value."""
+        self.next_value = state
 
 
 class ForwardingJob(PythonJob):
