@@ -4,7 +4,7 @@ import asyncio
 import os
 import socket
 import stat
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -132,7 +132,10 @@ def test_another_terminal_asks_and_is_answered(tmp_path: Path) -> None:
     folder.mkdir()
 
     async def story() -> Any:
-        server = ControlServer(folder, lambda request: {"lines": [f"did {request['do']}"]})
+        async def answer(request: Mapping[str, Any]) -> Mapping[str, Any]:
+            return {"lines": [f"did {request['do']}"]}
+
+        server = ControlServer(folder, answer)
         await server.start()
         assert stat.S_IMODE((folder / "control.sock").stat().st_mode) == 0o600
         answer = await asyncio.to_thread(ask_client, folder, do="status")
@@ -153,7 +156,10 @@ def test_a_socket_that_a_killed_client_has_left_is_nobody(tmp_path: Path) -> Non
 
 def test_a_client_that_says_nonsense(tmp_path: Path) -> None:
     async def story() -> None:
-        server = ControlServer(tmp_path, lambda _request: 1 / 0)  # type: ignore[arg-type, return-value]
+        async def answer(_request: Mapping[str, Any]) -> Mapping[str, Any]:
+            raise ZeroDivisionError
+
+        server = ControlServer(tmp_path, answer)
         await server.start()
         with pytest.raises(RunError, match="does not answer"):
             await asyncio.to_thread(ask_client, tmp_path, do="status")

@@ -116,3 +116,18 @@ def test_no_window(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     project.write(JOBS, CONFIG + "DEBUG_WINDOW = True\n")
     done = project.simulate("--for", "100ms")
     assert "in another terminal: fission logs net --follow --simulation\n" in done.stdout
+
+
+def test_logs_of_embedded_nodes_are_collected_while_they_run(project: Project) -> None:
+    project.write(JOBS, CONFIG)
+    running = run(project, "--embedded", "2")
+    wait_for(lambda: len(information(project)) == 2, "the list of jobs")
+    command = project.command("collect")
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+    files = {path.name: path.read_text() for path in (project.root / "net/collection").iterdir()}
+    assert set(files) == {"fission-127-0-0-2.log", "fission-127-0-0-3.log"}
+    assert all("joined with network net" in text for text in files.values())
+    assert "job 1, incarnation 1" in "".join(files.values())
+    running.send_signal(signal.SIGINT)
+    assert running.wait(30) == 0

@@ -1,8 +1,8 @@
 """How other terminals talk to the client of a running network: a socket in the network's folder, for its owner only.
 
 A request is one line of JSON, `{"do": "status"}`, `{"do": "stop", "force": false}`, `{"do": "move", "job": 2, "node": ""}`,
-`{"do": "drain", "node": "10.0.0.2", "undo": false}` or `{"do": "rebalance"}`; the answer is one line as well, with `lines`
-for people, and for `status` with `network`, a view.
+`{"do": "drain", "node": "10.0.0.2", "undo": false}`, `{"do": "rebalance"}` or `{"do": "log", "node": "10.0.0.2"}`; the answer is
+one line as well, with `lines` for people, for `status` with `network`, a view, and for `log` with `text` or `error`.
 """
 
 import asyncio
@@ -10,7 +10,7 @@ import contextlib
 import json
 import os
 import socket
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +20,10 @@ NAME = "control.sock"
 _LONGEST = 1 << 16
 _ANSWER_SECONDS = 10.0
 
-Answer = Callable[[Mapping[str, Any]], Mapping[str, Any]]
-"""Does what a request says and returns the answer. Raises ValueError when it says nothing that can be done."""
+Answer = Callable[[Mapping[str, Any]], Awaitable[Mapping[str, Any]]]
+"""`await answer(request)` does what a request says and returns the answer.
+
+Raises ValueError when it says nothing that can be done."""
 
 
 class ControlServer:
@@ -61,7 +63,9 @@ class ControlServer:
         with contextlib.suppress(ConnectionError, TimeoutError, ValueError):
             async with asyncio.timeout(_ANSWER_SECONDS):
                 request = json.loads(await reader.readline())
-                answer = self._answer(request) if isinstance(request, dict) else {"lines": ["no request"]}
+                answer = (
+                    await self._answer(request) if isinstance(request, dict) else {"lines": ["no request"]}
+                )
                 writer.write(json.dumps(answer).encode() + b"\n")
                 await writer.drain()
         writer.close()

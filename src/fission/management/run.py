@@ -12,11 +12,12 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from fission.cluster import Outcome, Policy
 from fission.core.network import Network
 from fission.core.nodes import LocalNode, MultiNode
-from fission.engine.base import ClientLink
+from fission.engine.base import ClientLink, LinkError
 from fission.engine.bundles import bundles_of
 from fission.engine.client_host import STATES, ClientHost
 from fission.engine.client_link import DaskClientLink
@@ -158,11 +159,11 @@ class _Session:
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             loop.add_signal_handler(number, run.interrupt)
         output.when_broken(partial(_soon, loop, run.interrupt))
-        control = ControlServer(self._private, run.answer)
         async with _running(cluster):
             engine, local = await self._hands(run)
             link = self._link(engine, run)
             engine.link = link
+            control = ControlServer(self._private, partial(_answer, run, link))
             await control.start()
             try:
                 return await run.run(engine, link, local)
@@ -221,6 +222,17 @@ class _Session:
             refused=engine.refused,
             posted=engine.posted,
         )
+
+
+async def _answer(run: ClusterRun, link: ClientLink, request: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Do what another terminal wants."""
+    match request:
+        case {"do": "log", "node": str(node)}:
+            try:
+                return {"text": await link.request(node, "log")}
+            except LinkError as error:
+                return {"error": str(error)}
+    return run.answer(request)
 
 
 def _soon(loop: asyncio.AbstractEventLoop, call: Callable[[], None]) -> None:
