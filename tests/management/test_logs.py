@@ -11,9 +11,15 @@ from pathlib import Path
 import pytest
 import typer
 
+from fission.core import base
+from fission.core.jobs import SourceJob
+from fission.core.network import Network
+from fission.core.pipes import PicklePipe
 from fission.engine.records import Record, RecordFile
 from fission.management._following import LogReader
+from fission.management._log import SimulationLog, log_file, record_file
 from fission.management._log_words import parse_since
+from fission.runtime.supervisor import OutputLine
 
 from .conftest import Run
 
@@ -137,3 +143,24 @@ def test_following_until_ctrl_c(log: Path, root: Path) -> None:
             assert process.wait(20) == 0
         finally:
             process.kill()
+
+
+class Silent:
+    """A console that shows nothing."""
+
+    def line(self, job: int, line: OutputLine) -> None: ...
+
+    def log(self, job: int | None, level: int, text: str) -> None: ...
+
+
+def test_what_jobs_print_is_kept_whatever_the_level(tmp_path: Path) -> None:
+    network, _ = Network.build("demo", [SourceJob(outputs=[PicklePipe(1)])])
+    with log_file(tmp_path / "people.log", "WARNING") as people, record_file(tmp_path) as records:
+        log = SimulationLog(network, Silent(), people, records, run="r")  # type: ignore[arg-type] # as far as it is used
+        log.line(1, OutputLine("stdout", "printed"))
+        log.log(1, 20, "nothing special")
+        log.log(None, 30, "a warning")
+    with LogReader(tmp_path / "log.jsonl") as reader:
+        assert [record.text for record in reader.more()] == ["printed", "a warning"]
+    assert "printed" not in (tmp_path / "people.log").read_text()
+    base.reset()

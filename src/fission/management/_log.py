@@ -64,8 +64,8 @@ class SimulationLog:
     def _note(
         self, job: int | None, level: int, text: str, place: tuple[str, int] = _CLIENT, stream: str = "log"
     ) -> None:
-        """Write into both logs."""
-        if not self._log.isEnabledFor(level):
+        """Write into both logs; what jobs print is among the records whatever LOG_LEVEL says."""
+        if not self._log.isEnabledFor(level) and stream == "log":
             return
         name = self._who if job is None else self._names[job]
         self._log.log(level, "[%s] %s", name, text)
