@@ -102,8 +102,7 @@ def memory() -> list[Cost]:
         Lab(Path(folder) / "lab") as lab,
     ):
         stream = Stream.in_lab(lab, blocks=100_000, rate=100)
-        for node in lab.nodes:
-            node.start_node()
+        lab.start_nodes()
         client = stream.start(lab.client)
         try:
             stream.await_rows(500, client)
@@ -126,8 +125,7 @@ def alarms(seconds: float, say: Callable[[str], None] = print) -> Cost:
         Lab(Path(folder) / "lab") as lab,
     ):
         stream = Stream.in_lab(lab, blocks=1 << 40, rate=0)
-        for node in lab.nodes:
-            node.start_node()
+        lab.start_nodes()
         client = stream.start(lab.client)
         busy = []
         try:

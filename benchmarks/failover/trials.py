@@ -60,8 +60,7 @@ class Scene:
     def __init__(self, lab: Lab, rate: float, blocks: int, settings: str) -> None:
         self.lab = lab
         self.stream = Stream.in_lab(lab, blocks=blocks, rate=rate, settings=settings)
-        for node in lab.nodes:
-            node.start_node()
+        lab.start_nodes()
         self.client = self.stream.start(lab.client)
         self.await_rows(SETTLE_ROWS)
 

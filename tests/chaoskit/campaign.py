@@ -89,7 +89,7 @@ class Campaign:
         for host in self.lab.nodes:
             if Kind.DISK in {fault.kind for fault in self.faults}:
                 self._mount(host)
-            host.start_node(slots=len(self.network.jobs))
+        self.lab.start_nodes(slots=len(self.network.jobs))
         self._start_client()
         self._await(lambda: self.project.progress() > 0, "the first row at a sink")
 

@@ -55,6 +55,13 @@ class Lab:
         """Return the host with this address."""
         return next(host for host in self.hosts.values() if host.address == address)
 
+    def start_nodes(self, *, slots: int = 4) -> None:
+        """Start `fission-node` on every node, side by side, and wait until all of them listen."""
+        for node in self.nodes:
+            node.launch_node(slots=slots)
+        for node in self.nodes:
+            node.await_node()
+
     def __enter__(self) -> Self:
         try:
             names.make(self._switch)

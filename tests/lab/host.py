@@ -151,6 +151,12 @@ class Host:
 
     def start_node(self, *options: str, slots: int = 4) -> Running:
         """Start `fission-node` on this host and wait until its port is open; the answer is also `self.service`."""
+        service = self.launch_node(*options, slots=slots)
+        self.await_node()
+        return service
+
+    def launch_node(self, *options: str, slots: int = 4) -> Running:
+        """The same, without waiting: call `await_node` then."""
         self.service = self.popen(
             [
                 *(str(Path(sys.executable).with_name("fission-node")), "--address", self.address),
@@ -158,7 +164,6 @@ class Host:
                 *("--certs", str(self.certs), "--root", str(self.folder / "root"), *options),
             ]
         )
-        self.await_node()
         return self.service
 
     def await_node(self, deadline: float = 20) -> None:

@@ -18,8 +18,7 @@ class Scene:
     def __init__(self, lab: Lab, seconds: float = 5, settings: str = "") -> None:
         self.lab = lab
         self.stream = Stream.in_lab(lab, blocks=int(seconds * RATE), rate=RATE, settings=settings)
-        for node in lab.nodes:
-            node.start_node()
+        lab.start_nodes()
         self.client = self.stream.start(lab.client)
         self.stream.await_rows(50, self.client)
 
