@@ -1,5 +1,6 @@
 """Jobs whose processes are killed. Their outputs say what they computed, so that two runs can be compared."""
 
+from itertools import count
 from pathlib import Path
 from random import Random
 from threading import Lock
@@ -40,6 +41,18 @@ class Numbers(PythonJob):
             yield number
             if number % 20 == 0:
                 sleep(self.pause)
+
+
+class Endless(PythonJob):
+    """A live source that counts until there is a file `stop` beside its folder."""
+
+    def run(self):
+        for number in count(1):
+            if number % 20 == 0:
+                sleep(0.02)
+                if Path("../stop").exists():
+                    return
+            yield number
 
 
 class Mix(PythonJob):

@@ -18,7 +18,7 @@ from fission.runtime.messages import JobSpec
 from fission.runtime.supervisor import Exited, JobSupervisor
 
 HERE = str(Path(__file__).parent)
-DEADLINE = 15.0
+DEADLINE = 60.0
 
 
 class Life:
