@@ -39,6 +39,7 @@ from fission.engine.cluster import ClusterEngine
 from fission.engine.journal import Journal
 from fission.engine.reports import JobReport, Watcher
 from fission.engine.views import JobPlace, information, view_of
+from fission.errors import AllocationError
 from fission.monitor import NetworkView
 from fission.placement import Placement
 from fission.placement.model import natural
@@ -149,6 +150,7 @@ class ClusterRun:
         self._asked = 0
         self._started = monotonic()
         self._answers: list[str] | None = None
+        self._refused = False
         self._places: tuple[JobPlace, ...] = ()
 
     # -- from outside ------------------------------------------------------------------------------------
@@ -164,6 +166,7 @@ class ClusterRun:
         """Do what another terminal wants (see `engine.control`); return the answer."""
         lines: list[str] = []
         self._answers = lines
+        self._refused = False
         try:
             match request:
                 case {"do": "status"}:
@@ -180,7 +183,7 @@ class ClusterRun:
                     lines.append(f"this version cannot do {request.get('do')!r}")
         finally:
             self._answers = None
-        return {"lines": lines}
+        return {"lines": lines, "refused": self._refused}
 
     def view(self) -> NetworkView:
         """Look at the network now."""
@@ -247,14 +250,28 @@ class ClusterRun:
                     await asyncio.sleep(
                         _LOOK
                     )  # files that go to nodes before the start take as long as they take
-        self._show_nodes()
+        if not self._asked:
+            self._show_nodes()
         self.on_event(await local.open(self._own_address(link)))
         if self.engine is not None:
             self.engine.tell_keepers()
         if self._asked:
             self.handle(StopRequested())
         elif self.coordinator.phase is Phase.GATHERING:
+            self._require_nodes()
             self.handle(StartRequested())
+
+    def _require_nodes(self) -> None:
+        """Say it before placement says that there are no nodes: there are, and none has come."""
+        nodes = [node for address, node in self.coordinator.nodes.items() if address != LOCAL]
+        if self._invited and not nodes and any(job.GROUPS != LOCAL for job in self._network.jobs):
+            self._journal.clear()
+            raise AllocationError(
+                "no node has answered",
+                where=f"network {self._network.name}",
+                expected=f"one of {len(self._invited)} in NODES at port {next(iter(self._invited.values()))}",
+                hint="Do their node services run? `--embedded 3` needs none, `--wait 1m` gives them time",
+            )
 
     def _own_address(self, link: ClientLink | None) -> str:
         """The address of the client in data connections."""
@@ -283,6 +300,7 @@ class ClusterRun:
         if self._answers is not None:
             name = "" if tell.job is None else f"{self.reports[tell.job].name}: "
             self._answers.append(f"{name}{text}")
+            self._refused |= tell.level >= logging.WARNING
         if tell.level == logging.INFO:
             self._watcher.news(tell.job, text)
         else:

@@ -23,6 +23,9 @@ def socket_folder() -> Path:
         with contextlib.suppress(OSError):
             if old.stat().st_uid == os.getuid() and lock_folder(old):
                 shutil.rmtree(old)
-    folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=parent))
-    lock_folder(folder)
-    return folder
+    while True:
+        folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=parent))
+        # somebody who tidies up at this moment may have taken it for one that was left behind
+        with contextlib.suppress(FileNotFoundError):
+            if lock_folder(folder) and folder.exists():
+                return folder

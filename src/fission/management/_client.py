@@ -29,10 +29,10 @@ def ask(root: Path, name: str, **request: Any) -> dict[str, Any] | None:
 
 
 def tell_client(root: Path, name: str, **request: Any) -> int:
-    """Let the client do something, print what it says and return the exit code. Raises RunError when there is none."""
+    """Let the client do something, print what it says; return 2 if it would not. Raises RunError when there is none."""
     answer = ask(root, name, **request)
     if answer is None:
         raise RunError("it does not run", where=f"network {name}", hint=f"Start it: fission run {name}")
     for line in answer.get("lines", ()):
         print(line)
-    return 0
+    return 2 if answer.get("refused") else 0

@@ -37,7 +37,7 @@ class ClusterConsole(RunConsole):
         if not self._quiet_run and nodes:
             self._console.print(_node_table(nodes))
         for address in missing:
-            self.log(None, 30, f"node {address} has not answered; it is waited for")
+            self.log(None, 30, f"node {address} has not answered; it may join later")
 
     def news(self, job: int | None, text: str) -> None:
         """Show what happened to a job or a node."""
