@@ -26,7 +26,7 @@ def _gaps(trials: list[Trials]) -> Table:
                 spread(Spread.of(one.seen), "{:.3f}"),
                 spread(gaps, "{:.3f}"),
                 f"<= {fault.goal:g}" if fault.goal else "",
-                _reached(gaps.median, fault.goal),
+                _reached(gaps.median, fault.goal) if fault.goal else "",
                 one.wrong.splitlines()[0] if one.wrong else "nothing lost, doubled or mixed up",
             )
         )
@@ -53,6 +53,4 @@ def _costs(costs: list[Cost]) -> Table:
 
 
 def _reached(value: float, goal: float) -> str:
-    if math.isnan(value) or (not goal and goal != 0.0):
-        return ""
-    return "reached" if value <= goal else "not reached"
+    return "" if math.isnan(value) else "reached" if value <= goal else "not reached"
