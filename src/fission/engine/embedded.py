@@ -25,7 +25,7 @@ from fission.security.ephemeral import EphemeralAuthority
 FIRST = 2
 MOST = 200
 CLIENT = "127.0.0.1"
-_START_SECONDS = 20.0
+_START_SECONDS = 60.0
 _END_SECONDS = 3.0
 
 
