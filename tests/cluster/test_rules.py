@@ -660,6 +660,53 @@ def test_a_job_stays_on_a_drained_node_when_no_other_takes_it() -> None:
     assert "stays on n1" in of(Tell, out)[1].text
 
 
+def test_a_node_stays_drained_when_it_comes_back_and_for_the_next_client() -> None:
+    talk = Talk(chain(), slots=3).start()
+    talk.say(DrainRequested("n1"))
+    talk.say(NodeLost("n1", "silent"))
+    talk.say(talk.join("n1"))
+    assert talk.made.nodes["n1"].life is NodeLife.DRAINING
+    made = Coordinator.from_snapshot(talk.net, talk.made.snapshot(), 0.0)
+    made.handle(talk.join("n1", Resident(9, 1, "old", Life.RUNNING)), 0.1)
+    assert made.nodes["n1"].life is NodeLife.DRAINING
+    made.handle(DrainRequested("n1", undo=True), 0.2)
+    assert made.nodes["n1"].life is NodeLife.FENCED  # until the old job has ended
+    assert made.snapshot()["drained"] == []
+
+
+def test_only_a_drain_is_undone() -> None:
+    talk = Talk(chain(), nodes=("n1", "n2", "n3")).start()
+    talk.say(NodeDraining("n1"))
+    assert "not drained" in of(Tell, talk.say(DrainRequested("n1", undo=True)))[0].text
+    talk.say(DrainRequested("n1"))
+    assert "about to end" in of(Tell, talk.say(DrainRequested("n1", undo=True)))[0].text
+    assert talk.made.nodes["n1"].life is NodeLife.DRAINING
+    talk.say(DrainRequested("n2"))
+    talk.say(NodeLost("n2", "silent"))
+    talk.say(DrainRequested("n2", undo=True))
+    talk.say(talk.join("n2"))
+    assert talk.made.nodes["n2"].life is NodeLife.UP
+
+
+@pytest.mark.parametrize("wish", [MoveRequested(1), DrainRequested("n1"), RebalanceRequested()])
+def test_a_preference_that_raises_moves_nothing(wish: Event) -> None:
+    class Moody(PythonJob):
+        raises = False
+
+        def preference(self, nodes: list[NodeInfo]) -> NodeInfo | None:
+            if Moody.raises:
+                raise ValueError("moody")
+            return None
+
+    talk = Talk(network((Moody, "", "")), nodes=("n1",)).start()
+    talk.say(talk.join("n2"))
+    Moody.raises = True
+    out = talk.say(wish)
+    assert of(StopJob, out) == []
+    assert of(Tell, out)[-1].level == 30
+    assert "moody" in of(Tell, out)[-1].text
+
+
 def test_rebalance_fills_a_node_that_came_later() -> None:
     talk = Talk(chain(), nodes=("n1",)).start()
     assert of(StopJob, talk.say(RebalanceRequested())) == []

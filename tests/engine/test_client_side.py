@@ -127,6 +127,23 @@ def test_a_journal_that_is_none(tmp_path: Path) -> None:
 # -- other terminals -----------------------------------------------------------------------------------------
 
 
+def test_another_terminal_hears_at_once_of_an_answer_that_fails(tmp_path: Path) -> None:
+    async def story() -> None:
+        async def answer(_request: Mapping[str, Any]) -> Mapping[str, Any]:
+            raise KeyError("a mistake")
+
+        asyncio.get_running_loop().set_exception_handler(lambda _loop, _context: None)
+        server = ControlServer(tmp_path, answer)
+        await server.start()
+        reader, writer = await asyncio.open_unix_connection(tmp_path / "control.sock")
+        writer.write(b'{"do": "status"}\n')
+        assert await asyncio.wait_for(reader.read(), 5) == b""  # long before the time for answers is over
+        writer.close()
+        await server.close()
+
+    asyncio.run(story())
+
+
 def test_another_terminal_asks_and_is_answered(tmp_path: Path) -> None:
     folder = tmp_path / ("long" * 40)  # its socket's path would be too long
     folder.mkdir()

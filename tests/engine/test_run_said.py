@@ -1,13 +1,14 @@
-"""What jobs say reaches people, unless another incarnation has taken their place."""
+"""What jobs say reaches people, unless another incarnation has taken their place; a run that cannot tell or store ends."""
 
+import asyncio
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
-from typing import cast
+from typing import Any, cast
 
 import pytest
 
-from fission.cluster import Policy
+from fission.cluster import DrainRequested, EndNetwork, Policy
 from fission.core import base
 from fission.core.jobs import ForwardingJob, SourceJob
 from fission.core.network import Network
@@ -15,6 +16,7 @@ from fission.core.pipes import PicklePipe
 from fission.engine.base import JobSaid
 from fission.engine.journal import Journal
 from fission.engine.run import ClusterRun, RunWatcher
+from fission.errors import RunError
 from fission.runtime.messages import Log, Status
 from fission.runtime.supervisor import OutputLine
 
@@ -43,3 +45,29 @@ def test_a_superseded_incarnation_is_not_heard(tmp_path: Path) -> None:
     journal.close()
     assert [one.what for one in told] == [OutputLine("stdout", "line of 2"), Log(30, "log of 2")]
     assert run.reports[1].rounds == 20
+
+
+def test_a_run_that_cannot_store_or_tell_what_is_decided_ends_by_that_error(tmp_path: Path) -> None:
+    network, _ = Network.build(
+        "net", [SourceJob(outputs=[PicklePipe(101)]), ForwardingJob([PicklePipe(101)])]
+    )
+
+    def full(*_what: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    async def story(watcher: Any, journal: Any) -> tuple[dict[str, Any], BaseException | None]:
+        run = ClusterRun(network, watcher, journal, invited={}, policy=Policy())
+        over: asyncio.Future[EndNetwork] = asyncio.get_running_loop().create_future()
+        run._over = over
+        answer = run.answer({"do": "drain", "node": "n9", "undo": False})
+        run.handle(DrainRequested("n9"))  # nothing more is done
+        return answer, over.exception()
+
+    stored = SimpleNamespace(read=lambda: None, write=lambda _state: None)
+    unstored = SimpleNamespace(read=lambda: None, write=full)
+    for watcher, journal in ((SimpleNamespace(log=full), stored), (SimpleNamespace(), unstored)):
+        answer, error = asyncio.run(story(watcher, journal))
+        assert isinstance(error, RunError)
+        assert "No space left" in str(error)
+        assert answer["refused"]
+        assert "No space left" in answer["lines"][-1]

@@ -196,3 +196,49 @@ def test_a_csv_file_without_a_checkpoint_goes_on_with_a_whole_row(tmp_path, monk
     job.run(2)
     job.teardown()
     assert (tmp_path / "x.csv").read_bytes() == b"pipe_1\r\n1\r\n2\r\n"
+
+
+def test_what_could_not_be_pickled_once_is_kept_later():
+    said = []
+    job = Job(work=[lambda: None])
+    state = JobState(job, lambda level, text: said.append(level))
+    state.capture()
+    assert (state.left_out, said) == (("work",), [30])
+    job.work = [1]
+    other = Job(work=[])
+    JobState(other, quiet).restore(state.capture())
+    assert (other.work, state.left_out) == ([1], ())
+
+
+def test_what_changes_all_the_time_is_tried_again():
+    class Busy:
+        left = 5
+
+        def __reduce__(self):
+            Busy.left -= 1
+            if Busy.left >= 0:
+                raise RuntimeError("dictionary changed size during iteration")
+            return (list, ())
+
+    job = Job(busy=Busy(), lock=threading.Lock())
+    state = JobState(job, lambda level, text: None)
+    data = [state.capture() for _ in range(6)]
+    assert data[:5] == [None] * 5
+    assert state.left_out == ("lock",)
+    other = Job()
+    JobState(other, quiet).restore(data[5])
+    assert other.busy == []
+
+
+def test_what_run_has_deleted_stays_deleted():
+    job = Job(first=True)
+    state = JobState(job, quiet)
+    del job.first
+    assert not state.empty
+    for _ in range(2):  # also after a second restart
+        successor = Job(first=True, only_when_resumed=1)
+        restored = JobState(successor, quiet)
+        restored.restore(state.capture())
+        assert not hasattr(successor, "first")
+        assert successor.only_when_resumed == 1
+        state = restored

@@ -14,6 +14,9 @@ from fission.placement import NodeState
 DEBUG, INFO, WARNING, ERROR = 10, 20, 30, 40
 """Levels of `logging`."""
 
+DRAINED = "drained"
+"""The reason of a node that takes no jobs because somebody wants that."""
+
 JobMachine = Machine[JobState, JobMove]
 
 
@@ -125,6 +128,8 @@ class Board:
     nodes: dict[str, NodeRecord]
     client: str = LOCAL
     """The client's address in measurements of links."""
+    drained: set[str] = field(default_factory=set)
+    """The nodes that are to take no jobs, by the wish of somebody, also when they come back."""
     tq: dict[tuple[str, str], float] = field(default_factory=dict)
     phase: Phase = Phase.GATHERING
     epoch: int = 1

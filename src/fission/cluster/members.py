@@ -11,7 +11,18 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from fission.cluster import events
-from fission.cluster.board import DEBUG, ERROR, INFO, WARNING, Board, JobRecord, NodeRecord, Orphan, Told
+from fission.cluster.board import (
+    DEBUG,
+    DRAINED,
+    ERROR,
+    INFO,
+    WARNING,
+    Board,
+    JobRecord,
+    NodeRecord,
+    Orphan,
+    Told,
+)
 from fission.cluster.events import Life, Resident
 from fission.cluster.instructions import StopJob
 from fission.cluster.lives import end, finish, listen, lose, progress
@@ -33,6 +44,9 @@ def joined(board: Board, event: events.NodeJoined) -> None:
         if node.state is None:
             node.life, node.reason = NodeLife.DRAINING, "not in NODES"
             board.tell(WARNING, "gets no jobs: it is not in NODES", node=event.node)
+        elif event.node in board.drained:
+            node.life, node.reason = NodeLife.DRAINING, DRAINED
+            board.tell(INFO, "is back; it is drained and takes no jobs", node=event.node)
         else:
             board.tell(INFO, "is back" if again else f"joined, {node.state.slots} slots", node=event.node)
     _measured(board, event.node, event.tq)

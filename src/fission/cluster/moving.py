@@ -4,23 +4,29 @@ Nothing is lost on that path, so a move needs no protocol of its own. A job move
 it; until its process has ended it keeps its slot.
 """
 
-from fission.cluster.board import INFO, WARNING, Board, JobRecord
+from fission.cluster.board import DRAINED, INFO, WARNING, Board, JobRecord
 from fission.cluster.events import DrainRequested, MoveRequested, RebalanceRequested
 from fission.cluster.placing import possible
 from fission.cluster.states import JOB_TABLE, REACHABLE, JobMove, NodeLife, Phase
 from fission.core.groups import LOCAL
+from fission.errors import JobDefinitionError
 from fission.placement import refusals
 
 
 def wish(board: Board, event: MoveRequested | DrainRequested | RebalanceRequested) -> None:
-    """Do what somebody wants to be moved."""
-    match event:
-        case MoveRequested():
-            move(board, event.job, event.node)
-        case DrainRequested():
-            drain(board, event.node, undo=event.undo)
-        case RebalanceRequested():
-            rebalance(board)
+    """Do what somebody wants to be moved; a `preference` that raises is told."""
+    try:
+        match event:
+            case MoveRequested():
+                move(board, event.job, event.node)
+            case DrainRequested(undo=True):
+                undo_drain(board, event.node)
+            case DrainRequested():
+                drain(board, event.node)
+            case RebalanceRequested():
+                rebalance(board)
+    except JobDefinitionError as error:
+        board.tell(WARNING, f"nothing is moved: {error}")
 
 
 def move(board: Board, id: int, target: str = "") -> None:
@@ -44,19 +50,32 @@ def move(board: Board, id: int, target: str = "") -> None:
             _send_off(board, job, decision.node)
 
 
-def drain(board: Board, address: str, *, undo: bool = False) -> None:
-    """Move all jobs away from a node that takes no new ones from now on, or take that back."""
+def undo_drain(board: Board, address: str) -> None:
+    """Let a drained node take jobs again, unless there is another reason why it takes none."""
+    node = board.nodes.get(address)
+    if address not in board.drained:
+        board.tell(WARNING, f"{address} is not drained")
+        return
+    board.drained.remove(address)
+    if node is None or node.life not in REACHABLE:
+        board.tell(INFO, f"{address} takes jobs again once it is back")
+    elif node.life is NodeLife.DRAINING and node.reason != DRAINED:
+        board.tell(WARNING, f"still takes no jobs: {node.reason}", node=address)
+    else:
+        node.life, node.reason = (NodeLife.FENCED if node.orphans else NodeLife.UP), ""
+        board.vacancy = True
+        board.tell(INFO, "takes jobs again", node=address)
+
+
+def drain(board: Board, address: str) -> None:
+    """Move all jobs away from a node that takes no new ones from now on."""
     node = board.nodes.get(address)
     if node is None or address == LOCAL or node.life not in REACHABLE:
         board.tell(WARNING, f"no node {address} is there to drain")
         return
-    if undo:
-        if node.life is NodeLife.DRAINING:
-            node.life, node.reason = NodeLife.UP, ""
-            board.vacancy = True
-            board.tell(INFO, "takes jobs again", node=address)
-        return
-    node.life, node.reason = NodeLife.DRAINING, "drained"
+    board.drained.add(address)
+    if node.life is not NodeLife.DRAINING:
+        node.life, node.reason = NodeLife.DRAINING, DRAINED
     board.tell(INFO, "takes no new jobs", node=address)
     leaving = [job for job in board.on_node(address) if _movable(board, job)]
     where = possible(board, leaving).nodes

@@ -51,6 +51,7 @@ def save(board: Board) -> dict[str, Any]:
             for node in board.nodes.values()
             if node.life in REACHABLE or node.life is NodeLife.AWAITED
         ],
+        "drained": sorted(board.drained),
         "jobs": [_job(job) for job in board.jobs.values()],
     }
 
@@ -76,6 +77,7 @@ def restore(board: Board, snapshot: Mapping[str, Any], now: float) -> None:
         board.start_timer = now + board.policy.fence_grace
     for address in dict.fromkeys([LOCAL, *snapshot["nodes"]]):
         board.nodes[address] = NodeRecord(address, NodeLife.AWAITED, timer=now + board.policy.return_grace)
+    board.drained = set(snapshot.get("drained", ()))
     for plain in jobs:
         _restore_job(board, board.jobs[plain["id"]], plain)
     ending = snapshot["ending"]

@@ -60,7 +60,7 @@ class ControlServer:
                 (self._folder / NAME).unlink()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with contextlib.suppress(ConnectionError, TimeoutError, ValueError):
+        try:
             async with asyncio.timeout(_ANSWER_SECONDS):
                 request = json.loads(await reader.readline())
                 answer = (
@@ -68,7 +68,10 @@ class ControlServer:
                 )
                 writer.write(json.dumps(answer).encode() + b"\n")
                 await writer.drain()
-        writer.close()
+        except (ConnectionError, TimeoutError, ValueError):
+            pass  # whoever asked has gone, or has asked for nothing
+        finally:
+            writer.close()
 
 
 def ask_client(folder: Path, **request: Any) -> dict[str, Any] | None:

@@ -1,7 +1,9 @@
 """Folders that belong to one process at a time: a lock that goes with the process, however it ends."""
 
+import contextlib
 import fcntl
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 from fission.errors import RunError
@@ -9,13 +11,29 @@ from fission.errors import RunError
 
 def lock_folder(folder: Path) -> bool:
     """Lock an existing folder until this process ends; False when another one has it. Raises OSError."""
+    return _lock(folder) >= 0
+
+
+@contextlib.contextmanager
+def locked(folder: Path) -> Iterator[bool]:
+    """Lock an existing folder for a while; False when another process has it. Raises OSError."""
+    handle = _lock(folder)
+    try:
+        yield handle >= 0
+    finally:
+        if handle >= 0:
+            os.close(handle)
+
+
+def _lock(folder: Path) -> int:
+    """The handle that keeps the lock, or -1."""
     handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         os.close(handle)
-        return False
-    return True
+        return -1
+    return handle
 
 
 def is_locked(folder: Path) -> bool:

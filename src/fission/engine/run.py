@@ -39,7 +39,7 @@ from fission.engine.cluster import ClusterEngine
 from fission.engine.journal import Journal
 from fission.engine.reports import JobReport, Watcher
 from fission.engine.views import JobPlace, information, view_of
-from fission.errors import AllocationError
+from fission.errors import AllocationError, RunError
 from fission.monitor import NetworkView
 from fission.placement import Placement
 from fission.placement.model import natural
@@ -151,6 +151,7 @@ class ClusterRun:
         self._started = monotonic()
         self._answers: list[str] | None = None
         self._refused = False
+        self._broken = False
         self._places: tuple[JobPlace, ...] = ()
 
     # -- from outside ------------------------------------------------------------------------------------
@@ -226,16 +227,40 @@ class ClusterRun:
         return RunOutcome(end, monotonic() - self._started, self.reports)
 
     def handle(self, event: Event) -> None:
-        """Let the coordinator decide, store that, then do it."""
-        instructions = self.coordinator.handle(event, monotonic())
-        if self.coordinator.revision != self._stored:
-            self._stored = self.coordinator.revision
-            self._journal.write(self.coordinator.snapshot())
-        for instruction in instructions:
-            self._carry_out(instruction)
-        self._rearm()
+        """Let the coordinator decide, store that, then do it. What goes wrong with that is the end of the run."""
+        if self._broken:
+            return
+        try:
+            instructions = self.coordinator.handle(event, monotonic())
+            if self.coordinator.revision != self._stored:
+                self._journal.write(self.coordinator.snapshot())
+                self._stored = self.coordinator.revision
+            for instruction in instructions:
+                self._carry_out(instruction)
+        except Exception as error:
+            if self._over is None or self._over.done():
+                raise
+            self._break(error)
+        finally:
+            self._rearm()
 
     # -- inside ------------------------------------------------------------------------------------------
+
+    def _break(self, error: Exception) -> None:
+        """End the run by an error: what was decided is not stored, or not all of it is done."""
+        if isinstance(error, OSError):
+            error = RunError(
+                "the run cannot go on",
+                where=f"network {self._network.name}",
+                found=str(error),
+                hint="Its jobs on nodes wait for the next `run`, which takes them over",
+            )
+        self._broken = True
+        if self._answers is not None:
+            self._answers.append(str(error))
+            self._refused = True
+        if self._over is not None:
+            self._over.set_exception(error)
 
     async def _assemble(self, link: ClientLink | None, local: LocalHost) -> None:
         """Wait for the nodes, join them ourselves, and start."""
@@ -324,7 +349,7 @@ class ClusterRun:
             self._timer.cancel()
             self._timer = None
         deadline = self.coordinator.deadline()
-        if deadline is not None:
+        if deadline is not None and not self._broken:
             loop = asyncio.get_running_loop()
             self._timer = loop.call_later(max(0.0, deadline - monotonic()), self.handle, Tick())
 

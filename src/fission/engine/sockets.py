@@ -6,7 +6,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from fission.engine.locks import lock_folder
+from fission.engine.locks import lock_folder, locked
 
 _PREFIX = "fission-run-"
 _LONGEST_FOLDER = 70
@@ -21,8 +21,10 @@ def socket_folder() -> Path:
     parent = parent if len(os.fsencode(parent)) < _LONGEST_FOLDER else "/tmp"  # noqa: S108 - mkdtemp makes it safe
     for old in Path(parent).glob(f"{_PREFIX}*"):
         with contextlib.suppress(OSError):
-            if old.stat().st_uid == os.getuid() and lock_folder(old):
-                shutil.rmtree(old)
+            if old.stat().st_uid == os.getuid():
+                with locked(old) as ours:
+                    if ours:
+                        shutil.rmtree(old)
     while True:
         folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=parent))
         # somebody who tidies up at this moment may have taken it for one that was left behind

@@ -8,7 +8,7 @@ import contextlib
 import copyreg
 import io
 import pickle
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 from fission.core.jobs import PythonJob
@@ -16,21 +16,22 @@ from fission.core.jobs.base import is_replayable
 from fission.core.pipes import BasePipe
 from fission.errors import RunError
 
-_INFO, _WARNING = 20, 30
+_WARNING = 30
 _restoring: PythonJob | None = None
 
 
 class JobState:
-    """The state of one job: `capture` between two rounds, `restore` after `setup()`.
+    """The state of one job, made after its `setup()`: `capture` between two rounds, `restore` before the first.
 
-    Attributes that cannot be pickled are left out, and named once in the log.
+    Attributes that cannot be pickled at that moment are left out, and named once in the log. Those that `run` has
+    deleted are deleted again by `restore`.
     """
 
     def __init__(self, job: PythonJob, log: Callable[[int, str], None]) -> None:
         self._job = job
         self._log = log
         self._told = is_replayable(job)  # snapshot() tells it
-        self._left_out: dict[str, type] = {}
+        self._left_out: set[str] = set()
         self._named: set[str] = set()
         self._reducers = copyreg.dispatch_table.copy()
         self._reducers[type(job)] = self._reduce_job
@@ -38,11 +39,12 @@ class JobState:
             self._reducers[type(pipe)] = self._reduce_pipe
         self._attributes = -1
         self._complained = False
+        self._made = {name for name in job.__dict__ if name not in job._UNSAVED}
 
     @property
     def empty(self) -> bool:
         """Whether there is nothing to capture: the job has no attributes but those of the framework."""
-        if self._told:
+        if self._told or self._made:
             return False
         attributes = self._job.__dict__
         if len(attributes) == self._attributes:
@@ -54,7 +56,7 @@ class JobState:
 
     @property
     def left_out(self) -> tuple[str, ...]:
-        """The attributes that cannot be pickled."""
+        """The attributes that the last capture could not pickle."""
         return tuple(sorted(self._left_out))
 
     def attributes(self) -> dict[str, bytes]:
@@ -72,18 +74,22 @@ class JobState:
         job = self._job
         if self._told:
             return self._pickled(("told", job._finishing, job.snapshot()))  # type: ignore[attr-defined]
-        kept = self._kept()
         try:
-            return self._pickled(("kept", job._finishing, kept))
-        except Exception:  # noqa: BLE001 - user objects may raise anything; then we look which ones
-            self._leave_out(kept)
-        try:
-            return self._pickled(("kept", job._finishing, self._kept()))
+            self._look_again()
+            try:
+                data = self._pickled(self._whole())
+            except Exception as error:
+                if _passes(error):
+                    raise
+                self._leave_out()
+                data = self._pickled(self._whole())
         except Exception as error:  # noqa: BLE001 - such as a dict that a thread of the user changes meanwhile
             if not self._complained:
                 self._log(_WARNING, f"its state cannot be captured now: {type(error).__name__}: {error}")
             self._complained = True
             return None
+        self._complained = False
+        return data
 
     def restore(self, data: bytes) -> None:
         """Give the job the state that was captured."""
@@ -91,7 +97,7 @@ class JobState:
         job = self._job
         _restoring = job
         try:
-            how, finishing, state = pickle.loads(data)
+            how, finishing, state, *deleted = pickle.loads(data)
         finally:
             _restoring = None
         if finishing:
@@ -100,6 +106,9 @@ class JobState:
             job.restore(state)  # type: ignore[attr-defined]
         elif how == "kept" and not self._told:
             job.__dict__.update(state)
+            for name in deleted[0]:
+                job.__dict__.pop(name, None)
+            self._made.update(deleted[0])
         else:
             raise RunError(
                 "the stored state is of another kind",
@@ -110,12 +119,17 @@ class JobState:
     # -- inside ------------------------------------------------------------------------------------------
 
     def _kept(self) -> dict[str, Any]:
-        left_out, unsaved = self._left_out, self._job._UNSAVED
-        return {
-            name: value
-            for name, value in list(self._job.__dict__.items())
-            if name not in unsaved and left_out.get(name) is not type(value)
-        }
+        return {name: value for name, value in self._own().items() if name not in self._left_out}
+
+    def _own(self) -> dict[str, Any]:
+        """The attributes that are not those of the framework."""
+        unsaved = self._job._UNSAVED
+        return {name: value for name, value in list(self._job.__dict__.items()) if name not in unsaved}
+
+    def _whole(self) -> tuple[str, bool, dict[str, Any], list[str]]:
+        """All that is captured, with the names of what `setup()` makes and `run` has deleted."""
+        deleted = sorted(self._made - self._job.__dict__.keys())
+        return "kept", self._job._finishing, self._kept(), deleted
 
     def _pickled(self, state: object) -> bytes:
         buffer = io.BytesIO()
@@ -124,22 +138,36 @@ class JobState:
         pickler.dump(state)
         return buffer.getvalue()
 
-    def _leave_out(self, kept: Mapping[str, Any]) -> None:
+    def _look_again(self) -> None:
+        """What could not be pickled at the last capture may be something else now."""
+        own = self._own()
+        self._left_out = {name for name in self._left_out if name in own and self._reason(own[name])}
+
+    def _leave_out(self) -> None:
         """Find the attributes that cannot be pickled, and say so."""
         reasons: dict[str, str] = {}
-        for name, value in kept.items():
-            try:
-                self._pickled(value)
-            except Exception as error:  # noqa: BLE001 - as above
-                self._left_out[name] = type(value)
-                reasons[name] = f"{name} ({type(value).__name__}: {error})".splitlines()[0]
+        for name, value in self._kept().items():
+            reason = self._reason(value)
+            if reason:
+                self._left_out.add(name)
+                reasons[name] = f"{name} ({reason})"
         new = sorted(reasons.keys() - self._named)
         if new:
             self._named.update(new)
             what = ", ".join(reasons[name] for name in new)
             self._log(
-                _INFO, f"its state is kept without what cannot be pickled; setup() has to make it: {what}"
+                _WARNING, f"its state is kept without what cannot be pickled; setup() has to make it: {what}"
             )
+
+    def _reason(self, value: object) -> str:
+        """Why a value cannot be pickled, in one line; "" when it can. What may pass is raised."""
+        try:
+            self._pickled(value)
+        except Exception as error:
+            if _passes(error):
+                raise
+            return f"{type(value).__name__}: {error}".splitlines()[0]
+        return ""
 
     def _reduce_job(self, job: PythonJob) -> Any:
         return (_the_job, ()) if job is self._job else job.__reduce_ex__(5)
@@ -147,6 +175,11 @@ class JobState:
     def _reduce_pipe(self, pipe: BasePipe) -> Any:
         ours = any(pipe is one for one in (*self._job.inputs, *self._job.outputs))
         return (_the_pipe, (pipe.id,)) if ours else pipe.__reduce_ex__(5)
+
+
+def _passes(error: Exception) -> bool:
+    """Whether it is about a container that a thread changes at this moment; a lock of another process says RuntimeError too."""
+    return isinstance(error, RuntimeError) and "during iteration" in str(error)
 
 
 def _the_job() -> PythonJob:
