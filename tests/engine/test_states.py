@@ -2,13 +2,17 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
+from fission.engine.base import JobOrder
+from fission.engine.keeper import StateKeeper
 from fission.engine.state_link import StateLink, StateServer
 from fission.engine.states import StateEntry, StateKey, StateStore
 from fission.errors import RunError
+from fission.runtime.messages import Checkpoint, JobSpec
 from fission.security import IdentityFiles
 from fission.security.ephemeral import ephemeral_authority
 
@@ -74,6 +78,40 @@ def test_a_digest_that_leads_elsewhere(tmp_path: Path) -> None:
         store.get(KEY, "../../x")
 
 
+def test_names_that_are_not_english(tmp_path: Path) -> None:
+    store, key = StateStore(tmp_path), StateKey("größe", "0a1b", 1)
+    assert store.put(key, 1, entry(5), (1, 0), b"state")
+    assert store.fence(key, 2) == (entry(5),)
+
+
+def test_a_damaged_index_is_not_an_empty_one(tmp_path: Path) -> None:
+    store = StateStore(tmp_path)
+    store.put(KEY, 1, entry(5), (1, 0), b"state")
+    for damaged in ("", "[]", '{"oldest": 1}'):
+        (tmp_path / "net" / "run" / "3" / "index.json").write_text(damaged)
+        with pytest.raises(RunError, match="damaged"):
+            store.fence(KEY, 2)
+
+
+def test_threads_do_not_undo_what_others_did(tmp_path: Path) -> None:
+    store = StateStore(tmp_path)
+
+    def put(incarnation: int, round: int) -> None:
+        try:
+            store.put(KEY, incarnation, entry(round, f"{round:08x}", 1), (1, 0), b"x")
+        except RunError as error:
+            assert "newer incarnation" in str(error)  # noqa: PT017 - one of two good ends
+
+    with ThreadPoolExecutor(8) as threads:
+        for newest in range(2, 60):
+            puts = [threads.submit(put, newest - 1, 4 * newest + i) for i in range(4)]
+            threads.submit(store.fence, KEY, newest).result()
+            for one in puts:
+                one.result()
+            with pytest.raises(RunError, match="newer incarnation"):
+                store.put(KEY, newest - 1, entry(1), (1, 0), b"state")
+
+
 # -- over the wire -------------------------------------------------------------------------------------------
 
 
@@ -132,3 +170,91 @@ def test_nobody_listens() -> None:
             await StateLink("127.0.0.1:9", None).fence(KEY, 1)
 
     asyncio.run(story())
+
+
+# -- keepers that do not answer ------------------------------------------------------------------------------
+
+
+async def silent(story: Callable[[str], Awaitable[None]]) -> None:
+    """Tell the story the address of one who takes connections and says nothing."""
+    gone = asyncio.Event()
+
+    async def say_nothing(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await gone.wait()
+        writer.close()
+
+    server = await asyncio.start_server(say_nothing, "127.0.0.1", 0)
+    try:
+        await story(f"127.0.0.1:{server.sockets[0].getsockname()[1]}")
+    finally:
+        gone.set()
+        server.close()
+
+
+def order_for(*keepers: str) -> JobOrder:
+    spec = JobSpec(KEY.run, KEY.job, "job", 2, "", (), "", 0, "INFO", {}, {}, b"", resume=True)
+    return JobOrder("net", "", spec, "", "", keepers=keepers)
+
+
+def checkpoint_in(folder: Path) -> Checkpoint:
+    path = folder / "1.state"
+    path.write_bytes(b"state")
+    return Checkpoint(1, 5, str(path), "00aa00aa", 5)
+
+
+def test_one_copy_is_enough_when_the_other_is_late(tmp_path: Path) -> None:
+    async def story(frozen: str) -> None:
+        server = StateServer(StateStore(tmp_path / "states"), None)
+        good = await server.start("127.0.0.1")
+        keeper = StateKeeper(None)
+        keeper.set_keepers("net", (frozen, good))
+        checkpoint = checkpoint_in(tmp_path)
+        try:
+            assert await asyncio.wait_for(keeper.store("net", "run", 3, 1, checkpoint), 8)
+            assert await asyncio.wait_for(keeper.store("net", "run", 3, 1, checkpoint), 8)
+            (brought,) = await asyncio.wait_for(keeper.fetch(order_for(frozen, good), tmp_path), 8)
+            assert Path(brought.path).read_bytes() == b"state"
+        finally:
+            keeper.close()
+            await server.close()
+
+    asyncio.run(asyncio.wait_for(silent(story), 25))
+
+
+def test_nobody_answers_is_not_nobody_has_it(tmp_path: Path) -> None:
+    async def story(frozen: str) -> None:
+        server = StateServer(StateStore(tmp_path / "states"), None)
+        keeper = StateKeeper(None)
+        own = await server.start("127.0.0.1")
+        try:
+            assert await keeper.fetch(order_for(own), tmp_path) == ()
+            keeper.own = own  # which has nothing of jobs that were here
+            with pytest.raises(RunError, match="nobody who may keep its state answers"):
+                await keeper.fetch(order_for(frozen, own), tmp_path)
+        finally:
+            keeper.close()
+            await server.close()
+
+    asyncio.run(asyncio.wait_for(silent(story), 25))
+
+
+def test_a_request_that_makes_no_sense_ends_its_connection_only(tmp_path: Path) -> None:
+    async def story(link: StateLink) -> None:
+        with pytest.raises(RunError, match="does not answer"):
+            await link.put(KEY, 1, entry(5), (), b"state")  # type: ignore[arg-type]
+        assert await link.fence(KEY, 1) == ()
+
+    talk(StateStore(tmp_path), None, None, story)
+
+
+def test_who_connects_before_it_serves_waits(tmp_path: Path) -> None:
+    async def story() -> None:
+        server = StateServer(StateStore(tmp_path), None)
+        link = StateLink(server.listen("127.0.0.1"), None)
+        asked = asyncio.create_task(link.fence(KEY, 1))
+        await server.serve()
+        assert await asked == ()
+        link.close()
+        await server.close()
+
+    asyncio.run(asyncio.wait_for(story(), 20))

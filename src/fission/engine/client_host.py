@@ -1,5 +1,6 @@
 """The client as one of the machines of its network: it runs the local jobs, in `<network>/local/<id>/`."""
 
+import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
@@ -41,7 +42,8 @@ class ClientHost:
         self._server = StateServer(StateStore(private / STATES), files_of)
         self.keeper = StateKeeper(files_of)
         self.states = ""
-        """Where the client keeps states for others, once it is open."""
+        """Where the client keeps states for others, once it listens."""
+        self._serving: asyncio.Task[None] | None = None
         self._has_jobs = any(LOCAL in names(job.GROUPS) for job in network.jobs)
         self._host = JobHost(
             LOCAL,
@@ -60,10 +62,18 @@ class ClientHost:
         if self._has_jobs:
             self._host.warm()
 
+    def listen(self, address: str) -> None:
+        """Keep states for others from now on, if not yet. Raises RunError."""
+        if self._serving is None:
+            self.states = self._server.listen(address)
+            self._serving = asyncio.create_task(self._server.serve())
+
     async def open(self, address: str) -> NodeJoined:
         """Be ready to run jobs whose senders connect to `address`; return what the client joins its own cluster with."""
         self._host.ip = address
-        self.states = await self._server.start(address)
+        self.listen(address)
+        if self._serving is not None:
+            await self._serving
         return NodeJoined(LOCAL, LoadMeter(self._home.parent).sample(), service=address)
 
     async def start(self, order: JobOrder) -> None:
@@ -85,6 +95,8 @@ class ClientHost:
     async def close(self) -> None:
         """End whatever still runs."""
         await self._host.close()
+        if self._serving is not None:
+            await asyncio.gather(self._serving, return_exceptions=True)
         await self._server.close()
         self.keeper.close()
 

@@ -1,15 +1,14 @@
 """Brings the states of this machine's jobs to other machines, and back before a job is started again.
 
 The client says which machines keep states (`keepers`): itself first, then the nodes. Each state goes to the client
-and to one node, or to two nodes while the client is away. It counts as kept when those of the two that answer have it,
-and at least one does.
+and to one node, or to two nodes while the client is away. It counts as kept when those of the two that answer soon have
+it, and at least one does.
 """
 
 import asyncio
-import contextlib
 import logging
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from fission.engine.base import JobOrder
@@ -21,6 +20,8 @@ from fission.security import IdentityFiles
 
 _log = logging.getLogger(__name__)
 COPIES = 2
+_LATE_SECONDS = 1.0
+"""How long one copy waits for the other."""
 
 
 class StateKeeper:
@@ -36,6 +37,7 @@ class StateKeeper:
         self._keepers: dict[str, tuple[str, ...]] = {}
         self._links: dict[str, StateLink] = {}
         self._last: dict[StateKey, tuple[str, Path]] = {}
+        self._puts: dict[asyncio.Task[bool], tuple[str, StateKey]] = {}
 
     def set_keepers(self, network: str, addresses: Sequence[str]) -> None:
         """Say who keeps the states of a network, in order of preference."""
@@ -53,23 +55,20 @@ class StateKeeper:
             self._last[key] = (checkpoint.digest, Path(checkpoint.path))
         digest, file = self._last.get(key, ("", Path()))
         known = file if digest == checkpoint.digest else None
-        kept, reasons = 0, []
-        targets = iter(self._targets(network))
-        while kept < COPIES:
-            batch = [address for _, address in zip(range(COPIES - kept), targets, strict=False)]
-            if not batch:
-                break
-            work = [
-                self._put(address, key, incarnation, entry, checkpoint.needed_from, known)
-                for address in batch
-            ]
-            for result in await asyncio.gather(*work, return_exceptions=True):
-                if isinstance(result, RunError):
-                    reasons.append(str(result))
-                elif isinstance(result, BaseException):
-                    raise result
-                else:
-                    kept += result
+        reasons: list[str] = []
+
+        def put(address: str) -> asyncio.Task[bool]:
+            work = self._put(address, key, incarnation, entry, checkpoint.needed_from, known)
+            task = asyncio.create_task(work)
+            self._puts[task] = (address, key)
+            task.add_done_callback(self._put_ended)
+            return task
+
+        busy = {address for address, other in self._puts.values() if other == key}
+        targets = self._targets(network)
+        kept = await self._spread([one for one in targets if one not in busy], put, reasons)
+        if not kept:  # those that are late with an earlier one
+            kept = await self._spread([one for one in targets if one in busy], put, reasons)
         if not kept and reasons:
             raise RunError("nobody keeps it", found="; ".join(reasons))
         return kept > 0
@@ -78,31 +77,16 @@ class StateKeeper:
         """Refuse older incarnations of a job everywhere, and bring what is kept of it into a folder."""
         key = StateKey(order.network, order.spec.run, order.spec.job_id)
         self.set_keepers(order.network, order.keepers)
-        links = [self._link(address) for address in order.keepers]
-        answers = await asyncio.gather(
-            *(link.fence(key, order.spec.incarnation) for link in links), return_exceptions=True
-        )
-        places: dict[str, list[StateLink]] = {}
-        names: dict[str, str] = {}
-        entries: set[StateEntry] = set()
-        for link, answer in zip(links, answers, strict=True):
-            if isinstance(answer, BaseException):
-                _log.debug("%s: %s", link.address, answer)
-                continue
-            entries |= set(answer)
-            for entry in answer:
-                places.setdefault(entry.digest, []).append(link)
-                names[entry.digest] = f"{order.spec.incarnation}-{entry.epoch}-{entry.round}.state"
-        paths = {}
-        for digest, holders in places.items():
-            path = await self._bring(key, digest, holders, folder / names[digest])
-            if path is not None:
-                paths[digest] = path
-        return tuple(
-            Checkpoint(entry.epoch, entry.round, os.fspath(paths[entry.digest]), entry.digest, entry.size)
-            for entry in sorted(entries)
-            if entry.digest in paths
-        )
+        busy = {address for address, _ in self._puts.values()}
+        extra = {
+            address: StateLink(address, self._identity) for address in busy
+        }  # that wait for no big state
+        links = [extra.get(address) or self._link(address) for address in order.keepers]
+        try:
+            return await self._fetch(order, key, folder, links)
+        finally:
+            for link in extra.values():
+                link.close()
 
     def forget(self, network: str) -> None:
         """A network has ended here."""
@@ -112,6 +96,8 @@ class StateKeeper:
 
     def close(self) -> None:
         """Close all connections."""
+        for task in self._puts:
+            task.cancel()
         for link in self._links.values():
             link.close()
         self._links.clear()
@@ -130,6 +116,77 @@ class StateKeeper:
         if address not in self._links:
             self._links[address] = StateLink(address, self._identity)
         return self._links[address]
+
+    async def _spread(
+        self, targets: Iterable[str], put: Callable[[str], asyncio.Task[bool]], reasons: list[str]
+    ) -> int:
+        """Put a state where it is kept until there are enough copies; return how many there are.
+
+        When there is one, the other may be late: it goes on, but is not waited for.
+        """
+        kept, rest = 0, iter(targets)
+        while kept < COPIES:
+            pending = {put(address) for _, address in zip(range(COPIES - kept), rest, strict=False)}
+            if not pending:
+                break
+            while pending:
+                done, pending = await asyncio.wait(
+                    pending, timeout=_LATE_SECONDS if kept else None, return_when=asyncio.FIRST_COMPLETED
+                )
+                if not done:
+                    return kept
+                for task in done:
+                    try:
+                        kept += task.result()
+                    except RunError as error:
+                        reasons.append(str(error))
+        return kept
+
+    def _put_ended(self, task: asyncio.Task[bool]) -> None:
+        del self._puts[task]
+        if not task.cancelled() and task.exception() is not None:
+            _log.debug("a state was not kept: %s", task.exception())
+
+    async def _fetch(
+        self, order: JobOrder, key: StateKey, folder: Path, links: Sequence[StateLink]
+    ) -> tuple[Checkpoint, ...]:
+        answers = await asyncio.gather(
+            *(link.fence(key, order.spec.incarnation) for link in links), return_exceptions=True
+        )
+        places: dict[str, list[str]] = {}
+        names: dict[str, str] = {}
+        entries: set[StateEntry] = set()
+        silent: list[str] = []
+        for link, answer in zip(links, answers, strict=True):
+            if isinstance(answer, BaseException):
+                _log.warning("job %d of %s: its state is not asked for: %s", key.job, key.network, answer)
+                silent.append(link.address)
+                continue
+            entries |= set(answer)
+            for entry in answer:
+                places.setdefault(entry.digest, []).append(link.address)
+                names[entry.digest] = f"{order.spec.incarnation}-{entry.epoch}-{entry.round}.state"
+        others = {link.address for link in links if link.address != self.own}
+        if silent and not entries and others <= set(silent):
+            raise RunError(
+                "nobody who may keep its state answers", where=f"job {key.job}", found=", ".join(silent)
+            )
+        paths = {}
+        for digest, holders in places.items():
+            path = await self._bring(key, digest, holders, folder / names[digest])
+            if path is not None:
+                paths[digest] = path
+        if entries and not paths:
+            raise RunError(
+                "its state is kept but cannot be brought here",
+                where=f"job {key.job}",
+                found=", ".join(sorted({one for holders in places.values() for one in holders})),
+            )
+        return tuple(
+            Checkpoint(entry.epoch, entry.round, os.fspath(paths[entry.digest]), entry.digest, entry.size)
+            for entry in sorted(entries)
+            if entry.digest in paths
+        )
 
     async def _put(
         self,
@@ -151,10 +208,16 @@ class StateKeeper:
             return False  # the job has written a newer one meanwhile
         return await link.put(key, incarnation, entry, needed_from, state)
 
-    async def _bring(self, key: StateKey, digest: str, holders: list[StateLink], path: Path) -> Path | None:
-        for link in holders:
-            with contextlib.suppress(RunError):
+    async def _bring(self, key: StateKey, digest: str, holders: list[str], path: Path) -> Path | None:
+        for address in holders:
+            link = StateLink(address, self._identity)  # nobody else waits while a big state comes
+            try:
                 state = await link.get(key, digest)
-                await asyncio.to_thread(path.write_bytes, state)
-                return path
+            except RunError as error:
+                _log.warning("job %d of %s: a state is not brought: %s", key.job, key.network, error)
+                continue
+            finally:
+                link.close()
+            await asyncio.to_thread(path.write_bytes, state)
+            return path
         return None

@@ -8,8 +8,9 @@ import asyncio
 import contextlib
 import logging
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from time import monotonic
 from typing import Any, Protocol
 
@@ -39,7 +40,7 @@ from fission.engine.cluster import ClusterEngine
 from fission.engine.journal import Journal
 from fission.engine.reports import JobReport, Watcher
 from fission.engine.views import JobPlace, information, view_of
-from fission.errors import AllocationError, RunError
+from fission.errors import AllocationError, FissionError, RunError
 from fission.monitor import NetworkView
 from fission.placement import Placement
 from fission.placement.model import natural
@@ -103,6 +104,9 @@ class LocalHost(Protocol):
     async def warm(self) -> None:
         """Get ready, before the nodes have answered."""
 
+    def listen(self, address: str) -> None:
+        """Keep states for others from now on, if not yet. Raises RunError."""
+
     async def open(self, address: str) -> NodeJoined:
         """Be ready to run jobs whose senders connect to `address`; return what the client joins its own cluster with."""
 
@@ -153,6 +157,7 @@ class ClusterRun:
         self._refused = False
         self._broken = False
         self._places: tuple[JobPlace, ...] = ()
+        self._listen: Callable[[str], None] | None = None
 
     # -- from outside ------------------------------------------------------------------------------------
 
@@ -197,6 +202,8 @@ class ClusterRun:
         if isinstance(event, JobSaid):
             self._said(event)
         else:
+            if isinstance(event, NodeJoined) and self._listen is not None:
+                self._listen(event.node)
             self.handle(event)
             self._look_who_answered()
 
@@ -266,6 +273,8 @@ class ClusterRun:
         """Wait for the nodes, join them ourselves, and start."""
         await local.warm()
         if link is not None:
+            if self.taken_over:
+                self._listen = partial(self._keep_states, link, local)
             await link.start()
             if self._invited:
                 link.invite(self._invited)
@@ -277,6 +286,7 @@ class ClusterRun:
                     )  # files that go to nodes before the start take as long as they take
         if not self._asked:
             self._show_nodes()
+        self._listen = None
         self.on_event(await local.open(self._own_address(link)))
         if self.engine is not None:
             self.engine.tell_keepers()
@@ -285,6 +295,14 @@ class ClusterRun:
         elif self.coordinator.phase is Phase.GATHERING:
             self._require_nodes()
             self.handle(StartRequested())
+
+    def _keep_states(self, link: ClientLink, local: LocalHost, node: str) -> None:
+        """The first node of a network that runs may have jobs started at once: they need the states that we keep."""
+        self._listen = None
+        try:
+            local.listen(self._network.settings.client_ip or link.own_address(node))
+        except FissionError as error:  # `open` tries it again, and fails for good
+            self._watcher.log(None, logging.WARNING, str(error))
 
     def _require_nodes(self) -> None:
         """Say it before placement says that there are no nodes: there are, and none has come."""

@@ -13,9 +13,9 @@ An answer with `error` says why not.
 """
 
 import asyncio
-import contextlib
 import json
 import logging
+import socket
 import ssl
 import struct
 from collections.abc import Mapping
@@ -40,37 +40,63 @@ _LONGEST_HEAD = 1 << 16
 _LARGEST = 1 << 32
 _CONNECT_SECONDS = 1.5
 _ANSWER_SECONDS = 30.0
+_FENCE_SECONDS = 2.0
+"""A restart waits for it, so whoever is silent for longer is left out."""
+_PUT_SECONDS = 10.0
+_SLOWEST = 1e6
+"""Bytes a second that a state makes at least; it gets time accordingly."""
+_IDLE_SECONDS = 600.0
 _GREETING_SECONDS = 5.0
 
 
 class StateServer:
-    """Lets others keep their states in `store`. `await start(address)` returns where it listens; `close` at last."""
+    """Lets others keep their states in `store`. `await start(address)` returns where it listens; `close` at last.
+
+    `listen` and then `await serve()` do the same in two steps: whoever connects between them waits.
+    """
 
     def __init__(self, store: StateStore, identity: IdentityFiles | None) -> None:
         self._store = store
         self._identity = identity
+        self._socket: socket.socket | None = None
         self._server: asyncio.Server | None = None
         self._connections: set[asyncio.Task[Any]] = set()
 
     async def start(self, address: str) -> str:
+        """Listen at a port of the system's choice and serve; return "address:port". Raises RunError."""
+        place = self.listen(address)
+        await self.serve()
+        return place
+
+    def listen(self, address: str) -> str:
         """Listen at a port of the system's choice; return "address:port". Raises RunError."""
-        context = None if self._identity is None else server_context(self._identity)
-        handshake = {} if context is None else {"ssl_handshake_timeout": _GREETING_SECONDS}
+        family = socket.AF_INET6 if ":" in address else socket.AF_INET
         try:
-            self._server = await asyncio.start_server(
-                self._serve, address, 0, ssl=context, limit=_LONGEST_HEAD, **handshake
-            )
+            self._socket = socket.create_server((address, 0), family=family, backlog=100)
         except OSError as error:
             raise RunError(
                 "states cannot be kept here", where=address, found=error.strerror or str(error)
             ) from error
-        port = self._server.sockets[0].getsockname()[1]
+        port = self._socket.getsockname()[1]
         return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
+
+    async def serve(self) -> None:
+        """Answer those who connect, from now on."""
+        context = None if self._identity is None else server_context(self._identity)
+        self._server = await asyncio.start_server(
+            self._serve,
+            sock=self._socket,
+            ssl=context,
+            limit=_LONGEST_HEAD,
+            ssl_handshake_timeout=None if context is None else _GREETING_SECONDS,
+        )
 
     async def close(self) -> None:
         """Stop listening; end all connections."""
         if self._server is not None:
             self._server.close()
+        elif self._socket is not None:
+            self._socket.close()
         for task in list(self._connections):
             task.cancel()
         await asyncio.gather(*self._connections, return_exceptions=True)
@@ -80,17 +106,20 @@ class StateServer:
         if task is not None:
             self._connections.add(task)
             task.add_done_callback(self._connections.discard)
-        with contextlib.suppress(OSError, EOFError, asyncio.CancelledError):
-            try:
-                if self._identity is not None:
-                    peer_role(writer.get_extra_info("ssl_object"))
-                while True:
-                    header, state = await _read(reader)
-                    answer, data = await asyncio.to_thread(self._answer, header, state)
+        try:
+            if self._identity is not None:
+                peer_role(writer.get_extra_info("ssl_object"))
+            while True:
+                header, state = await _read(reader, idle=_IDLE_SECONDS)
+                answer, data = await asyncio.to_thread(self._answer, header, state)
+                async with asyncio.timeout(_seconds_for(len(data))):
                     await _write(writer, answer, data)
-            except (PeerError, ValueError, KeyError, TypeError) as error:
-                _log.warning("a connection about states was closed: %s", error)
-        writer.close()
+        except (OSError, EOFError, asyncio.CancelledError):
+            pass  # it has gone, or says nothing; TimeoutError is an OSError
+        except Exception as error:  # noqa: BLE001 - whatever a peer sends ends its connection and no other
+            _log.warning("a connection about states was closed: %s", error)
+        finally:
+            writer.close()
 
     def _answer(self, header: Mapping[str, Any], state: bytes) -> tuple[dict[str, Any], bytes]:
         try:
@@ -134,37 +163,46 @@ class StateLink:
     ) -> bool:
         """Let an entry be kept; False: the state is needed as well. Raises RunError."""
         header = {"do": "put", "incarnation": incarnation, "entry": asdict(entry), "needed_from": needed_from}
-        answer, _ = await self._ask(header | asdict(key) | {"with": state is not None}, state or b"")
+        data = state or b""
+        header |= asdict(key) | {"with": state is not None}
+        answer, _ = await self._ask(header, data, seconds=_seconds_for(len(data)))
         return "ok" in answer
 
     async def fence(self, key: StateKey, incarnation: int) -> tuple[StateEntry, ...]:
         """Return what is kept of a job; older incarnations are refused from now on. Raises RunError."""
-        answer, _ = await self._ask({"do": "fence", "incarnation": incarnation} | asdict(key), b"")
+        header = {"do": "fence", "incarnation": incarnation} | asdict(key)
+        answer, _ = await self._ask(header, b"", seconds=_FENCE_SECONDS)
         return tuple(StateEntry(**entry) for entry in answer["entries"])
 
     async def get(self, key: StateKey, digest: str) -> bytes:
         """Return a state. Raises RunError."""
-        _, state = await self._ask({"do": "get", "digest": digest} | asdict(key), b"")
+        _, state = await self._ask(
+            {"do": "get", "digest": digest} | asdict(key), b"", seconds=_ANSWER_SECONDS
+        )
         return state
 
     def close(self) -> None:
-        """Close the connection; the next request makes another one."""
+        """Close the connection, and fail what waits for it; the next request makes another one."""
         if self._streams is not None:
-            self._streams[1].close()
+            self._streams[1].transport.abort()  # TLS would wait for the goodbye of a peer that is silent
             self._streams = None
 
-    async def _ask(self, header: Mapping[str, Any], state: bytes) -> tuple[dict[str, Any], bytes]:
+    async def _ask(
+        self, header: Mapping[str, Any], state: bytes, *, seconds: float
+    ) -> tuple[dict[str, Any], bytes]:
         async with self._lock:
             try:
-                fresh = self._streams is None
+                used = self._streams
                 try:
-                    answer = await self._exchange(header, state)
+                    answer = await self._exchange(header, state, seconds)
+                except TimeoutError:
+                    raise  # it is an OSError, too, but there is nobody to ask again
                 except (OSError, EOFError):
-                    if fresh:
+                    if used is None or self._streams is not used:
                         raise
                     self.close()  # it had been closed while nothing was said
-                    answer = await self._exchange(header, state)
-            except (OSError, EOFError, TimeoutError, PeerError, ValueError) as error:
+                    answer = await self._exchange(header, state, seconds)
+            except (OSError, EOFError, PeerError, ValueError) as error:
                 self.close()
                 raise RunError(
                     "who keeps states does not answer",
@@ -178,11 +216,13 @@ class StateLink:
             raise RunError(str(answer[0]["error"]), where=self.address)
         return answer
 
-    async def _exchange(self, header: Mapping[str, Any], state: bytes) -> tuple[dict[str, Any], bytes]:
-        if self._streams is None:
-            self._streams = await asyncio.wait_for(self._connect(), _CONNECT_SECONDS)
-        reader, writer = self._streams
-        async with asyncio.timeout(_ANSWER_SECONDS):
+    async def _exchange(
+        self, header: Mapping[str, Any], state: bytes, seconds: float
+    ) -> tuple[dict[str, Any], bytes]:
+        async with asyncio.timeout(seconds):
+            if self._streams is None:
+                self._streams = await asyncio.wait_for(self._connect(), _CONNECT_SECONDS)
+            reader, writer = self._streams
             await _write(writer, header, state)
             return await _read(reader)
 
@@ -210,11 +250,18 @@ async def _write(writer: asyncio.StreamWriter, header: Mapping[str, Any], state:
     await writer.drain()
 
 
-async def _read(reader: asyncio.StreamReader) -> tuple[dict[str, Any], bytes]:
-    head, size = _HEAD.unpack(await reader.readexactly(_HEAD.size))
+async def _read(reader: asyncio.StreamReader, idle: float | None = None) -> tuple[dict[str, Any], bytes]:
+    """Read a message. With `idle` wait so long for its begin, and for the rest as long as its size allows."""
+    async with asyncio.timeout(idle):
+        head, size = _HEAD.unpack(await reader.readexactly(_HEAD.size))
     if head > _LONGEST_HEAD or size > _LARGEST:
         raise ValueError(f"a message about states of {head} + {size} bytes")
-    header = json.loads(await reader.readexactly(head))
-    if not isinstance(header, dict):
-        raise ValueError("a message about states without a header")
-    return header, await reader.readexactly(size)
+    async with asyncio.timeout(None if idle is None else _seconds_for(size)):
+        header = json.loads(await reader.readexactly(head))
+        if not isinstance(header, dict):
+            raise ValueError("a message about states without a header")
+        return header, await reader.readexactly(size)
+
+
+def _seconds_for(size: int) -> float:
+    return _PUT_SECONDS + size / _SLOWEST

@@ -15,14 +15,27 @@ import json
 import os
 import re
 import shutil
+import threading
+import uuid
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from fission.errors import RunError
 
-_NAME = re.compile(r"[A-Za-z0-9_]{1,200}")
+_LONGEST_NAME = 200
+"""Bytes of a name in UTF-8: it is the name of a folder."""
 _DIGEST = re.compile(r"[0-9a-f]{8,128}")
+
+
+def _is_name(name: object) -> bool:
+    """Whether it is a Python identifier, or would be one if it began with a letter (as runs do not)."""
+    return (
+        isinstance(name, str)
+        and bool(name)
+        and f"_{name}".isidentifier()
+        and len(name.encode()) <= _LONGEST_NAME
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +47,7 @@ class StateKey:
     job: int
 
     def __post_init__(self) -> None:
-        if not (_NAME.fullmatch(self.network) and _NAME.fullmatch(self.run) and type(self.job) is int):
+        if not (_is_name(self.network) and _is_name(self.run) and type(self.job) is int):
             raise RunError("such a job cannot be", found=ascii((self.network, self.run, self.job))[:200])
 
 
@@ -49,10 +62,15 @@ class StateEntry:
 
 
 class StateStore:
-    """All methods block for as long as the disk takes. Raises RunError when the disk does not do what it should."""
+    """All methods block for as long as the disk takes; any thread may call them.
+
+    Raises RunError when the disk does not do what it should. One process at a time uses a folder.
+    """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        self._guard = threading.Lock()
+        self._locks: dict[StateKey, threading.Lock] = {}
 
     def put(
         self,
@@ -69,7 +87,7 @@ class StateStore:
         """
         if not _DIGEST.fullmatch(entry.digest):
             raise RunError("a state has a strange digest", found=ascii(entry.digest)[:100])
-        with self._told():
+        with self._told(), self._lock(key):
             oldest, entries = self._read(key)
             if incarnation < oldest:
                 raise RunError(
@@ -93,7 +111,7 @@ class StateStore:
 
     def fence(self, key: StateKey, incarnation: int) -> tuple[StateEntry, ...]:
         """Return the entries of a job, oldest first, and refuse all incarnations before this one from now on."""
-        with self._told():
+        with self._told(), self._lock(key):
             oldest, entries = self._read(key)
             if incarnation > oldest:
                 self._path(key).mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -102,7 +120,7 @@ class StateStore:
 
     def get(self, key: StateKey, digest: str) -> bytes:
         """Return a state. Raises RunError when it is not here or not whole."""
-        with self._told():
+        with self._told(), self._lock(key):
             sizes = {entry.size for entry in self._read(key)[1] if entry.digest == digest}
             data = (self._path(key) / digest).read_bytes() if sizes else b""
         if len(data) not in sizes:
@@ -118,27 +136,46 @@ class StateStore:
             for path in (self._folder / network).iterdir():
                 if path.name not in wanted:
                     shutil.rmtree(path, ignore_errors=True)
+        with self._guard:
+            for key in [key for key in self._locks if key.network == network and key.run not in wanted]:
+                if not self._locks[key].locked():
+                    del self._locks[key]
 
     # -- inside ------------------------------------------------------------------------------------------
 
     def _path(self, key: StateKey) -> Path:
         return self._folder / key.network / key.run / str(key.job)
 
+    def _lock(self, key: StateKey) -> threading.Lock:
+        """Who holds it is alone with a job's files."""
+        with self._guard:
+            return self._locks.setdefault(key, threading.Lock())
+
     def _read(self, key: StateKey) -> tuple[int, list[StateEntry]]:
+        path = self._path(key) / "index.json"
         try:
-            plain = json.loads((self._path(key) / "index.json").read_bytes())
-        except (FileNotFoundError, ValueError):
+            plain = json.loads(path.read_bytes())
+            return plain["oldest"], [StateEntry(**entry) for entry in plain["entries"]]
+        except FileNotFoundError:
             return 0, []
-        return plain["oldest"], [StateEntry(**entry) for entry in plain["entries"]]
+        except (ValueError, KeyError, TypeError) as error:  # not "nothing is kept": that would lose the state
+            raise RunError(
+                "the list of a job's states is damaged", where=str(path), found=ascii(error)[:200]
+            ) from error
 
     def _save(self, key: StateKey, oldest: int, entries: list[StateEntry]) -> None:
         plain = {"oldest": oldest, "entries": [asdict(entry) for entry in entries]}
         self._write(self._path(key) / "index.json", json.dumps(plain).encode())
 
     def _write(self, path: Path, data: bytes) -> None:
-        draft = path.with_name(f"{path.name}.draft")
-        draft.write_bytes(data)
-        os.replace(draft, path)
+        draft = path.with_name(f"{path.name}.{uuid.uuid4().hex}.draft")
+        try:
+            draft.write_bytes(data)
+            os.replace(draft, path)
+        except OSError:
+            with contextlib.suppress(OSError):
+                draft.unlink(missing_ok=True)
+            raise
 
     def _remove_unused(self, key: StateKey, entries: list[StateEntry]) -> None:
         used = {entry.digest for entry in entries} | {"index.json"}
