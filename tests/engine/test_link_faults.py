@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager, suppress
 import pytest
 
 from fission.engine.base import LinkError
+from fission.engine.client_link import _Joined
 
 from .link_kit import NODE, Bed, Cluster, NodeProcess, Story, bed_of, until
 
@@ -200,5 +201,48 @@ def test_a_client_that_joins_again_takes_the_place_of_its_earlier_self(cluster):
                 assert node.gone == ["other"]
                 assert await client.request(NODE, "x") == {"client": "other", "operation": "x"}
             assert [client for client, _ in node.admitted] == ["other", "other"]
+
+    asyncio.run(main())
+
+
+def test_a_node_that_is_up_too_late_is_down_again(cluster, monkeypatch):
+    late, registered = [], _Joined.registered
+
+    async def too_late(joined):
+        await registered(joined)
+        if not late:
+            late.append(joined)
+            raise TimeoutError
+
+    async def main():
+        async with bed_of(cluster) as bed:
+            story, node = Story(), await bed.node()
+            client = await bed.client(story)
+            client.invite({NODE: node.link.port})
+            await until(lambda: story.count("up") == 2)
+            assert [line[0] for line in story.lines] == ["up", "down", "up"]
+            assert await client.request(NODE, "x") == {"client": "c1", "operation": "x"}
+
+    monkeypatch.setattr(_Joined, "registered", too_late)
+    asyncio.run(main())
+
+
+def test_a_node_is_tried_again_whatever_went_wrong(cluster):
+    async def main():
+        async with bed_of(cluster) as bed:
+            story, node = Story(), await bed.node()
+            client = await bed.client(story)
+            dial, failed = client._dialler.dial, []
+
+            async def fail_once(*arguments):
+                if not failed:
+                    failed.append(arguments)
+                    raise UnicodeError("label too long")
+                return await dial(*arguments)
+
+            client._dialler.dial = fail_once
+            client.invite({NODE: node.link.port})
+            await until(lambda: client.away().get(NODE) == "cannot be reached (label too long)")
+            await until(lambda: story.count("up"))
 
     asyncio.run(main())

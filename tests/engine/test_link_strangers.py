@@ -13,6 +13,7 @@ import msgpack
 import pytest
 
 from fission.engine.joining import Join
+from fission.engine.stream import StreamClosed
 from fission.security import Role, find_identity, server_context
 
 from .link_kit import NODE, Bed, Cluster, Story, bed_of, until
@@ -416,5 +417,63 @@ def test_a_member_that_talks_nonsense_is_dropped(cluster, message):
                 await until(lambda: story.count("down"))
             ((_, reason),) = story.of("down")
             assert "understand" in reason
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize(
+    ("mistake", "hint"),
+    [
+        ("role", "Has our certificate the role client?"),
+        ("clear text", "SECURITY is off here: is it on there?"),
+    ],
+)
+def test_a_client_that_is_sent_away_is_told_where_to_look(cluster, mistake, hint):
+    async def main():
+        async with bed_of(cluster) as bed:
+            story, node = Story(), await bed.node()
+            client = await bed.client(story, folder=cluster.node(OTHER), tls=mistake == "role")
+            client.invite({NODE: node.link.port})
+            await until(lambda: hint in client.away().get(NODE, ""))
+            assert "it has not let us in" in client.away()[NODE]
+            assert story.count("up") == 0
+
+    asyncio.run(main())
+
+
+class Leaver:
+    """The stream of a client that goes while an earlier one is waited for, or just before it is answered."""
+
+    where = "127.0.0.1:1"
+    name = reason = ""
+
+    @property
+    def closed(self) -> bool:
+        return bool(self.reason)
+
+    async def receive(self) -> object:
+        return GOOD
+
+    def trust(self) -> None:
+        pass
+
+    def send(self, message: object) -> None:
+        raise StreamClosed("the connection was closed", where=self.where)
+
+
+@pytest.mark.parametrize("when", ["while it waits", "before the answer"])
+def test_a_client_that_goes_before_it_is_let_in_holds_nothing(cluster, when):
+    async def main():
+        async with bed_of(cluster) as bed:
+            node, stream = await bed.node(), Leaver()
+
+            async def settle(network: str) -> None:
+                if when == "while it waits":
+                    stream.reason = "the connection was closed"
+
+            node.link._settle = settle
+            with pytest.raises(StreamClosed, match="the connection was closed"):
+                await node.link._visit(stream)
+            assert [client for client, _ in node.admitted] == node.gone
 
     asyncio.run(main())

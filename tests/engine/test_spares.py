@@ -1,8 +1,12 @@
 """Job processes that are forked from a warm one: the same as fresh ones, and nothing is shared that must not be."""
 
 import asyncio
+import errno
 import os
 import signal
+import socket
+import subprocess
+import sys
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +16,7 @@ import psutil
 import pytest
 
 from fission.core import base
-from fission.runtime import spares
+from fission.runtime import fork_server, spares
 from fission.runtime.messages import Ready
 from fission.runtime.spares import UNKNOWN, WarmLauncher
 from fission.runtime.supervisor import Exited, JobSupervisor, OutputLine
@@ -177,3 +181,43 @@ def test_a_server_that_does_not_answer_is_not_waited_for(
         assert spare.seen[second.id][-1] == Exited(0)
 
     play(tmp_path, scenario)
+
+
+def test_a_fork_whose_descriptor_does_not_arrive_is_ended(
+    tmp_path: Path, jobs: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    receive = socket.recv_fds
+
+    def without(sock: socket.socket, size: int, most: int) -> Any:
+        message, fds, flags, address = receive(sock, size, most)
+        for fd in fds:
+            os.close(fd)
+        return message, [], flags, address
+
+    async def scenario(spare: Spare) -> None:
+        ender = jobs.Ender()
+        await (await spare.start(ender)).ended.wait()
+        assert spare.seen[ender.id][-1] == Exited(0)
+
+    monkeypatch.setattr(spares.socket, "recv_fds", without)
+    play(tmp_path, scenario)
+    assert "without a warm spare: [Errno 24]" in caplog.text
+
+
+def test_a_fork_that_cannot_be_handed_over_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    def none_left(_pid: int) -> int:
+        raise OSError(errno.EMFILE, "none left")
+
+    monkeypatch.setattr(fork_server.os, "pidfd_open", none_left)
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    monkeypatch.setattr(fork_server.os, "fork", lambda: child.pid)
+    with ours, theirs, child:
+        server = fork_server._Server(theirs)
+        for fds in ([os.dup(0) for _ in range(3)], [os.dup(0)]):
+            assert not server._fork(fds)
+            told = fork_server.MESSAGE.unpack(ours.recv(fork_server.MESSAGE.size))
+            assert told == (fork_server.FAILED, 0, errno.EMFILE)
+        assert child.wait(20) == -signal.SIGKILL
+        server._woken.close()
+        server._wake.close()

@@ -111,6 +111,9 @@ class ClientLink(Protocol):
     def invite(self, nodes: Mapping[str, int]) -> None:
         """Try to reach these nodes (address to port) from now on, again and again while they are away."""
 
+    def away(self) -> Mapping[str, str]:
+        """Return the nodes that cannot be reached at the moment, with the reason of the last attempt."""
+
     async def request(self, node: str, operation: str, *, timeout: float = 5.0, **arguments: Plain) -> Plain:
         """Ask a node to do something; return its answer. Raises LinkError."""
 

@@ -12,7 +12,7 @@ from fission.engine.door import Dialler
 from fission.engine.heart import Heart
 from fission.engine.joining import Join, client_pulse, read_answer
 from fission.engine.pulse import Detector
-from fission.engine.stream import MessageStream
+from fission.engine.stream import MessageStream, StreamClosed
 from fission.errors import RunError
 from fission.security import IdentityFiles, PeerError, PeerGoneError
 
@@ -54,6 +54,7 @@ class DaskClientLink:
         about: Mapping[str, Plain] | None = None,
     ) -> None:
         self._dialler = Dialler(identity)
+        self._plain = identity is None
         self._network = network
         self._client = client
         self._pulse_interval = float(pulse_interval)
@@ -166,6 +167,13 @@ class DaskClientLink:
                     _tell(self._refused, node, reason)
             except (RunError, OSError) as error:
                 self._away[node] = str(error)
+            except (
+                Exception
+            ) as error:  # as a name that no host can have: the node is tried again all the same
+                reason = self._away[node] = f"cannot be reached ({error})"
+                if reason != told:
+                    told = reason
+                    logger.warning("node %s %s", node, reason, exc_info=True)
             else:
                 told = ""
                 since = asyncio.get_running_loop().time()
@@ -181,12 +189,13 @@ class DaskClientLink:
             raise LinkError("the link was not started", where=node)
         stream = await self._dialler.dial(node, port, _DIAL_SECONDS)
         key = f"fission://{node}/{next(self._numbers)}"
+        joined: _Joined | None = None
         try:
             async with asyncio.timeout(_ANSWER_SECONDS):
                 stream.send(
                     Join(self._client, self._network, key, self._pulse_interval, self._about).message()
                 )
-                about, reason = read_answer(await stream.receive())
+                about, reason = read_answer(await self._answer(stream))
                 if reason:
                     raise _Refused(reason)
                 stream.trust()
@@ -194,12 +203,31 @@ class DaskClientLink:
                 await self._scheduler.take(stream, key)
                 await joined.registered()
         except BaseException as error:
-            self._keys.pop(key, None)
+            if joined is not None and joined.up.is_set():
+                self._lose(joined, "the link was not made in time")
+            elif joined is not None:
+                self._forget(joined, "the node did not join")
             stream.abort("the node did not join")
             if isinstance(error, TimeoutError):
                 raise RunError(f"does not answer within {_ANSWER_SECONDS:g} s", where=node) from None
             raise
         return joined
+
+    async def _answer(self, stream: MessageStream) -> Any:
+        """Return the node's answer to our wish to join. A node tells strangers nothing: it hangs up."""
+        try:
+            return await stream.receive()
+        except StreamClosed as error:
+            ours = (
+                "SECURITY is off here: is it on there?"
+                if self._plain
+                else "Has our certificate the role client?"
+            )
+            raise RunError(
+                f"it has not let us in ({error.what})",
+                where=error.where,
+                hint=f"The log of its node service says why. {ours}",
+            ) from None
 
     def _came(self, key: str) -> None:
         """A node has become a member."""
@@ -260,7 +288,11 @@ class DaskClientLink:
             for key, joined in self._keys.items():
                 detector.heard(key, joined.stream.heard)
             for key in detector.look(now):
-                self._lose(self._keys[key], f"nothing was heard of it for {detector.bound:g} s")
+                silent = self._keys.get(key)
+                if silent is None:
+                    detector.forget(key)
+                else:
+                    self._lose(silent, f"nothing was heard of it for {detector.bound:g} s")
 
 
 def _tell(callback: Callable[..., None], *facts: Plain) -> None:

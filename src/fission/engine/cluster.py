@@ -185,10 +185,12 @@ class ClusterEngine:
         key = (node, digest)
         if key not in self._shipping:
             self._shipping[key] = asyncio.create_task(self._send(node, digest))
+        task = self._shipping[key]
         try:
-            await asyncio.shield(self._shipping[key])
-        except FissionError:
-            self._shipping.pop(key, None)  # the next one tries again
+            await asyncio.shield(task)
+        except Exception:
+            if self._shipping.get(key) is task:
+                del self._shipping[key]  # the next one tries again
             raise
 
     async def _send(self, node: str, digest: str) -> None:
@@ -266,15 +268,20 @@ class ClusterEngine:
             if self.link is not None:
                 self.link.drop(node, str(error))
             return
-        if different := differences(hello["versions"], self._packages):
+        try:
+            joined, states = _joined(node, hello, inventory), str(hello["states"])
+            refused = differences(hello["versions"], self._packages)
+        except (AttributeError, LookupError, TypeError, ValueError, FissionError) as error:
+            refused = (f"what it says of itself cannot be understood ({type(error).__name__}: {error})",)
+        if refused:
             self._early.pop(node, None)
-            self._on_event(NodeRefused(node, different))
+            self._on_event(NodeRefused(node, refused))
             return
         if self._network.settings.pre_copy:
             await self._pre_copy(node)
-        self._states[node] = hello["states"]
+        self._states[node] = states
         self.tell_keepers()
-        self._on_event(_joined(node, hello, inventory))
+        self._on_event(joined)
         for data in self._early.pop(node, ()):
             self._hear(node, data)
         self._lanes.put((node, _AHEAD), partial(self._prepare, node))

@@ -11,7 +11,7 @@ from fission.engine.door import Door
 from fission.engine.heart import Heart
 from fission.engine.joining import Join, client_pulse, refusal, welcome
 from fission.engine.pulse import Detector
-from fission.engine.stream import MessageStream
+from fission.engine.stream import MessageStream, StreamClosed
 from fission.errors import FissionError, RunError
 from fission.security import IdentityFiles
 
@@ -109,6 +109,8 @@ class DaskNodeLink:
                 earlier.stream.abort("the client has joined again")
                 await earlier.done.wait()
             await self._settle(join.network)
+            if stream.closed:  # whoever has gone meanwhile is not admitted: nobody would tell that he is gone
+                raise StreamClosed(stream.reason, where=stream.where)
             reason = self._ask(stream, join)
         except RunError as error:
             if not stream.closed:
@@ -118,9 +120,13 @@ class DaskNodeLink:
             stream.send(refusal(reason))
             await stream.close("the client was refused")
             return False
-        stream.trust()
-        stream.send(welcome(self._about))
-        link = self._links[join.client] = _Link(stream, join, self._request)
+        try:
+            stream.trust()
+            stream.send(welcome(self._about))
+            link = self._links[join.client] = _Link(stream, join, self._request)
+        except BaseException:
+            self._tell_gone(join.client)
+            raise
         task = asyncio.get_running_loop().create_task(self._serve(link))
         self._remember(task, "")
         return True
@@ -151,10 +157,13 @@ class DaskNodeLink:
             del self._links[client]
             link.done.set()
             logger.info("client %s is gone: %s", client, link.stream.reason)
-            try:
-                self._gone(client)
-            except Exception:
-                logger.exception("a bug: that client %s is gone could not be handled", client)
+            self._tell_gone(client)
+
+    def _tell_gone(self, client: str) -> None:
+        try:
+            self._gone(client)
+        except Exception:
+            logger.exception("a bug: that client %s is gone could not be handled", client)
 
     def _request(self, link: "_Link", number: int, operation: str, arguments: Mapping[str, Plain]) -> None:
         task = asyncio.get_running_loop().create_task(self._answer(link, number, operation, arguments))

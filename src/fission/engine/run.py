@@ -36,6 +36,7 @@ from fission.core.groups import LOCAL
 from fission.core.network import Network
 from fission.core.nodes import LocalNode
 from fission.engine.base import ClientLink, EngineEvent, JobSaid
+from fission.engine.client_link import NOT_TRIED
 from fission.engine.cluster import ClusterEngine
 from fission.engine.journal import Journal
 from fission.engine.reports import JobReport, Watcher
@@ -70,8 +71,8 @@ STATES = {
 class RunWatcher(Watcher, Protocol):
     """Who is told what happens in a run."""
 
-    def nodes(self, nodes: Sequence[NodeRecord], missing: Sequence[str]) -> None:
-        """Once, before the start: the nodes that have answered, and the addresses of those that have not."""
+    def nodes(self, nodes: Sequence[NodeRecord], missing: Mapping[str, str]) -> None:
+        """Once, before the start: the nodes that have answered, and the addresses of those that have not, with why."""
 
     def said(self, said: JobSaid) -> None:
         """A job wrote or logged a line."""
@@ -285,7 +286,7 @@ class ClusterRun:
                         _LOOK
                     )  # files that go to nodes before the start take as long as they take
         if not self._asked:
-            self._show_nodes()
+            self._show_nodes({} if link is None else link.away())
         self._listen = None
         self.on_event(await local.open(self._own_address(link)))
         if self.engine is not None:
@@ -379,13 +380,20 @@ class ClusterRun:
         ):
             self._answered.set()
 
-    def _show_nodes(self) -> None:
+    def _show_nodes(self, away: Mapping[str, str]) -> None:
         nodes = sorted(
             (node for address, node in self.coordinator.nodes.items() if address != LOCAL),
             key=lambda node: natural(node.address),
         )
         there = {node.address for node in nodes if node.service or node.reason}
-        self._watcher.nodes(nodes, [address for address in self._invited if address not in there])
+        missing = {
+            address: away.get(address, NOT_TRIED).removeprefix(f"{address}:{port}: ")
+            for address, port in self._invited.items()
+            if address not in there
+        }
+        self._watcher.nodes(
+            nodes, {address: "" if why == NOT_TRIED else why for address, why in missing.items()}
+        )
 
     def _update_reports(self) -> None:
         for id, job in self.coordinator.jobs.items():

@@ -2,7 +2,7 @@
 
 import contextlib
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from fission.cluster.board import NodeRecord
@@ -100,10 +100,11 @@ class RunLog(SimulationLog):
                 self._note(said.job, level, text, place)
                 self._cluster_console.log(said.job, level, text)
 
-    def nodes(self, nodes: Sequence[NodeRecord], missing: Sequence[str]) -> None:
-        """The nodes that have answered, and the addresses of those that have not."""
+    def nodes(self, nodes: Sequence[NodeRecord], missing: Mapping[str, str]) -> None:
+        """The nodes that have answered, and the addresses of those that have not, and why."""
         there = ", ".join(node.address for node in nodes)
-        self._note(None, logging.INFO, f"nodes: {there}; missing: {', '.join(missing)}")
+        away = ", ".join(f"{node} ({reason})" if reason else node for node, reason in missing.items())
+        self._note(None, logging.INFO, f"nodes: {there}; missing: {away}")
         self._cluster_console.nodes(nodes, missing)
 
     def news(self, job: int | None, text: str) -> None:

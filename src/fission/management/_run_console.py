@@ -1,6 +1,6 @@
 """What a person sees of a run: the nodes that answered, which job went where, then all that `simulate` shows as well."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 from rich.table import Table
@@ -32,12 +32,13 @@ class ClusterConsole(RunConsole):
         self._end_bars()
         super().__exit__(*exc)
 
-    def nodes(self, nodes: Sequence[NodeRecord], missing: Sequence[str]) -> None:
+    def nodes(self, nodes: Sequence[NodeRecord], missing: Mapping[str, str]) -> None:
         """Show the nodes that answered, and name those that did not."""
         if not self._quiet_run and nodes:
             self._console.print(_node_table(nodes))
-        for address in missing:
-            self.log(None, 30, f"node {address} has not answered; it may join later")
+        for address, reason in missing.items():
+            because = f": {reason}" if reason else ""
+            self.log(None, 30, f"node {address} has not answered{because}; it may join later")
 
     def news(self, job: int | None, text: str) -> None:
         """Show what happened to a job or a node."""

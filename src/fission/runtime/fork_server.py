@@ -86,7 +86,9 @@ class _Server:
     def _fork(self, fds: list[int]) -> bool:
         """Fork; True in the child."""
         try:
-            pid = os.fork()
+            pid = (
+                os.fork() if len(fds) == 3 else -errno.EMFILE
+            )  # the kernel drops those that find no room here
         except OSError as error:
             pid = -(error.errno or errno.EAGAIN)
         if pid == 0:
@@ -96,7 +98,12 @@ class _Server:
         if pid < 0:
             self._tell(FAILED, 0, -pid)
             return False
-        handle = os.pidfd_open(pid)
+        try:
+            handle = os.pidfd_open(pid)
+        except OSError as error:
+            os.kill(pid, signal.SIGKILL)  # `_reap` sees its end
+            self._tell(FAILED, 0, error.errno or errno.EMFILE)
+            return False
         self._tell(FORKED, pid, 0, handle)
         os.close(handle)
         return False

@@ -4,6 +4,8 @@ A start takes a few milliseconds then, not an interpreter's start. See `fork_ser
 """
 
 import asyncio
+import contextlib
+import errno
 import logging
 import os
 import signal
@@ -131,6 +133,13 @@ class _ForkServer:
     def _hear(self, kind: bytes, pid: int, code: int, fds: list[int]) -> None:
         if kind == READY:
             self._ready.set()
+        elif kind == FORKED and not fds:  # no descriptor was left for it
+            for kill in (os.kill, os.killpg):
+                with contextlib.suppress(ProcessLookupError):
+                    kill(pid, signal.SIGKILL)
+            answer = self._asked.popleft()
+            if not answer.done():
+                answer.set_exception(OSError(errno.EMFILE, os.strerror(errno.EMFILE)))
         elif kind == FORKED:
             forked = self._alive[pid] = _Forked(pid, fds[0])
             answer = self._asked.popleft()

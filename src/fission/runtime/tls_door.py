@@ -4,11 +4,11 @@ Whoever connects must show a certificate for a client of this cluster; there are
 passed on as it is. A TLS stream has no half end, so a byte 04 says that no more will be typed.
 """
 
-import contextlib
 import select
 import socket
 import ssl
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -24,6 +24,16 @@ HANDSHAKE = 10.0
 """Seconds that a stranger has to become a guest."""
 
 GUESTS = 16
+
+_PAUSE = 0.2
+"""Seconds without accepting when the system has no descriptor left."""
+_ALIVE = (
+    (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
+    (socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 30),
+    (socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 10),
+    (socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 3),
+)
+"""A guest whose machine has vanished gives his place back after a minute."""
 
 
 class TlsDoor:
@@ -42,15 +52,27 @@ class TlsDoor:
 
     def _accept(self) -> None:
         while True:
-            with contextlib.suppress(OSError):
-                self._places.acquire()
+            self._places.acquire()
+            try:
                 sock, address = self._listener.accept()
-                name = f"fission-guest-{address[0]}"
-                threading.Thread(target=self._serve, args=(sock, address[0]), name=name, daemon=True).start()
+            except OSError:  # no descriptor is left, most likely
+                self._places.release()
+                time.sleep(_PAUSE)
+                continue
+            name = f"fission-guest-{address[0]}"
+            guest = threading.Thread(target=self._serve, args=(sock, address[0]), name=name, daemon=True)
+            try:
+                guest.start()
+            except RuntimeError:  # no thread is left
+                sock.close()
+                self._places.release()
+                time.sleep(_PAUSE)
 
     def _serve(self, sock: socket.socket, host: str) -> None:
         try:
             sock.settimeout(HANDSHAKE)
+            for level, option, value in _ALIVE:
+                sock.setsockopt(level, option, value)
             with self._context.wrap_socket(sock, server_side=True) as guest:
                 require_role(peer_role(guest), Role.CLIENT)
                 guest.settimeout(None)
