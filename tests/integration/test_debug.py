@@ -66,19 +66,24 @@ def test_chosen_jobs_are_followed_over_a_failover(project: Project) -> None:
     assert nothing.returncode == 1
     assert "no network that this machine runs has jobs there" in nothing.stderr
     assert f"{ip} {port} (net, job 2)" in nothing.stderr
-    with subprocess.Popen(
-        [DEBUG, "--ip", ip, "--port", port], cwd=project.root, stdout=subprocess.PIPE, text=True
-    ) as debug:
-        assert subprocess.run(project.command("move", "2"), timeout=60, check=False).returncode == 0
-        wait_for(lambda: len(information(project)) >= 4, "the list after the job has moved")
-        assert information(project)[-1][2] != node
-        running.send_signal(signal.SIGINT)
-        assert running.wait(30) == 0
-        out, _ = debug.communicate(timeout=30)
-        assert debug.returncode == 0
+    shown = project.root / "shown.txt"
+    with shown.open("w") as file:
+        debug = subprocess.Popen(
+            [DEBUG, "--ip", ip, "--port", port], cwd=project.root, stdout=file, text=True
+        )
+    project.running.append(debug)
+    wait_for(lambda: "number" in shown.read_text(), "the first line")
+    assert subprocess.run(project.command("move", "2"), timeout=60, check=False).returncode == 0
+    wait_for(lambda: information(project)[-1][2] not in (node, "", "-"), "the list after the job has moved")
+    there = information(project)[-1][2]
+    wait_for(lambda: f"Say 2 at {there} | number" in shown.read_text(), "a line from there")
+    running.send_signal(signal.SIGINT)
+    assert running.wait(30) == 0
+    assert debug.wait(30) == 0
+    out = shown.read_text()
     said = [int(number) for number in re.findall(r"Say 2 at \S+ \| number (\d+)", out)]
     assert sorted(set(said)) == list(range(1, max(said) + 1)), "nothing is missing"
-    assert {node, information(project)[-1][2]} == set(re.findall(r"Say 2 at (\S+) \| number", out))
+    assert {node, there} == set(re.findall(r"Say 2 at (\S+) \| number", out))
     assert "Count" not in out
 
 
