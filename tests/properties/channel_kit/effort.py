@@ -1,5 +1,8 @@
 """How hard the properties try."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from hypothesis import HealthCheck, Phase, settings
 
 
@@ -14,8 +17,27 @@ def explore(examples: int, steps: int = 50) -> settings:
     )
 
 
+class _Luck:
+    """Whether `repeat` gives the same examples as always, or new ones."""
+
+    fresh = False
+
+
 def repeat(examples: int, steps: int = 50) -> settings:
-    """The same few examples in every run; a failure is not made smaller."""
+    """The same few examples in every run (new ones within `another_try`); a failure is not made smaller."""
     return settings(
-        explore(examples, steps), derandomize=True, phases=[Phase.generate], report_multiple_bugs=False
+        explore(examples, steps),
+        derandomize=not _Luck.fresh,
+        phases=[Phase.generate],
+        report_multiple_bugs=False,
     )
+
+
+@contextmanager
+def another_try() -> Iterator[None]:
+    """Let `repeat` give new examples: what hypothesis makes of a seed depends on the modules that are loaded."""
+    _Luck.fresh = True
+    try:
+        yield
+    finally:
+        _Luck.fresh = False
