@@ -1,5 +1,6 @@
 """Faults on an embedded cluster: the sink's file is as if nothing had happened. Needs neither root nor hosts."""
 
+import json
 import os
 import signal
 import subprocess
@@ -10,6 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from fission.engine.scratch import EMBEDDED, scratch
 from lab import Running, Stream, jobs_among, wait_for
 from lab.stream import SINK, SOURCE, WORK
 
@@ -53,6 +55,12 @@ class Embedded:
             for parent in psutil.Process(self.pid_of(job)).parents()
             if "fission.node" in parent.cmdline()
         )
+
+    @property
+    def folder(self) -> Path:
+        """Where one of the nodes has its files."""
+        argv = psutil.Process(self.service_of(WORK)).cmdline()
+        return Path(json.loads(argv[-1])["root"])
 
     def go_on(self) -> None:
         """New rows arrive at the sink."""
@@ -123,6 +131,10 @@ def test_ctrl_c_ends_everything(embedded: Embedded) -> None:
 
 
 def test_a_killed_client_takes_its_embedded_nodes_along(embedded: Embedded) -> None:
+    folder = embedded.folder
+    assert folder.parent.name.startswith(EMBEDDED)
     embedded.client.kill()
     wait_for(lambda: not alive(embedded.seen), "every process has ended", 10)
     assert embedded.stream.mistakes() == ""
+    with scratch(EMBEDDED):  # whoever runs next removes what was left
+        assert not folder.parent.exists()

@@ -1,8 +1,8 @@
 """What `shell` does with the nodes of a network: the devices in NODES, or an embedded cluster that it has started."""
 
 import asyncio
+import contextlib
 import sys
-import tempfile
 from collections.abc import Awaitable
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from fission.core.nodes import LocalNode
 from fission.engine import wire
 from fission.engine.bundles import bundles_of, ship
 from fission.engine.embedded import EmbeddedCluster, plan, played
+from fission.engine.scratch import EMBEDDED, scratch
 from fission.engine.shipping import DROP
 from fission.errors import ProjectError, UserError
 from fission.management._problems import load_sound
@@ -36,7 +37,7 @@ class ShellNodes:
         self.cluster: EmbeddedCluster | None = None
         self._root = root
         self._name = name
-        self._folder: tempfile.TemporaryDirectory[str] | None = None
+        self._folder = contextlib.ExitStack()
 
     # -- embedded ----------------------------------------------------------------------------------------
 
@@ -46,11 +47,9 @@ class ShellNodes:
             raise UserError("there is one already", where="startcluster", hint="End it: closecluster")
         network = load_sound(self._root, self._name, quiet=True)
         _, nodes = plan(network, count)
-        self._folder = tempfile.TemporaryDirectory(prefix="fission-embedded-")
+        folder = self._folder.enter_context(scratch(EMBEDDED))
         secure = network.settings.security == "tls"
-        cluster = EmbeddedCluster(
-            nodes, Path(self._folder.name), slots=max(count, len(network.jobs)), secure=secure
-        )
+        cluster = EmbeddedCluster(nodes, folder, slots=max(count, len(network.jobs)), secure=secure)
         self.cluster = cluster
         try:
             asyncio.run(cluster.start())
@@ -63,9 +62,7 @@ class ShellNodes:
         cluster, self.cluster = self.cluster, None
         if cluster is not None:
             asyncio.run(cluster.close())
-        if self._folder is not None:
-            self._folder.cleanup()
-            self._folder = None
+        self._folder.close()
 
     # -- what is asked -----------------------------------------------------------------------------------
 

@@ -7,7 +7,6 @@ import os
 import shutil
 import subprocess
 import sys
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from fission.core.jobs import BaseJob, PythonJob
 from fission.core.jobs.base import is_origin, is_replayable
 from fission.core.network import Network
 from fission.engine.reports import JobReport
+from fission.engine.scratch import scratch
 from fission.engine.simulation import End, Simulation, prepare_folders
 from fission.errors import RunError
 from fission.management._client import SIMULATION
@@ -39,8 +39,7 @@ def replay_network(network: Network, root: Path, *, seconds: float) -> list[Answ
     folders = prepare_folders(network, Path(network.folder) / SIMULATION)
     for job in network.jobs:
         install_dependencies(network, job, folders[job.id])
-    with tempfile.TemporaryDirectory(prefix="fission-replay-") as place:
-        trials = Path(place)
+    with scratch("fission-replay-") as trials:
         simulation = Simulation(
             network, folders, _Silent(), sys_path=(str(root),), seconds=seconds, trials=trials
         )

@@ -7,7 +7,6 @@ import os
 import shutil
 import signal
 import socket
-import tempfile
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -28,6 +27,7 @@ from fission.engine.journal import Journal, remove_journal
 from fission.engine.locks import lock_folder
 from fission.engine.orders import OrderBook
 from fission.engine.run import GATHER_SECONDS, ClusterRun, RunOutcome
+from fission.engine.scratch import EMBEDDED, scratch
 from fission.engine.versions import imported_packages
 from fission.errors import ProjectError
 from fission.management._client import LOGS, private_folder
@@ -80,26 +80,24 @@ def run_network(network: Network, root: Path, options: RunOptions) -> int:
     if options.fresh:
         remove_journal(private)
     with contextlib.ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="fission-embedded-")))
-        nodes: tuple[EmbeddedNode, ...] = ()
+        playing, home, cluster = options.playing, private, None
         if options.embedded:
+            # nodes of an embedded cluster end with their client: there is nothing to take over
+            home = stack.enter_context(scratch(EMBEDDED))
             network, nodes = plan(network, options.embedded)
-        elif options.playing is not None:
-            network = played(network, options.playing.nodes)
-        cluster = None
-        if nodes:
             slots = max(os.cpu_count() or 1, len(network.jobs))
             secure = network.settings.security == "tls"
-            cluster = EmbeddedCluster(nodes, folder, slots=slots, secure=secure)
-        playing = options.playing if cluster is None else Playing(nodes, cluster.client)
+            cluster = EmbeddedCluster(nodes, home, slots=slots, secure=secure)
+            playing = Playing(nodes, cluster.client)
+        elif playing is not None:
+            network = played(network, playing.nodes)
         identity = _identity(network, root, playing)
         log = stack.enter_context(log_file(root / network.settings.log_file, network.settings.log_level))
         output = stack.enter_context(relays())
         console = stack.enter_context(ClusterConsole(network, quiet=options.quiet))
         records = stack.enter_context(record_file(private / LOGS))
         watcher = RunLog(network, console, log, records)
-        # nodes of an embedded cluster end with their client: there is nothing to take over
-        journal = Journal(folder if options.embedded else private)
+        journal = Journal(home)
         try:
             outcome = asyncio.run(
                 _Session(network, root, private, options, watcher, journal, identity).run(
