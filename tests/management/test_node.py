@@ -161,6 +161,9 @@ def test_what_makes_a_start_impossible_is_said_in_a_line(tmp_path: Path, service
     authority = ephemeral_authority(tmp_path / "certs")
     said = fails("--certs", str(authority.client))
     assert "this certificate is not for a node; expected node, found client" in said
+    said = fails("--certs", str(authority.node("127.0.0.9")), "--address", NODE)
+    assert f"for another address; clients would refuse this node; expected {NODE}, found 127.0.0.9" in said
+    assert said.count("\n") == 1
     (tmp_path / "file").touch()
     clear = ("--security", "off", "--address", NODE)
     assert "the folder cannot be made" in fails(*clear, "--root", str(tmp_path / "file" / "x"))

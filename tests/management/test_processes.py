@@ -80,6 +80,21 @@ def test_ctrl_c_while_loading(root: Path) -> None:
     assert finish(process) == (130, "", "")
 
 
+@pytest.mark.parametrize("verb", ["simulate", "run"])
+def test_ctrl_c_is_how_a_network_is_ended_also_before_it_has_begun(root: Path, verb: str) -> None:
+    (root / "demo/config.py").write_text("print('loading', flush=True)\nimport time\ntime.sleep(60)")
+    for options, end in (
+        ((), (0, "ended by Ctrl+C\n", "")),
+        (("--quiet",), (0, "", "")),
+        (("--until-finished",), (1, "", "error: Ctrl+C came before all jobs had finished\n")),
+    ):
+        process = start(FISSION, verb, "demo", *options, cwd=root)
+        assert process.stdout is not None
+        assert process.stdout.readline() == "loading\n"
+        process.send_signal(signal.SIGINT)
+        assert finish(process) == end
+
+
 @pytest.mark.parametrize("arguments", [("check", "--list"), ("graph", "demo", "-f", "mermaid"), ("--help",)])
 def test_a_closed_pipe_is_no_news(root: Path, arguments: tuple[str, ...]) -> None:
     reader, writer = os.pipe()

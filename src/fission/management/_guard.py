@@ -31,6 +31,23 @@ def guard(work: Callable[[], int], *, debug: bool = False) -> int:
     return code
 
 
+def guard_run(work: Callable[[], int], *, until_finished: bool, quiet: bool, debug: bool = False) -> int:
+    """`guard` for what is usually ended by Ctrl+C: that is a good end whenever it comes, unless another one is wanted."""
+
+    def hear() -> int:
+        try:
+            return work()
+        except KeyboardInterrupt:  # while nothing runs: not yet, or not any more
+            if until_finished:
+                say_error("Ctrl+C came before all jobs had finished")
+                return 1
+            if not quiet:
+                print("ended by Ctrl+C")
+            return 0
+
+    return guard(hear, debug=debug)
+
+
 def say_error(text: str) -> None:
     """Print an error on stderr, red on a terminal."""
     line = f"error: {text}"

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from fission.management._durations import parse_duration
-from fission.management._guard import guard
+from fission.management._guard import guard, guard_run
 from fission.management._log_words import parse_level, parse_since
 from fission.management._root import find_root
 from fission.management.verbs import Debug, Net, Project, end
@@ -70,7 +70,7 @@ def run(
         options = RunOptions(embedded, seconds, until_finished, fresh, quiet, wait, keep_files=keep_files)
         return run_network(load_sound(root, net, quiet=quiet), root, options)
 
-    end(guard(work, debug=debug))
+    end(guard_run(work, until_finished=until_finished, quiet=quiet, debug=debug))
 
 
 def stop(

@@ -80,8 +80,10 @@ def _check_identity(options: NodeOptions) -> None:
     if identity.warning():
         _log.warning("%s", identity.warning())
     if normal_address(options.address) not in identity.addresses:
-        _log.warning(
-            "the certificate names %s, not %s: clients will refuse this node under that address",
-            ", ".join(identity.addresses),
-            options.address,
+        raise CertificateError(
+            "this certificate is for another address; clients would refuse this node",
+            where=str(identity.cert),
+            expected=options.address,
+            found=", ".join(identity.addresses) or "no address",
+            hint=f"Serve at its address, with --address, or make one: `fission_admin.py certs --node {options.address}`",
         )

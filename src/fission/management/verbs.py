@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from fission.management._durations import parse_duration
-from fission.management._guard import guard
+from fission.management._guard import guard, guard_run
 from fission.management._root import find_root
 
 
@@ -103,7 +103,7 @@ def simulate(
         network = load_sound(root, net, quiet=quiet)
         return simulate_network(network, root, seconds=seconds, until_finished=until_finished, quiet=quiet)
 
-    end(guard(work, debug=debug))
+    end(guard_run(work, until_finished=until_finished, quiet=quiet, debug=debug))
 
 
 def _list_checks(wanted: bool) -> None:
