@@ -166,6 +166,49 @@ def test_progress_forgives() -> None:
     assert talk.made.jobs[2].restarts == 0
 
 
+def killed(talk: Talk, job: int) -> None:
+    talk.say(JobExited(*talk.who(job), -9))
+    if talk.state(job) is JobState.BACKING_OFF:
+        talk.say(Tick(), 2.0)
+
+
+def test_a_stream_that_is_killed_again_and_again_but_goes_on_is_no_crash_loop() -> None:
+    talk = Talk(chain()).start()
+    talk.say(JobProgress(*talk.who(2), 1000))
+    for began in range(500, 900, 20):  # killed each time before it has told anything else
+        killed(talk, 2)
+        node, _, _ = who = talk.who(2)
+        talk.say(JobListening(*who, f"{node}/2"))
+        talk.say(JobReady(*who, began))
+        assert talk.state(2) is JobState.RUNNING
+        assert talk.made.jobs[2].restarts <= 1
+
+
+@pytest.mark.parametrize("began", [0, 500])
+def test_a_job_that_dies_where_it_began_is_a_crash_loop(began: int) -> None:
+    talk = Talk(chain()).start()
+    for _ in range(5):
+        killed(talk, 2)
+        if talk.state(2) is not JobState.PLACED:
+            break
+        node, _, _ = who = talk.who(2)
+        talk.say(JobListening(*who, f"{node}/2"))
+        talk.say(JobReady(*who, began))
+    assert talk.made.phase is Phase.ENDING
+
+
+def test_a_failure_at_a_known_round_counts_wherever_the_job_began() -> None:
+    talk = Talk(chain()).start()
+    for began in (100, 200, 300):
+        failed(talk, 2, 500)
+        talk.say(Tick(), 2.0)
+        node, _, _ = who = talk.who(2)
+        talk.say(JobListening(*who, f"{node}/2"))
+        talk.say(JobReady(*who, began))
+    failed(talk, 2, 500)
+    assert talk.made.phase is Phase.ENDING
+
+
 @pytest.mark.parametrize(("code", "how"), [(-9, "SIGKILL"), (0, "exit code 0"), (-250, "signal 250")])
 def test_a_process_that_just_ends(code: int, how: str) -> None:
     talk = Talk(chain()).start()

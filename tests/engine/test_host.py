@@ -24,10 +24,10 @@ from fission.cluster import (
     Life,
 )
 from fission.core import base
-from fission.engine.base import JobSaid
+from fission.engine.base import JobOrder, JobSaid
 from fission.engine.host import JobHost
 from fission.errors import RunError
-from fission.runtime.messages import Log
+from fission.runtime.messages import Checkpoint, Log
 from fission.runtime.supervisor import OutputLine
 
 from .host_kit import Events, Store, make_host, make_jobs, order, until
@@ -176,6 +176,34 @@ def test_a_stop_in_the_middle_of_a_start_is_answered_once(tmp_path: Path, jobs: 
     assert [type(event) for event in events.seen] == [JobExited]
 
 
+class Frozen:
+    """Nobody answers who has the state of a job."""
+
+    def __init__(self) -> None:
+        self.asked = asyncio.Event()
+
+    async def store(self, network: str, run: str, job: int, incarnation: int, checkpoint: Checkpoint) -> bool:
+        return False
+
+    async def fetch(self, order: JobOrder, folder: Path) -> tuple[Checkpoint, ...]:
+        self.asked.set()
+        await asyncio.Event().wait()
+        raise AssertionError
+
+
+def test_a_stop_does_not_wait_for_who_keeps_the_state(tmp_path: Path, jobs: Any, store: Store) -> None:
+    keeper = Frozen()
+
+    async def scenario(host: JobHost, events: Events) -> None:
+        await host.start(order(jobs.Talker(), incarnation=2))
+        await keeper.asked.wait()
+        await host.stop("run1", 1, 2)
+        await events.wait(JobExited)
+
+    events = play(tmp_path / "root", store, scenario, keeper=keeper)
+    assert [type(event) for event in events.seen] == [JobExited]
+
+
 def test_force_does_not_wait(tmp_path: Path, jobs: Any, store: Store) -> None:
     async def scenario(host: JobHost, events: Events) -> None:
         await host.start(order(jobs.Stubborn()))
@@ -279,7 +307,7 @@ async def main():
     print(*said.what.text.split()[1:], host.incarnations()[0].pid, flush=True)
     await asyncio.sleep(600)
 
-from fission.engine.base import JobSaid
+from fission.engine.base import JobOrder, JobSaid
 asyncio.run(main())
 """
 

@@ -49,7 +49,7 @@ WHAT = st.one_of(
 EVENT = st.one_of(
     st.builds(JobNotStarted, TEXT, WHOLE, WHOLE, TEXT),
     st.builds(JobListening, TEXT, WHOLE, WHOLE, TEXT),
-    st.builds(JobReady, TEXT, WHOLE, WHOLE),
+    st.builds(JobReady, TEXT, WHOLE, WHOLE, WHOLE),
     st.builds(JobProgress, TEXT, WHOLE, WHOLE, WHOLE),
     st.builds(JobFinished, TEXT, WHOLE, WHOLE, WHOLE),
     st.builds(JobFailed, TEXT, WHOLE, WHOLE, WHOLE, TEXT, TEXT, TEXT, WHOLE),
@@ -148,14 +148,17 @@ def test_junk_is_one_clear_error(data: Any) -> None:
     ("data", "line"),
     [
         (
-            ["JobReady", {"node": "n", "job": "1", "incarnation": 1}],
+            ["JobReady", {"node": "n", "job": "1", "incarnation": 1, "round": 0}],
             "JobReady.job; expected a whole number, found '1'",
         ),
         (
-            ["JobReady", {"node": "n", "job": True, "incarnation": 1}],
+            ["JobReady", {"node": "n", "job": True, "incarnation": 1, "round": 0}],
             "JobReady.job; expected a whole number, found True",
         ),
-        (["JobReady", {"node": "n", "job": 1}], "expected node, job, incarnation, found ['job', 'node']"),
+        (
+            ["JobReady", {"node": "n", "job": 1}],
+            "expected node, job, incarnation, round, found ['job', 'node']",
+        ),
         (["StopRequested", {"force": True}], "found 'StopRequested'"),
         (
             ["JobSaid", {"node": "n", "job": 1, "incarnation": 1, "what": ["Exited", {"code": 1}]}],

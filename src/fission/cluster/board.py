@@ -41,7 +41,8 @@ class JobRecord:
 
     `node` holds its slot, from being placed until its process has ended: its reservation while it backs off.
     `round` is the last complete one of this incarnation, as far as known, `failing` the one at which it says
-    that it failed; `restarts` counts those at `failed_round`. `numbered`: it may have numbered blocks in `epoch`.
+    that it failed; `restarts` counts those at `failed_round`. `began` is the restart point of this incarnation, `failed_from`
+    that of the last one that ended without saying at which round. `numbered`: it may have numbered blocks in `epoch`.
     `avoid` is a node that could not start it, `target` the one that it is to move to.
     What `timer` is for depends on the state, see `lives.expire`.
     """
@@ -56,6 +57,8 @@ class JobRecord:
     restarts: int = 0
     failed_round: int = 0
     failing: int = 0
+    began: int = 0
+    failed_from: int = 0
     epoch: int = 1
     numbered: bool = False
     avoid: str | None = None

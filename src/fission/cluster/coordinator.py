@@ -168,7 +168,7 @@ class Coordinator:
             case events.JobListening():
                 lives.listen(board, job, event.address)
             case events.JobReady():
-                job.machine.fire(JobMove.READY)
+                lives.ready(job, event.round)
             case events.JobProgress():
                 lives.progress(job, event.round)
             case events.JobFinished():

@@ -119,11 +119,12 @@ class JobListening:
 
 @dataclass(frozen=True, slots=True)
 class JobReady:
-    """`setup()` is done; rounds begin."""
+    """`setup()` is done; rounds begin after `round`."""
 
     node: str
     job: int
     incarnation: int
+    round: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,7 +28,7 @@ def start(board: Board, job: JobRecord, node: str) -> None:
     job.node = node
     job.incarnation += 1
     job.address = ""
-    job.round = job.failing = 0
+    job.round = job.failing = job.began = 0
     job.timer = None
     job.failure = job.avoid = job.target = None
     job.complained = False
@@ -54,7 +54,7 @@ def _begin_epoch(board: Board, job: JobRecord) -> None:
         board.touched.add(origin)
     for other in board.jobs.values():
         if other.id not in board.wiring.company:
-            other.failed_round = 0  # a number of an older epoch says nothing in this one
+            other.failed_round = other.failed_from = 0  # a number of an older epoch says nothing in this one
     if len(company) > 1:
         names = ", ".join(board.jobs[origin].name for origin in sorted(company - {job.id}))
         board.tell(INFO, f"begins to count again, and with it {names}: epoch {board.epoch}", job=job)
@@ -81,6 +81,13 @@ def listen(board: Board, job: JobRecord, address: str) -> None:
     job.address = address
     job.told = Told(epoch=job.told.epoch)
     board.touched.add(job.id)
+
+
+def ready(job: JobRecord, round: int) -> None:
+    """Rounds begin: after this one."""
+    job.machine.fire(JobMove.READY)
+    job.began = round
+    progress(job, round)
 
 
 def progress(job: JobRecord, round: int) -> None:
@@ -229,11 +236,19 @@ _SIGNALS = {
 
 
 def _count(board: Board, job: JobRecord) -> None:
-    """Count a crash; start again in a moment, unless that has been tried often enough."""
+    """Count a crash; start again in a moment, unless that has been tried often enough.
+
+    A job that fails says at which round. One that just ends does not, and its last report may be old: where it began
+    this time tells whether anything was gained by the last restart.
+    """
     failed, policy = job.failing or job.round + 1, board.policy
     live = job.id in board.wiring.live
     # A live origin counts from 1 again each time: for it another round is progress, but not to fail at once.
-    if (failed > 1 and failed != job.failed_round) if live else failed > job.failed_round:
+    farther = (failed > 1 and failed != job.failed_round) if live else failed > job.failed_round
+    if not job.failing:
+        farther |= job.began > job.failed_from
+        job.failed_from = job.began
+    if farther:
         job.restarts = 0
     job.failed_round = failed
     if job.restarts >= policy.max_restarts:

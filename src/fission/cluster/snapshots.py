@@ -14,7 +14,7 @@ from fission.cluster.states import REACHABLE, JobState, NodeLife, Phase
 from fission.core.groups import LOCAL
 from fission.errors import RunError
 
-FORMAT = 1
+FORMAT = 2
 
 _PLAIN = (
     "node",
@@ -24,6 +24,8 @@ _PLAIN = (
     "restarts",
     "failed_round",
     "failing",
+    "began",
+    "failed_from",
     "epoch",
     "numbered",
     "avoid",

@@ -184,7 +184,7 @@ class JobHost:
         self._warden.start()
         kept: tuple[messages.Checkpoint, ...] = ()
         if self._keeper is not None and order.spec.resume:
-            kept = await self._keeper.fetch(order, folders.state)
+            kept = await one.unless_stopped(self._keeper.fetch(order, folders.state))
         return replace(
             order.spec,
             folder=os.fspath(folders.work),

@@ -1,9 +1,9 @@
 """One incarnation of a job on a machine, from its order to its end, and what is told of it on the way."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol, TypeVar
 
 from fission.cluster import (
     JobExited,
@@ -17,12 +17,14 @@ from fission.cluster import (
     Resident,
 )
 from fission.engine.base import EngineEvent, JobOrder, JobSaid
+from fission.errors import RunError
 from fission.runtime import messages
 from fission.runtime.launch import Launcher
 from fission.runtime.messages import JobSpec
 from fission.runtime.supervisor import GRACE, Event, Exited, JobSupervisor, OutputLine
 
 _WARNING = 30
+_T = TypeVar("_T")
 
 
 class Keeper(Protocol):
@@ -66,6 +68,7 @@ class Incarnation:
         self._supervisor: JobSupervisor | None = None
         self._kept: asyncio.Queue[messages.Checkpoint] = asyncio.Queue()
         self._keeping: asyncio.Task[None] | None = None
+        self._waiting: asyncio.Task[Any] | None = None
 
     @property
     def alive(self) -> bool:
@@ -83,6 +86,20 @@ class Incarnation:
     def pid(self) -> int | None:
         """The process id, as long as the process is there."""
         return self._supervisor.pid if self._supervisor is not None and self.alive else None
+
+    async def unless_stopped(self, work: Coroutine[Any, Any, _T]) -> _T:
+        """Wait for something without which it cannot be launched; `stop` ends that. Raises RunError then."""
+        self._waiting = asyncio.create_task(work)
+        if self.stopping:
+            self._waiting.cancel()
+        try:
+            return await self._waiting
+        except asyncio.CancelledError:
+            if not self.stopping:
+                raise
+            raise RunError("it was told to stop before it had started") from None
+        finally:
+            self._waiting = None
 
     async def launch(self, spec: JobSpec, launcher: Launcher) -> None:
         """Start the process; it ends at once if it was told to stop meanwhile. Raises OSError."""
@@ -104,6 +121,8 @@ class Incarnation:
     async def stop(self, *, force: bool = False) -> None:
         """End the process, at once or after a moment; return when it has ended."""
         self.stopping = True
+        if self._waiting is not None:
+            self._waiting.cancel()
         if self._supervisor is not None:
             await self._supervisor.stop(0.0 if force else GRACE)
         await self.ended.wait()
@@ -129,8 +148,8 @@ class Incarnation:
                 self._address = event.address
                 self._on_event(JobListening(*who, event.address))
             case messages.Ready():
-                self._life = Life.RUNNING
-                self._on_event(JobReady(*who))
+                self._life, self._round = Life.RUNNING, max(self._round, event.round)
+                self._on_event(JobReady(*who, event.round))
             case messages.Finished():
                 self._life, self._round = Life.FINISHED, event.rounds
                 self._on_event(JobFinished(*who, event.rounds))

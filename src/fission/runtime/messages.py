@@ -120,7 +120,9 @@ class Listening:
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """`setup()` is done; rounds begin."""
+    """`setup()` is done; rounds begin after this one, which is not 0 after a restart."""
+
+    round: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -131,7 +131,7 @@ class JobProcess:
         self._loop = self._make_loop(job, exchange, start)
         self._forward_logs()
         gc.freeze()  # what is there now stays: no collection needs to look at it again
-        self._control.send(messages.Ready())
+        self._control.send(messages.Ready(start[1]))
         self._where = "run"
         self._loop.run()
         self._where = "finish"
