@@ -9,6 +9,8 @@ from typing import Any, cast
 import pytest
 
 from fission.cluster import DrainRequested, EndNetwork, Policy
+from fission.cluster.board import machine
+from fission.cluster.states import JobState
 from fission.core import base
 from fission.core.jobs import ForwardingJob, SourceJob
 from fission.core.network import Network
@@ -45,6 +47,49 @@ def test_a_superseded_incarnation_is_not_heard(tmp_path: Path) -> None:
     journal.close()
     assert [one.what for one in told] == [OutputLine("stdout", "line of 2"), Log(30, "log of 2")]
     assert run.reports[1].rounds == 20
+
+
+@pytest.mark.parametrize("state", JobState)
+def test_every_state_of_a_job_has_a_word_for_people(tmp_path: Path, state: JobState) -> None:
+    network, _ = Network.build(
+        "net", [SourceJob(outputs=[PicklePipe(101)]), ForwardingJob([PicklePipe(101)])]
+    )
+    journal = Journal(tmp_path)
+    run = ClusterRun(network, cast(RunWatcher, SimpleNamespace()), journal, invited={}, policy=Policy())
+    run.coordinator.jobs[1].machine = machine("job 1", state)
+    shown = run.view().jobs[0].state
+    journal.close()
+    assert shown
+    assert shown != state.name
+
+
+def test_a_view_that_fails_ends_the_run(tmp_path: Path) -> None:
+    network, _ = Network.build(
+        "net", [SourceJob(outputs=[PicklePipe(101)]), ForwardingJob([PicklePipe(101)])]
+    )
+
+    async def story() -> None:
+        def broken(*_what: Any) -> None:
+            raise ZeroDivisionError
+
+        async def nothing() -> None:
+            return None
+
+        async def open_(_address: str) -> JobSaid:
+            while not run._broken:
+                await asyncio.sleep(0.01)
+            return JobSaid("node", 1, 7, OutputLine("stdout", "a line of one who is not known"))
+
+        watcher: Any = SimpleNamespace(status=broken, nodes=lambda *_all: None, said=lambda _said: None)
+        local: Any = SimpleNamespace(warm=nothing, open=open_, close=nothing)
+        engine: Any = SimpleNamespace(close=nothing, tell_keepers=lambda: None)
+        run = ClusterRun(network, watcher, journal, invited={}, policy=Policy())
+        await asyncio.wait_for(run.run(engine, None, local), 30)
+
+    journal = Journal(tmp_path)
+    with pytest.raises(ZeroDivisionError):
+        asyncio.run(story())
+    journal.close()
 
 
 def test_a_run_that_cannot_store_or_tell_what_is_decided_ends_by_that_error(tmp_path: Path) -> None:

@@ -40,7 +40,7 @@ from fission.engine.client_link import NOT_TRIED
 from fission.engine.cluster import ClusterEngine
 from fission.engine.journal import Journal
 from fission.engine.reports import JobReport, Watcher
-from fission.engine.views import JobPlace, information, view_of
+from fission.engine.views import STATES, JobPlace, information, view_of
 from fission.errors import AllocationError, FissionError, RunError
 from fission.monitor import NetworkView
 from fission.placement import Placement
@@ -53,19 +53,6 @@ GATHER_SECONDS = 3.0
 """How long a start waits for nodes that do not answer."""
 
 _LOOK = 0.05
-
-STATES = {
-    "WAITING": "waits for a node",
-    "PLACED": "starting",
-    "STARTING": "starting",
-    "RUNNING": "running",
-    "BACKING_OFF": "crashed, restarts",
-    "FAILED": "failed",
-    "FINISHED": "finished",
-    "STOPPING": "stopping",
-    "STOPPED": "stopped",
-}
-"""What people are told of a job's state."""
 
 
 class RunWatcher(Watcher, Protocol):
@@ -214,6 +201,7 @@ class ClusterRun:
         self._over = asyncio.get_running_loop().create_future()
         self._started = monotonic()
         showing = asyncio.create_task(self._show())
+        showing.add_done_callback(self._shown)
         ending: asyncio.TimerHandle | None = None
         try:
             await self._assemble(link, local)
@@ -255,7 +243,7 @@ class ClusterRun:
     # -- inside ------------------------------------------------------------------------------------------
 
     def _break(self, error: Exception) -> None:
-        """End the run by an error: what was decided is not stored, or not all of it is done."""
+        """End the run by an error: what was decided is not stored, or not all of it is done, or nobody sees it."""
         if isinstance(error, OSError):
             error = RunError(
                 "the run cannot go on",
@@ -267,7 +255,7 @@ class ClusterRun:
         if self._answers is not None:
             self._answers.append(str(error))
             self._refused = True
-        if self._over is not None:
+        if self._over is not None and not self._over.done():
             self._over.set_exception(error)
 
     async def _assemble(self, link: ClientLink | None, local: LocalHost) -> None:
@@ -398,7 +386,7 @@ class ClusterRun:
     def _update_reports(self) -> None:
         for id, job in self.coordinator.jobs.items():
             report = self.reports[id]
-            report.state = STATES[job.state.name]
+            report.state = STATES[job.state]
             report.node = "client" if job.node == LOCAL else job.node or report.node
             report.incarnation = job.incarnation
             report.rounds = max(report.rounds, job.round)
@@ -409,6 +397,12 @@ class ClusterRun:
             self._update_reports()
             self._watcher.status(self.reports, monotonic() - self._started)
             self._inform()
+
+    def _shown(self, showing: asyncio.Task[None]) -> None:
+        """Nobody may be left with a view that stands still while the network goes on."""
+        error = None if showing.cancelled() else showing.exception()
+        if isinstance(error, Exception):
+            self._break(error)
 
     def _inform(self) -> None:
         """Tell where the jobs are, if that has changed."""

@@ -16,6 +16,20 @@ _OF_SENDER = ("sent", "replayed")
 _OF_RECEIVER = ("delivered", "duplicates", "dummies", "queued", "lag")
 _OF_BOTH = ("dropped",)
 
+STATES = {
+    JobState.WAITING: "waits for a node",
+    JobState.PLACED: "starting",
+    JobState.STARTING: "starting",
+    JobState.RUNNING: "running",
+    JobState.BACKING_OFF: "crashed, restarts",
+    JobState.FAILED: "failed",
+    JobState.FINISHED: "finished",
+    JobState.STOPPING: "stopping",
+    JobState.STOPPED: "stopped",
+    JobState.MOVING: "moves",
+}
+"""What people are told of a job's state."""
+
 
 @dataclass(frozen=True, slots=True)
 class JobPlace:

@@ -13,7 +13,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from fission.engine.run import STATES
+from fission.cluster.states import JobState
+from fission.engine.views import STATES
 from fission.errors import RunError, UserError
 from fission.management._client import ask, private_folder
 from fission.management._guard import INTERRUPTED, guard, say_error
@@ -239,8 +240,10 @@ class Shell(cmd.Cmd):
             answer = ask(self._root, self._name, do="status")
             if answer is not None and answer["network"]["phase"] == "running":
                 states = [job["state"] for job in answer["network"]["jobs"]]
-                waiting = states.count(STATES["WAITING"])
-                if waiting or all(state in (STATES["RUNNING"], STATES["FINISHED"]) for state in states):
+                waiting = states.count(STATES[JobState.WAITING])
+                if waiting or all(
+                    state in (STATES[JobState.RUNNING], STATES[JobState.FINISHED]) for state in states
+                ):
                     print(
                         f"{self._name} runs" + (f"; {waiting} of its jobs wait for a node" if waiting else "")
                     )
