@@ -89,11 +89,12 @@ class Incarnation:
 
     async def unless_stopped(self, work: Coroutine[Any, Any, _T]) -> _T:
         """Wait for something without which it cannot be launched; `stop` ends that. Raises RunError then."""
-        self._waiting = asyncio.create_task(work)
+        task = asyncio.create_task(work)
+        self._waiting = task
         if self.stopping:
-            self._waiting.cancel()
+            task.cancel()
         try:
-            return await self._waiting
+            return await task
         except asyncio.CancelledError:
             if not self.stopping:
                 raise
