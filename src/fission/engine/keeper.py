@@ -22,6 +22,8 @@ _log = logging.getLogger(__name__)
 COPIES = 2
 _LATE_SECONDS = 1.0
 """How long one copy waits for the other."""
+_SMALL = 1 << 20
+"""A state that is not larger is brought over a link that stands: TLS would take longer to greet than it takes to come."""
 
 
 class StateKeeper:
@@ -153,7 +155,7 @@ class StateKeeper:
         answers = await asyncio.gather(
             *(link.fence(key, order.spec.incarnation) for link in links), return_exceptions=True
         )
-        places: dict[str, list[str]] = {}
+        places: dict[str, list[StateLink]] = {}
         names: dict[str, str] = {}
         entries: set[StateEntry] = set()
         silent: list[str] = []
@@ -164,23 +166,26 @@ class StateKeeper:
                 continue
             entries |= set(answer)
             for entry in answer:
-                places.setdefault(entry.digest, []).append(link.address)
+                places.setdefault(entry.digest, []).append(link)
                 names[entry.digest] = f"{order.spec.incarnation}-{entry.epoch}-{entry.round}.state"
         others = {link.address for link in links if link.address != self.own}
         if silent and not entries and others <= set(silent):
             raise RunError(
                 "nobody who may keep its state answers", where=f"job {key.job}", found=", ".join(silent)
             )
-        paths = {}
-        for digest, holders in places.items():
-            path = await self._bring(key, digest, holders, folder / names[digest])
-            if path is not None:
-                paths[digest] = path
+        sizes = {entry.digest: entry.size for entry in entries}
+        brought = await asyncio.gather(
+            *(
+                self._bring(key, digest, sizes[digest], holders, folder / names[digest])
+                for digest, holders in places.items()
+            )
+        )
+        paths = {digest: path for digest, path in zip(places, brought, strict=True) if path is not None}
         if entries and not paths:
             raise RunError(
                 "its state is kept but cannot be brought here",
                 where=f"job {key.job}",
-                found=", ".join(sorted({one for holders in places.values() for one in holders})),
+                found=", ".join(sorted({link.address for holders in places.values() for link in holders})),
             )
         return tuple(
             Checkpoint(entry.epoch, entry.round, os.fspath(paths[entry.digest]), entry.digest, entry.size)
@@ -208,16 +213,20 @@ class StateKeeper:
             return False  # the job has written a newer one meanwhile
         return await link.put(key, incarnation, entry, needed_from, state)
 
-    async def _bring(self, key: StateKey, digest: str, holders: list[str], path: Path) -> Path | None:
-        for address in holders:
-            link = StateLink(address, self._identity)  # nobody else waits while a big state comes
+    async def _bring(
+        self, key: StateKey, digest: str, size: int, holders: Sequence[StateLink], path: Path
+    ) -> Path | None:
+        for holder in holders:
+            # nobody else waits while a big state comes
+            link = holder if size <= _SMALL else StateLink(holder.address, self._identity)
             try:
                 state = await link.get(key, digest)
             except RunError as error:
                 _log.warning("job %d of %s: a state is not brought: %s", key.job, key.network, error)
                 continue
             finally:
-                link.close()
+                if link is not holder:
+                    link.close()
             await asyncio.to_thread(path.write_bytes, state)
             return path
         return None
