@@ -174,7 +174,7 @@ def test_the_place_of_the_mistake_is_named(data: Any, line: str) -> None:
 
 @pytest.mark.parametrize("key", ["x", "1.5", "", "--1", "9" * 40, "٣"])
 def test_keys_that_are_no_numbers_are_refused(key: str) -> None:
-    what = ["Status", {"rounds": 1, "cpu_seconds": 0.5, "pipes": {key: {}}}]
+    what = ["Status", {"rounds": 1, "cpu_seconds": 0.5, "pipes": {key: {}}, "epoch": 1}]
     with pytest.raises(WireError, match="whole numbers as keys"):
         wire.event_from_plain(["JobSaid", {"node": "n", "job": 1, "incarnation": 1, "what": what}])
 

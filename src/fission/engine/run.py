@@ -32,6 +32,7 @@ from fission.cluster import (
 )
 from fission.cluster.board import NodeRecord
 from fission.cluster.instructions import Instruction
+from fission.cluster.states import JobState
 from fission.core.groups import LOCAL
 from fission.core.network import Network
 from fission.core.nodes import LocalNode
@@ -134,7 +135,8 @@ class ClusterRun:
             self.run_id = str(snapshot["run"])
             self.coordinator = Coordinator.from_snapshot(network, snapshot, monotonic(), policy=policy)
         self.engine: ClusterEngine | None = None
-        self.reports = {job.id: JobReport(job.name) for job in network.jobs}
+        seen = None if self.taken_over else 0
+        self.reports = {job.id: JobReport(job.name, seen=seen) for job in network.jobs}
         self._stored = self.coordinator.revision
         self._answered = asyncio.Event()
         self._over: asyncio.Future[EndNetwork] | None = None
@@ -346,9 +348,7 @@ class ClusterRun:
             case OutputLine() | Log():
                 self._watcher.said(said)
             case Status() if job is not None and job.incarnation == said.incarnation:
-                report = self.reports[said.job]
-                report.rounds, report.pipes = said.what.rounds, said.what.pipes
-                report.cpu_seconds = said.what.cpu_seconds
+                self.reports[said.job].hear(said.what)
 
     def _rearm(self) -> None:
         """Wake the coordinator when it wants to be."""
@@ -389,7 +389,8 @@ class ClusterRun:
             report.state = STATES[job.state]
             report.node = "client" if job.node == LOCAL else job.node or report.node
             report.incarnation = job.incarnation
-            report.rounds = max(report.rounds, job.round)
+            if job.state is JobState.FINISHED and not report.round:  # before we came
+                report.complete(job.round)
 
     async def _show(self) -> None:
         while True:

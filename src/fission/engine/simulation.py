@@ -133,10 +133,10 @@ class Simulation:
                 report.state = "running"
                 self._watcher.log(happened.job, 10, "set up, running")
             case Status():
-                report.rounds, report.pipes = event.rounds, event.pipes
-                report.cpu_seconds = event.cpu_seconds
+                report.hear(event)
             case Finished():
-                report.state, report.rounds = "finished", event.rounds
+                report.state = "finished"
+                report.complete(event.rounds)
                 self._watcher.log(happened.job, 20, f"finished after {event.rounds} rounds")
                 if all(one.state == "finished" for one in self._reports.values()):
                     # their processes end by themselves now; one that does not is not waited for
@@ -156,7 +156,7 @@ class Simulation:
         message = f"job {report.name} failed {place}: {event.message}"
         self._watcher.log(job, 10, f"{message}\n{event.traceback}".rstrip())
         if event.where == "run":
-            report.rounds = event.round - 1
+            report.complete(event.round - 1)
         if self._end is None:
             self._failure = Failure(message, event.traceback)
         self._finish(End.FAILED)

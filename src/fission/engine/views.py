@@ -66,7 +66,7 @@ def view_of(
                 reports[job.id].state,
                 "client" if job.node == LOCAL else job.node or "",
                 job.incarnation,
-                max(reports[job.id].rounds, job.round),
+                reports[job.id].round or job.round,
                 reports[job.id].cpu_seconds,
                 *outside(job.address),
             )

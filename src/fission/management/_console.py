@@ -102,10 +102,10 @@ class RunConsole:
                 report.name,
                 report.state,
                 f"{report.rounds:,}",
-                f"{report.rounds / seconds:,.1f}",
+                f"{report.rate(seconds):,.1f}",
                 f"{sum(pipe.get('queued', 0) for _, pipe in inputs):,.0f}" if inputs else "",
                 f"{sum(pipe.get('dummies', 0) for _, pipe in inputs):,.0f}" if inputs else "",
-                _duration(_lag(inputs, report.rounds / seconds)) if inputs else "",
+                _duration(_lag(inputs, report.rate(seconds))) if inputs else "",
             )
         self._console.print(table)
 

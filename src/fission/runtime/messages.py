@@ -127,11 +127,12 @@ class Ready:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """A report, about twice a second. `pipes` maps the id of each pipe of the job to its counters."""
+    """A report, about twice a second: the rounds of this epoch; `pipes` maps the id of each pipe to its counters."""
 
     rounds: int
     cpu_seconds: float
     pipes: dict[int, dict[str, float]]
+    epoch: int = 1
 
 
 @dataclass(frozen=True, slots=True)

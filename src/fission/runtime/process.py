@@ -340,7 +340,8 @@ class JobProcess:
         if exchange is not None:
             times = os.times()
             seconds = times.user + times.system + getattr(self._loop, "cpu_seconds", 0.0)
-            self._control.send(messages.Status(exchange.progress[1], seconds, dict(exchange.counters())))
+            epoch, round = exchange.progress
+            self._control.send(messages.Status(round, seconds, dict(exchange.counters()), epoch))
 
 
 def _carry_out(message: messages.ToJob, exchange: Exchange) -> None:
