@@ -2,12 +2,13 @@
 
 import argparse
 import json
+import shutil
 import signal
 import sys
-import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from benchmarks.harness.command import PAGE, parser, positive, positive_int, store
 from benchmarks.harness.machine import bare_memory, describe
 from benchmarks.harness.measure import Measure, measure
 from benchmarks.harness.processes import become_reaper
@@ -19,10 +20,6 @@ from benchmarks.report.summary import sentences
 from benchmarks.report.tables import all_tables
 from benchmarks.subjects import SUBJECTS
 from benchmarks.workloads import KINDS, WORKLOADS
-
-HERE = Path(__file__).resolve().parent
-RESULTS = HERE / "results"
-PAGE = HERE / "RESULTS.md"
 
 EPILOG = """examples:
   python -m benchmarks                          everything, 5 rounds (about 25 minutes)
@@ -40,8 +37,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         result = Result.from_dict(json.loads(Path(options.stored).read_text(encoding="utf-8")))
     else:
         result = _run(options)
-        path = _store(result, options.results)
-        print(f"stored in {path}", file=sys.stderr)
+        path = store(result.as_dict(), options.results)
+        shutil.copy(path, path.with_name("latest.json"))
     show(all_tables(result), sentences(result))
     if options.publish:
         publish(result, PAGE)
@@ -84,46 +81,18 @@ def _line(one: Measure) -> str:
     return f"{name}: {one.figures.get(shown, float('nan')):,.4g} {unit}"
 
 
-def _store(result: Result, folder: Path) -> Path:
-    folder.mkdir(parents=True, exist_ok=True)
-    text = json.dumps(result.as_dict(), indent=1)
-    path = folder / time.strftime("%Y%m%d-%H%M%S.json", time.gmtime())
-    for target in (path, folder / "latest.json"):
-        target.write_text(text, encoding="utf-8")
-    return path
-
-
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        "python -m benchmarks",
-        description="Measure FISSION and its peers: the chain source -> forward -> sink in three processes.",
-        epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+    made = parser(
+        "benchmarks",
+        "Measure FISSION and its peers: the chain source -> forward -> sink in three processes.",
+        EPILOG,
     )
-    add = parser.add_argument
+    add = made.add_argument
     add("--quick", action="store_true", help="one short run of each: is all alive? (no figures to quote)")
     for option, names in (("--only", WORKLOADS), ("--kind", KINDS), ("--subject", SUBJECTS)):
         add(option, action="append", choices=names, metavar="NAME", help=f"{', '.join(names)}; repeatable")
-    add("--runs", type=_positive_int, metavar="N", help="rounds, each with every run once (default 5)")
-    add("--seconds", type=_positive, metavar="S", help="seconds that count of each run (default 3)")
-    add("--growth-seconds", type=_positive, metavar="S", help="the same for growth (default 60)")
-    add("--publish", action="store_true", help="write the figures into RESULTS.md")
-    add(
-        "--results", type=Path, default=RESULTS, metavar="DIR", help="store here (default benchmarks/results)"
-    )
+    add("--runs", type=positive_int, metavar="N", help="rounds, each with every run once (default 5)")
+    add("--seconds", type=positive, metavar="S", help="seconds that count of each run (default 3)")
+    add("--growth-seconds", type=positive, metavar="S", help="the same for growth (default 60)")
     add("--from", dest="stored", metavar="FILE", help="show (or publish) a stored result; measure nothing")
-    return parser
-
-
-def _positive(text: str) -> float:
-    value = float(text)
-    if not 0 < value < 3600:
-        raise argparse.ArgumentTypeError(f"{text} is not a number of seconds between 0 and 3600")
-    return value
-
-
-def _positive_int(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"{text} is not 1 or more")
-    return value
+    return made

@@ -1,10 +1,8 @@
 """`python -m benchmarks.chaos`: see `cli.py`."""
 
 import sys
-from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tests"))  # the lab is a kit of the tests
-
+import benchmarks.kits  # noqa: F401 - makes the lab importable
 from benchmarks.chaos.cli import main
 
 if __name__ == "__main__":

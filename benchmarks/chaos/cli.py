@@ -1,27 +1,79 @@
 """The command line: one seed after the other, until there were enough faults."""
 
 import argparse
-import json
 import sys
 import tempfile
 import time
 from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from benchmarks.harness.command import PAGE, parser, positive_int, say, store
 from benchmarks.harness.machine import describe
 from benchmarks.harness.processes import become_reaper
+from benchmarks.report.page import CHAOS
+from benchmarks.report.show import show
+from benchmarks.report.tables import Table, described
 from chaoskit.campaign import Campaign
 from chaoskit.faults import Kind
-from lab import Lab, unavailable
+from lab import Lab, LabError, unavailable
 
-HERE = Path(__file__).resolve().parent.parent
 EPILOG = """examples:
   python -m benchmarks.chaos                       300 faults, beginning with seed 1
   python -m benchmarks.chaos --total 20 --from 100
   python -m benchmarks.chaos --seed 17 --faults 6  one network again, as a failure says
   python -m benchmarks.chaos --seed 17 --kind JOB  only with faults of this kind
+  python -m benchmarks.chaos --go-on --publish     the whole number, whatever fails, for RESULTS.md
 needs root, iproute2 and nftables: hosts are network namespaces of this machine
 """
+
+
+@dataclass
+class Chaos:
+    """What has happened so far."""
+
+    wanted: int
+    networks: int = 0
+    seconds: float = 0.0
+    last_seed: int = 0
+    refused: int = 0
+    """States that could not be written while a disk was full."""
+    struck: dict[str, int] = field(default_factory=dict)
+    """How many faults of each kind met a stream."""
+    failures: list[str] = field(default_factory=list)
+
+    @property
+    def faults(self) -> int:
+        """How many faults have met a stream."""
+        return sum(self.struck.values())
+
+    @property
+    def sound(self) -> bool:
+        """Whether all outputs were as they must be, after so many faults as were wanted."""
+        return not self.failures and self.faults >= self.wanted
+
+    def count(self, campaign: Campaign) -> None:
+        """Add what has happened to one network."""
+        for fault in campaign.struck:
+            self.struck[fault.kind] = self.struck.get(fault.kind, 0) + 1
+        self.refused += campaign.refused
+
+    def verdict(self) -> str:
+        """Say it in one line."""
+        differ = f"{len(self.failures)} of them differ or failed" if self.failures else "zero differences"
+        short = "" if self.faults >= self.wanted else f", {self.wanted} were wanted"
+        return f"{self.faults} faults in {self.networks} networks{short}: {differ}"
+
+    def tables(self, machine: dict[str, str]) -> list[Table]:
+        """Give what RESULTS.md says."""
+        rows = [(kind.value, str(self.struck.get(kind, 0))) for kind in Kind]
+        rows.append(("faults in all", str(self.faults)))
+        rows.append(("states that could not be written to a full disk", str(self.refused)))
+        rows.append(("last seed", str(self.last_seed)))
+        rows.append(("minutes", f"{self.seconds / 60:.1f}"))
+        rows += [("a failure", failure.splitlines()[0]) for failure in self.failures]
+        note = f"{self.verdict()} (the files of the sinks, to the last byte, beside those of `simulate`)."
+        return [described(machine), Table("Faults by chance", note, ("what", "how many"), rows)]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -32,71 +84,63 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"error: {reason}", file=sys.stderr)
         return 2
     become_reaper()
+    machine = describe()
     kinds = tuple(Kind[name] for name in options.kind) if options.kind else tuple(Kind)
-    result: dict[str, object] = {"machine": describe(), "began": time.time()}
-    struck: dict[str, int] = {}
-    failures: list[str] = []
-    seed, total = options.seed or options.first, options.faults if options.seed else options.total
+    chaos = Chaos(wanted=1 if options.seed else options.total)
+    began = time.monotonic()
+    seed = options.seed or options.first
     try:
-        while sum(struck.values()) < total:
-            failure = _one(seed, options.faults, kinds, struck)
+        while True:
+            failure = _one(seed, options.faults, kinds, chaos)
             if failure:
-                failures.append(failure)
-                print(failure, flush=True)
-            if options.seed or (failure and not options.go_on):
+                chaos.failures.append(failure)
+                say(failure)
+            if options.seed or chaos.faults >= options.total or (failure and not options.go_on):
                 break
             seed += 1
     except KeyboardInterrupt:
-        print("interrupted; nothing is left behind", file=sys.stderr)
-    print(f"{sum(struck.values())} faults, {len(failures)} failures; last seed {seed}")
-    for name, count in sorted(struck.items()):
-        print(f"  {count:4} {name}")
-    _store(result | {"faults": struck, "failures": failures, "last seed": seed}, options.results)
-    return 1 if failures else 0
+        say("interrupted; nothing is left behind")
+    chaos.seconds = time.monotonic() - began
+    made = chaos.tables(machine)
+    show(made, [chaos.verdict()])
+    store({"machine": machine, **asdict(chaos)}, options.results, "chaos")
+    if options.publish:
+        CHAOS.publish(made, PAGE)
+    return 0 if chaos.sound else 1
 
 
-def _one(seed: int, faults: int, kinds: tuple[Kind, ...], struck: dict[str, int]) -> str:
+def _one(seed: int, faults: int, kinds: tuple[Kind, ...], chaos: Chaos) -> str:
     """Run one network; count its faults; return what was wrong."""
-    with (
-        tempfile.TemporaryDirectory(prefix="fission-chaos-", ignore_cleanup_errors=True) as folder,
-        Lab(Path(folder) / "lab") as lab,
-    ):
-        campaign = Campaign(lab, Path(folder), seed, faults, kinds=kinds, say=_say)
-        try:
+    chaos.networks += 1
+    chaos.last_seed = seed
+    campaign: Campaign | None = None
+    try:
+        with (
+            tempfile.TemporaryDirectory(prefix="fission-chaos-", ignore_cleanup_errors=True) as folder,
+            Lab(Path(folder) / "lab") as lab,
+        ):
+            campaign = Campaign(lab, Path(folder), seed, faults, kinds=kinds, say=say)
             campaign.run()
-        except AssertionError as error:
-            return str(error)
-        finally:
-            for fault in campaign.struck:
-                struck[fault.kind] = struck.get(fault.kind, 0) + 1
-    _say(f"  the same to the last byte, after {len(campaign.struck)} faults")
+    except (AssertionError, LabError, OSError) as error:
+        return f"seed {seed}: {error}"
+    finally:
+        if campaign is not None:
+            chaos.count(campaign)
+    say(f"  the same to the last byte, after {len(campaign.struck)} faults ({chaos.faults} in all)")
     return ""
 
 
-def _store(result: dict[str, object], folder: Path) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / time.strftime("chaos-%Y%m%d-%H%M%S.json", time.gmtime())
-    path.write_text(json.dumps(result, indent=1), encoding="utf-8")
-    print(f"stored in {path}")
-
-
-def _say(text: str) -> None:
-    print(text, flush=True)
-
-
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        "python -m benchmarks.chaos",
-        description="Break running networks by chance, and compare their output with that of an undisturbed run.",
-        epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+    made = parser(
+        "benchmarks.chaos",
+        "Break running networks by chance, and compare their output with that of an undisturbed run.",
+        EPILOG,
     )
-    add = parser.add_argument
-    add("--total", type=int, default=300, metavar="N", help="faults in all (default 300)")
-    add("--faults", type=int, default=6, metavar="N", help="faults per network (default 6)")
-    add("--from", dest="first", type=int, default=1, metavar="SEED", help="first seed (default 1)")
-    add("--seed", type=int, metavar="SEED", help="this network only")
+    add = made.add_argument
+    add("--total", type=positive_int, default=300, metavar="N", help="faults in all (default 300)")
+    add("--faults", type=positive_int, default=6, metavar="N", help="faults per network (default 6)")
+    add("--from", dest="first", type=positive_int, default=1, metavar="SEED", help="first seed (default 1)")
+    add("--seed", type=positive_int, metavar="SEED", help="this network only")
     add("--kind", action="append", choices=[kind.name for kind in Kind], metavar="NAME", help="repeatable")
     add("--go-on", action="store_true", help="do not stop at the first failure")
-    add("--results", type=Path, default=HERE / "results", metavar="DIR", help="store here")
-    return parser
+    return made

@@ -5,12 +5,12 @@ import math
 from benchmarks.failover.costs import Cost
 from benchmarks.failover.trials import FAULTS, Trials
 from benchmarks.report.result import Spread
-from benchmarks.report.tables import Table, spread
+from benchmarks.report.tables import Table, described, spread
 
 
 def tables(trials: list[Trials], costs: list[Cost], machine: dict[str, str]) -> list[Table]:
     """Give the tables that have rows."""
-    made = [Table("Machine", "", ("what", "value"), list(machine.items())), _gaps(trials), _costs(costs)]
+    made = [described(machine), _gaps(trials), _costs(costs)]
     return [table for table in made if table.rows]
 
 

@@ -29,8 +29,13 @@ def all_tables(result: Result) -> list[Table]:
     return [table for table in (make(result) for make in made) if table.rows]
 
 
-def machine(result: Result) -> Table:
+def described(machine: dict[str, str]) -> Table:
     """Say what the figures belong to."""
+    return Table("Machine", "", ("what", "value"), list(machine.items()))
+
+
+def machine(result: Result) -> Table:
+    """The same, with what is known of the runs."""
     rows = list(result.machine.items())
     shares = Spread.of([one.figures.get("foreign", math.nan) for one in result.measures])
     rows.append(("runs, seconds each", f"{result.settings['runs']:.0f}, {result.settings['seconds']:g}"))

@@ -1,19 +1,16 @@
 """Figures of failures are those of the rows and lines that they are made of."""
 
 import math
-import sys
 import time
 from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tests"))  # the lab is a kit of the tests
-
 from benchmarks.failover.costs import Cost
 from benchmarks.failover.figures import first_line_after, gap
-from benchmarks.failover.page import BEGIN, END, publish
 from benchmarks.failover.report import tables
 from benchmarks.failover.trials import FAULTS, Trials
+from benchmarks.report.page import FAILURES
 
 
 def test_gap_ends_with_the_first_block_of_another_process() -> None:
@@ -51,8 +48,8 @@ def test_tables_name_goals_and_mistakes() -> None:
 
 def test_page_keeps_what_stands_around(tmp_path: Path) -> None:
     page = tmp_path / "RESULTS.md"
-    page.write_text(f"before\n{BEGIN}\nold\n{END}\nafter\n")
-    publish(tables([Trials("link", [1.0], [0.5])], [], {}), page)
+    page.write_text(f"before\n{FAILURES.begin}\nold\n{FAILURES.end}\nafter\n")
+    FAILURES.publish(tables([Trials("link", [1.0], [0.5])], [], {}), page)
     text = page.read_text()
     assert text.startswith("before")
     assert text.endswith("after\n")
@@ -60,4 +57,4 @@ def test_page_keeps_what_stands_around(tmp_path: Path) -> None:
     assert "old" not in text
     page.write_text("no marks")
     with pytest.raises(ValueError, match="marks"):
-        publish([], page)
+        FAILURES.publish([], page)

@@ -4,9 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.harness.command import PAGE
 from benchmarks.harness.growth import slope
 from benchmarks.harness.measure import Measure
-from benchmarks.report.page import BEGIN, END, publish
+from benchmarks.report.page import FIGURES, PARTS, Part, publish
 from benchmarks.report.result import Result
 from benchmarks.report.tables import all_tables
 
@@ -55,7 +56,7 @@ def test_result_survives_json(result: Result) -> None:
 
 def test_page_keeps_what_a_person_wrote(result: Result, tmp_path: Path) -> None:
     page = tmp_path / "RESULTS.md"
-    page.write_text(f"# Results\n\nabove\n\n{BEGIN}\nold\n{END}\n\nbelow\n", encoding="utf-8")
+    page.write_text(f"# Results\n\nabove\n\n{FIGURES.begin}\nold\n{FIGURES.end}\n\nbelow\n", encoding="utf-8")
     publish(result, page)
     publish(result, page)
     text = page.read_text(encoding="utf-8")
@@ -71,6 +72,14 @@ def test_page_without_marks_is_not_touched(result: Result, tmp_path: Path) -> No
     with pytest.raises(ValueError, match="marks"):
         publish(result, page)
     assert page.read_text(encoding="utf-8") == "mine"
+
+
+@pytest.mark.parametrize("part", PARTS, ids=lambda part: part.name)
+def test_our_page_has_the_marks_of_every_part(part: Part) -> None:
+    text = PAGE.read_text(encoding="utf-8")
+    assert text.count(part.begin) == 1
+    assert text.count(part.end) == 1
+    assert text.index(part.begin) < text.index(part.end)
 
 
 def test_slope() -> None:

@@ -1,11 +1,6 @@
 """Rows of the chains are read and judged as they are."""
 
-import sys
-from pathlib import Path
-
 import pytest
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tests"))  # the lab is a kit of the tests
 
 from benchmarks.scale.chains import Row, back, mistakes, rows_of
 from benchmarks.scale.trial import placement

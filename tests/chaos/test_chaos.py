@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from chaoskit.campaign import Campaign
+from chaoskit.faults import Kind
 from lab import Lab, unavailable
 
 FAULTS = 5
@@ -23,3 +24,15 @@ def test_faults_by_chance_change_nothing(seed: int, tmp_path: Path) -> None:
         campaign = Campaign(lab, tmp_path, seed, FAULTS)
         campaign.run()
     assert len(campaign.struck) >= FAULTS - 2, campaign.story()
+
+
+@pytest.mark.timeout(300)
+def test_full_disks_are_noticed_and_change_nothing(tmp_path: Path) -> None:
+    reason = unavailable()
+    if reason:
+        pytest.skip(reason)
+    with Lab(tmp_path / "lab") as lab:
+        campaign = Campaign(lab, tmp_path, 2, 4, kinds=(Kind.DISK, Kind.JOB))
+        campaign.run()
+    assert Kind.DISK in {fault.kind for fault in campaign.struck}, campaign.story()
+    assert campaign.refused, campaign.story()

@@ -3,7 +3,6 @@
 import os
 import shutil
 import signal
-import subprocess
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -13,6 +12,7 @@ from chaoskit.faults import Fault, Kind, random_faults, seconds_of
 from chaoskit.plan import random_network
 from chaoskit.project import NAME, ChaosProject, difference
 from lab import Host, Lab, LabError, Running, job_processes, wait_for
+from lab.shell import system
 
 SETTLE = 60.0
 """Seconds within which blocks must arrive at the sinks again."""
@@ -21,7 +21,9 @@ NODES = [{nodes}]
 CERTS = "{certs}"
 MAX_RESTARTS = 1000
 """
-_STATE_SIZE = "16m"
+_DISK_SIZE = "16m"
+_REFUSED = "its state cannot be written to"
+"""What a job says, once, whose state does not fit on the disk."""
 
 
 class Campaign:
@@ -45,6 +47,8 @@ class Campaign:
         self.network = random_network(seed)
         self.faults = random_faults(seed, self.network, count, kinds)
         self.struck: list[Fault] = []
+        self.refused = 0
+        """How often a job has said that its state does not fit on the disk; known in the end."""
         self.clients: list[Running] = []
         nodes = ", ".join(f"BaseNode({node.address!r})" for node in lab.nodes)
         blocks = int(seconds_of(self.faults) * self.network.rate)
@@ -53,6 +57,7 @@ class Campaign:
         self._say = say
         self._heals: list[tuple[float, Callable[[], None]]] = []
         self._mounts: list[Path] = []
+        self._fillers: list[Filler] = []
 
     def run(self) -> None:
         """Run to the end, and compare."""
@@ -192,6 +197,8 @@ class Campaign:
         return {id: pid for host in self.lab.hosts.values() for id, pid in job_processes(host, NAME).items()}
 
     def _heal(self, now: float) -> None:
+        for filler in self._fillers:
+            filler.fill()
         for due, heal in list(self._heals):
             if now >= due:
                 self._heals.remove((due, heal))
@@ -203,34 +210,64 @@ class Campaign:
     # -- disks -----------------------------------------------------------------------------------------------
 
     def _mount(self, host: Host) -> None:
-        """Give the checkpoints of a node a small disk of their own."""
-        place = state_folder(host)
-        place.mkdir(parents=True)
-        subprocess.run(
-            ["mount", "-t", "tmpfs", "-o", f"size={_STATE_SIZE},mode=700", "tmpfs", str(place)], check=True
-        )
-        self._mounts.append(place)
+        """Give the states on a node small disks of their own: those of its jobs, and those that it keeps for others."""
+        for place in state_folders(host):
+            place.mkdir(parents=True)
+            system("mount", "-t", "tmpfs", "-o", f"size={_DISK_SIZE},mode=700", "tmpfs", str(place))
+            self._mounts.append(place)
 
     def _fill(self, host: Host) -> Callable[[], None]:
-        filler = state_folder(host) / "filler"
-        with suppress(OSError), filler.open("wb") as file:
-            while True:
-                file.write(b"x" * 65536)
-                file.flush()
-        return lambda: filler.unlink(missing_ok=True)
+        fillers = [Filler(place / "filler") for place in state_folders(host)]
+        self._fillers += fillers
+
+        def empty() -> None:
+            for filler in fillers:
+                self._fillers.remove(filler)
+                filler.remove()
+
+        return empty
 
     def _tidy(self) -> None:
+        log = self.project.root / "FISSION.log"
+        self.refused = log.read_text(errors="replace").count(_REFUSED) if log.exists() else 0
+        for filler in self._fillers:
+            filler.remove()
         for host in self.lab.hosts.values():
             host.kill()
             host.link_up()
         for place in self._mounts:
-            subprocess.run(["umount", "--lazy", str(place)], check=False)
+            with suppress(LabError):
+                system("umount", "--lazy", str(place))
             shutil.rmtree(place, ignore_errors=True)
 
 
-def state_folder(host: Host) -> Path:
-    """Where the checkpoints of a chaos network are on a node."""
-    return host.folder / "root" / NAME / ".state"
+def state_folders(host: Host) -> tuple[Path, Path]:
+    """Where the states of a chaos network are on a node: of its own jobs, and of jobs of other machines."""
+    root = host.folder / "root"
+    return root / NAME / ".state", root / ".states"
+
+
+class Filler:
+    """A file that takes all the room of a disk. Call `fill` again and again: old states are removed meanwhile."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        self.fill()
+
+    def fill(self) -> None:
+        """Take what room there is."""
+        size = 1 << 20
+        while size >= 1 << 9:
+            try:
+                os.write(self._file, bytes(size))
+            except OSError:
+                size //= 2
+
+    def remove(self) -> None:
+        """Give the room back."""
+        os.close(self._file)
+        self._path.unlink(missing_ok=True)
 
 
 def _send(pid: int, number: signal.Signals) -> None:

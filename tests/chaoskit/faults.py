@@ -32,6 +32,8 @@ _WEIGHTS = {
     Kind.FREEZE_CLIENT: 1,
     Kind.DISK: 1,
 }
+_DISK_SECONDS = 2.5
+"""A job stores its state every second: a disk that is full for less time is hardly noticed."""
 _OF_JOBS = (Kind.JOB, Kind.FREEZE_JOB)
 
 
@@ -67,7 +69,10 @@ def random_faults(
         target = random.randint(1, len(network.jobs)) if kind in _OF_JOBS else random.randrange(100)
         at_once = index > 0 and random.random() < 0.25
         pause = random.uniform(0, 0.5) if at_once else random.uniform(0.2, 1.2)
-        faults.append(Fault(kind, target, pause, random.choice((0.1, 0.4, 0.8, 2.0, 3.0)), at_once))
+        seconds = random.choice((0.1, 0.4, 0.8, 2.0, 3.0))
+        if kind is Kind.DISK:
+            seconds = max(seconds, _DISK_SECONDS)
+        faults.append(Fault(kind, target, pause, seconds, at_once))
     return tuple(faults)
 
 
