@@ -214,8 +214,21 @@ def test_a_process_that_just_ends(code: int, how: str) -> None:
     talk = Talk(chain()).start()
     out = talk.say(JobExited(*talk.who(2), code))
     assert any(how in tell.text for tell in of(Tell, out))
-    assert of(StartJob, out) == [StartJob(talk.who(2)[0], 2, 2, resume=True, epoch=1)]
+    assert of(StartJob, out) == [StartJob(talk.who(2)[0], 2, 2, resume=True, epoch=1, senders={ord("a"): 1})]
     assert talk.say(JobExited(talk.who(2)[0], 2, 1, code))[0].level == 10
+
+
+def test_a_start_names_the_senders_as_they_are_by_then() -> None:
+    talk = Talk(chain(), nodes=("n1",)).start()
+    talk.say(JobExited(*talk.who(1), -9))
+    talk.say(NodeLost("n1", "silent"))
+    starts = {one.job: one for one in of(StartJob, talk.say(talk.join("n2")))}
+    assert {job: one.incarnation for job, one in starts.items()} == {1: 3, 2: 2, 3: 2}
+    assert {job: dict(one.senders) for job, one in starts.items()} == {
+        1: {},
+        2: {ord("a"): 3},
+        3: {ord("b"): 2},
+    }
 
 
 def test_a_process_that_fails_and_does_not_end_is_ended() -> None:

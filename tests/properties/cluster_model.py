@@ -307,7 +307,9 @@ class Cluster:
         assert len(living) < machine.slots, f"no slot for {order}: {living}"
         assert all(p.job != order.job for p in living), f"{order} meets its predecessor"
         address = f"{machine.address}:{order.job}.{order.incarnation}"
-        machine.processes.append(Process(order.job, order.incarnation, address, order.epoch))
+        process = Process(order.job, order.incarnation, address, order.epoch)
+        process.newest.update(order.senders)
+        machine.processes.append(process)
 
     def exit(self, machine: Machine, process: Process, code: int) -> None:
         process.alive = False

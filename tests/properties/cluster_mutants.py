@@ -1,11 +1,12 @@
 """Coordinators with one rule broken. The properties must notice every one of them."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from fission.cluster import coordinator, lives, members, placing, snapshots, telling
+from fission.cluster import StartJob, coordinator, lives, members, placing, snapshots, telling
 from fission.cluster.board import Board, JobRecord, NodeRecord
 from fission.cluster.states import JobState
 from fission.cluster.wiring import Wiring
@@ -23,6 +24,20 @@ def numbers_incarnations_by_place(patch: pytest.MonkeyPatch) -> None:
 
     patch.setattr(lives, "start", start)
     patch.setattr(placing, "start", start)
+
+
+def waits_for_senders_that_are_to_come(patch: pytest.MonkeyPatch) -> None:
+    """A job that is started listens to none of the senders that are there."""
+
+    def name(
+        self: coordinator.Coordinator, one: Any, real: Any = coordinator.Coordinator._with_senders
+    ) -> Any:
+        named = real(self, one)
+        if isinstance(named, StartJob):
+            return replace(named, senders={pipe: number + 1 for pipe, number in named.senders.items()})
+        return named
+
+    patch.setattr(coordinator.Coordinator, "_with_senders", name)
 
 
 def leaves_orphans_alone(patch: pytest.MonkeyPatch) -> None:
@@ -158,6 +173,7 @@ def never_gives_up_a_reservation(patch: pytest.MonkeyPatch) -> None:
 
 MUTANTS: tuple[Mutant, ...] = (
     numbers_incarnations_by_place,
+    waits_for_senders_that_are_to_come,
     leaves_orphans_alone,
     does_not_wait_for_orphans,
     believes_inventories,

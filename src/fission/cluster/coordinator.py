@@ -21,13 +21,14 @@ Rules, each with its place:
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Self
 
 from fission.cluster import events, lives, members, moving, snapshots
 from fission.cluster.board import DEBUG, Board, JobRecord, NodeRecord, machine
 from fission.cluster.ending import begin_ending, force, go_on_ending
 from fission.cluster.events import Event, JobEvent
-from fission.cluster.instructions import Instruction, Outcome
+from fission.cluster.instructions import Instruction, Outcome, StartJob
 from fission.cluster.placing import place_waiting, start_network
 from fission.cluster.states import JOB_TABLE, JobMove, NodeLife, Phase, Policy
 from fission.cluster.telling import tell_neighbors
@@ -116,10 +117,17 @@ class Coordinator:
         board.now = now
         self._take(event)
         self._go_on()
-        out, board.out = board.out, []
+        out, board.out = [self._with_senders(one) for one in board.out], []
         if out or not isinstance(event, _ROUTINE):
             self.revision += 1
         return out
+
+    def _with_senders(self, one: Instruction) -> Instruction:
+        """Name the senders of a job that is started as they are at the end of the event, which may have started them, too."""
+        if not isinstance(one, StartJob):
+            return one
+        jobs, pipes = self._board.jobs, self._board.wiring.into[one.job]
+        return replace(one, senders={pipe.id: jobs[pipe.source].incarnation for pipe in pipes})
 
     def _take(self, event: Event) -> None:
         board = self._board

@@ -4,7 +4,8 @@ None of them returns anything: what becomes of it comes back as an event. All bu
 out twice without harm, and are sent again to whatever a node still has when it joins.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from fission.placement import Placement
@@ -32,7 +33,8 @@ class StartJob:
     """Ship what the job needs and start its process. Answer with JobNotStarted when that fails.
 
     `resume`: it had a predecessor and goes on at its restart point. `epoch` is the one in which a job that
-    numbers blocks by itself begins.
+    numbers blocks by itself begins. `senders` has the newest incarnation of the sender of each pipe that comes in: the job
+    listens to none before it.
     """
 
     node: str
@@ -40,6 +42,7 @@ class StartJob:
     incarnation: int
     resume: bool
     epoch: int
+    senders: Mapping[int, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -59,6 +59,8 @@ class JobSpec:
     """The job had a predecessor, and goes on at its restart point."""
     epoch: int = 1
     """The epoch in which a job that numbers blocks by itself begins."""
+    senders: dict[int, int] = field(default_factory=dict)
+    """For each input the oldest incarnation of its sender that is listened to; none for any."""
     state_folder: str = ""
     """Where the job writes its checkpoints; "" when nobody keeps them."""
     checkpoints: "tuple[Checkpoint, ...]" = ()

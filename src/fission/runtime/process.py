@@ -195,6 +195,7 @@ class JobProcess:
                 run=spec.run,
                 delivery=_delivery(pipe),
                 retain=pipe.RETAIN,
+                incarnation=spec.senders.get(pipe.id, 0),
                 placed=pipe.ASYNC or not resuming,
                 room=_room(pipe, job.MAX_QUEUE * pipe.BLOCK_COUNT),
             )

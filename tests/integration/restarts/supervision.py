@@ -117,6 +117,7 @@ class Run:
             job=pickle_job(job),
             resume=life.incarnation > 1,
             epoch=life.epoch,
+            senders={pipe.id: self.lives[pipe.source].incarnation for pipe in self.wiring.into[job.id]},
             state_folder=str(states) if self.keep else "",
             checkpoints=tuple(life.stored),
         )

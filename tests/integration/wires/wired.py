@@ -35,7 +35,8 @@ class Certificates(Protocol):
 class Wired:
     """`async with` it: every job is started, and is told where its receivers listen. Nothing is left at the end.
 
-    `kind` is tls, tcp, unix, or "tls+unix" for both; `via` may change the address that a sender is told.
+    `kind` is tls, tcp, unix, or "tls+unix" for both; `via` may change the address that a sender is told; `senders` has the
+    oldest incarnation of the sender of a pipe that is listened to.
     """
 
     def __init__(
@@ -47,6 +48,7 @@ class Wired:
         *,
         machines: Callable[[int], str] = machine,
         via: Callable[[int, str], str] = lambda _pipe, address: address,
+        senders: dict[int, int] | None = None,
     ) -> None:
         self.network, problems = Network.build("wired", jobs)
         assert not problems
@@ -57,6 +59,7 @@ class Wired:
         self._authority = authority
         self._machines = machines
         self._via = via
+        self._senders = senders or {}
         self._supervisors: dict[int, JobSupervisor] = {}
         self._news = asyncio.Event()
         self._run = uuid.uuid4().hex
@@ -79,6 +82,7 @@ class Wired:
                 queue_limits=limits,
                 job=pickle_job(job),
                 machine=self._machines(job.id),
+                senders=self._senders,
                 identity=self._identity(job.id),
             )
             self._supervisors[job.id] = JobSupervisor(spec, lambda event, id=job.id: self._heard(id, event))  # type: ignore[misc]
