@@ -64,14 +64,16 @@ def believes_inventories(patch: pytest.MonkeyPatch) -> None:
 def forgets_to_check_inventories(patch: pytest.MonkeyPatch) -> None:
     """A job that its node no longer has is believed to run on."""
     patch.setattr(
-        members, "lose", lambda board, job, why: None if "came back" in why else lives.lose(board, job, why)
+        members,
+        "lose",
+        lambda board, job, why: None if "with node" not in why else lives.lose(board, job, why),
     )
 
 
 def keeps_jobs_of_lost_nodes(patch: pytest.MonkeyPatch) -> None:
     """Jobs of a lost node are not started elsewhere."""
     patch.setattr(
-        members, "lose", lambda board, job, why: None if "is lost" in why else lives.lose(board, job, why)
+        members, "lose", lambda board, job, why: None if "with node" in why else lives.lose(board, job, why)
     )
 
 

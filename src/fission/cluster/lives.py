@@ -38,8 +38,7 @@ def start(board: Board, job: JobRecord, node: str) -> None:
     job.told = Told(epoch=job.epoch)
     board.touched.add(job.id)
     if job.incarnation > 1:
-        place = "the client" if node == LOCAL else node
-        board.tell(INFO, f"goes on on {place} (start {job.incarnation})", job=job)
+        board.tell(INFO, f"goes on on {_name(node)} (start {job.incarnation})", job=job)
     board.send(StartJob(node, job.id, job.incarnation, job.incarnation > 1, job.epoch))
 
 
@@ -100,10 +99,10 @@ def progress(job: JobRecord, round: int) -> None:
 def fail(board: Board, job: JobRecord, event: events.JobFailed) -> None:
     """A job says that it cannot go on; its process ends by itself, or is ended in a while."""
     place = f"in round {event.round}" if event.where == "run" else f"in {event.where}"
-    message = f"job {job.name} failed {place}: {event.message}"
-    failure = Failure(message, event.traceback, job.id)
+    failure = Failure(f"job {job.name} failed {place}: {event.message}", event.traceback, job.id)
     if job.state is not JobState.STOPPING:
-        board.tell(ERROR, f"{message}\n{event.traceback}".rstrip(), job=job, node=job.node)
+        text = f"failed {place} on {_name(job.node)}: {event.message}\n{event.traceback}"
+        board.tell(ERROR, text.rstrip(), job=job, node=job.node)
     if event.where == "teardown":
         board.fault = board.fault or failure
         finish(board, job)
@@ -120,15 +119,15 @@ def not_started(board: Board, job: JobRecord, message: str) -> None:
     node = job.node
     job.numbered = False
     job.failing = 1
-    end(board, job, f"could not be started on {node}: {message}")
+    end(board, job, "could not be started", message)
     if job.state is JobState.BACKING_OFF:
         timer = job.timer
         leave(board, job)
         job.timer, job.avoid = timer, node
 
 
-def end(board: Board, job: JobRecord, how: str) -> None:
-    """The process of a job has ended; `how` is said if it has not given a reason. A crash, if it should work still."""
+def end(board: Board, job: JobRecord, how: str, why: str = "") -> None:
+    """The process of a job has ended; `how` and `why` are said if it has not given a reason. A crash, if it should work still."""
     before = job.state
     if (before, JobMove.CRASH) not in JOB_TABLE:
         return  # told twice
@@ -141,14 +140,15 @@ def end(board: Board, job: JobRecord, how: str) -> None:
     if after is not JobState.BACKING_OFF:
         leave(board, job)
         return
+    text = ""
     if before is not JobState.FAILED:
-        job.failure = Failure(f"job {job.name} {how}", job=job.id)
-        board.tell(ERROR, job.failure.message, job=job, node=job.node)
+        text = f"{how} on {_name(job.node)}{': ' if why else ''}{why}"
+        job.failure = Failure(f"job {job.name} {text}", job=job.id)
     job.address = ""
-    _count(board, job)
+    _count(board, job, text)
 
 
-def lose(board: Board, job: JobRecord, why: str) -> None:
+def lose(board: Board, job: JobRecord, how: str) -> None:
     """The node of a job is gone, or has no such process: what ran there counts as dead. No fault of the job's."""
     if worked_off(board, job):
         finish(board, job)
@@ -156,7 +156,7 @@ def lose(board: Board, job: JobRecord, why: str) -> None:
     after = job.machine.fire(JobMove.LOSE)
     if after is JobState.WAITING:
         wait(board, job)
-        board.tell(WARNING, f"lost: {why}", job=job, node=node)
+        board.tell(WARNING, how, job=job, node=node)
         return
     leave(board, job)
     if before is JobState.FAILED:
@@ -235,8 +235,13 @@ _SIGNALS = {
 """The usual ones, as Linux numbers them."""
 
 
-def _count(board: Board, job: JobRecord) -> None:
-    """Count a crash; start again in a moment, unless that has been tried often enough.
+def _name(node: str | None) -> str:
+    """What people call a node."""
+    return "the client" if node == LOCAL else node or "no node"
+
+
+def _count(board: Board, job: JobRecord, how: str = "") -> None:
+    """Count a crash; start again in a moment, unless that has been tried often enough. `how` it has ended is not said yet.
 
     A job that fails says at which round. One that just ends does not, and its last report may be old: where it began
     this time tells whether anything was gained by the last restart.
@@ -252,12 +257,13 @@ def _count(board: Board, job: JobRecord) -> None:
         job.restarts = 0
     job.failed_round = failed
     if job.restarts >= policy.max_restarts:
-        board.tell(ERROR, f"given up after {job.restarts} restarts at round {failed}", job=job)
+        given_up = f"given up after {job.restarts} restarts at round {failed}"
+        board.tell(ERROR, f"{how}; {given_up}" if how else given_up, job=job)
         begin_ending(board, Outcome.FAILED, 1, job.failure)
         return
     delay = policy.back_off[min(job.restarts, len(policy.back_off) - 1)]
     job.restarts += 1
     job.timer = board.now + delay
-    board.tell(
-        WARNING, f"restart {job.restarts} of {policy.max_restarts} at round {failed} in {delay:g} s", job=job
-    )
+    restart = f"restart {job.restarts} of {policy.max_restarts} at round {failed}"
+    restart += f" in {delay:g} s" if delay else ""
+    board.tell(ERROR if how else WARNING, f"{how}; {restart}" if how else restart, job=job)

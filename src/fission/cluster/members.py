@@ -87,7 +87,7 @@ def lost(board: Board, event: events.NodeLost) -> None:
     node.life, node.reason, node.timer, node.orphans = NodeLife.LOST, event.reason, None, []
     board.tell(WARNING, f"lost: {event.reason}", node=event.node)
     for job in board.on_node(event.node):
-        lose(board, job, f"node {event.node} is lost")
+        lose(board, job, f"lost with node {event.node}")
 
 
 def expire(board: Board, node: NodeRecord) -> None:
@@ -155,8 +155,12 @@ def _settle(board: Board, node: NodeRecord, inventory: tuple[Resident, ...]) -> 
             job.incarnation = max(job.incarnation, line.incarnation)
     for job in board.on_node(node.address):
         if job.id not in seen and job.state is not JobState.BACKING_OFF:
-            who = "the client" if node.address == LOCAL else f"node {node.address}"
-            lose(board, job, f"{who} came back without it")
+            how = (
+                "has ended with its client"
+                if node.address == LOCAL
+                else f"lost: node {node.address} has it no more"
+            )
+            lose(board, job, how)
 
 
 def _counts(board: Board, node: NodeRecord, job: JobRecord, line: Resident) -> bool:
@@ -171,7 +175,7 @@ def _counts(board: Board, node: NodeRecord, job: JobRecord, line: Resident) -> b
 def _take_over(board: Board, node: NodeRecord, job: JobRecord, line: Resident) -> None:
     """Believe an inventory about a job that is where it should be."""
     if job.state is JobState.WAITING:
-        board.tell(INFO, "taken back", job=job, node=node.address)
+        board.tell(INFO, f"taken back: it still runs on {node.address}", job=job, node=node.address)
         job.node, job.timer, job.numbered = node.address, None, True
         job.machine.fire(JobMove.LISTEN)
     job.told = Told()
@@ -185,6 +189,6 @@ def _take_over(board: Board, node: NodeRecord, job: JobRecord, line: Resident) -
             job.machine.fire(JobMove.READY)
         progress(job, line.round)
     if not line.alive:
-        end(board, job, "ended while the client was away")
+        end(board, job, "has ended meanwhile")
     elif job.state in (JobState.STOPPING, JobState.MOVING):
         board.stop_process(job)

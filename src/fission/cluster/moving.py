@@ -111,5 +111,5 @@ def _send_off(board: Board, job: JobRecord, target: str) -> None:
     job.target = target
     job.address = ""
     job.timer = board.now + board.policy.exit_grace
-    board.tell(INFO, f"moves to {target}", job=job, node=job.node)
+    board.tell(INFO, f"moves from {job.node} to {target}", job=job, node=job.node)
     board.stop_process(job)
