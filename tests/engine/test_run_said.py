@@ -8,16 +8,18 @@ from typing import Any, cast
 
 import pytest
 
-from fission.cluster import DrainRequested, EndNetwork, Policy
+from fission.cluster import Coordinator, DrainRequested, EndNetwork, NodeJoined, Policy
 from fission.cluster.board import machine
 from fission.cluster.states import JobState
 from fission.core import base
 from fission.core.jobs import ForwardingJob, SourceJob
 from fission.core.network import Network
+from fission.core.nodes import NodeInfo
 from fission.core.pipes import PicklePipe
 from fission.engine.base import JobSaid
 from fission.engine.journal import Journal
-from fission.engine.run import ClusterRun, RunWatcher
+from fission.engine.run import ClusterRun
+from fission.engine.telling import RunWatcher, Teller
 from fission.errors import RunError
 from fission.runtime.messages import Log, Status
 from fission.runtime.supervisor import OutputLine
@@ -46,7 +48,34 @@ def test_a_superseded_incarnation_is_not_heard(tmp_path: Path) -> None:
         run.on_event(JobSaid("node", 1, incarnation, Status(incarnation * 10, 0.1, {})))
     journal.close()
     assert [one.what for one in told] == [OutputLine("stdout", "line of 2"), Log(30, "log of 2")]
-    assert run.reports[1].rounds == 20
+    assert run.answer({"do": "status"})["network"]["jobs"][0]["round"] == 20
+
+
+def test_what_was_said_without_a_client_comes_after_the_nodes() -> None:
+    network, _ = Network.build(
+        "net", [SourceJob(outputs=[PicklePipe(101)]), ForwardingJob([PicklePipe(101)])]
+    )
+    told: list[Any] = []
+    watcher = SimpleNamespace(
+        said=lambda said: told.append(said.what.text),
+        news=lambda _job, text: told.append(text),
+        nodes=lambda nodes, missing: told.append(([node.address for node in nodes], dict(missing))),
+    )
+    coordinator = Coordinator(network, "run")
+    coordinator.handle(NodeJoined("n1", NodeInfo(50.0, 0, 0, 0.0), service="s"), 0.0)
+    teller = Teller(network, coordinator, cast(RunWatcher, watcher), taken_over=True)
+    teller.begin()
+    teller.said(JobSaid("n1", 1, 1, OutputLine("stdout", "early")))
+    teller.nodes({"n1": 1, "n2": 1}, {"n2": "n2:1: is off"})
+    teller.catch_up()
+    teller.said(JobSaid("n1", 1, 1, OutputLine("stdout", "late")))
+    assert told == [
+        "an earlier client has left the network running: it is taken over",
+        (["n1"], {"n2": "is off"}),
+        "said since the earlier client has gone:",
+        "early",
+        "late",
+    ]
 
 
 @pytest.mark.parametrize("state", JobState)
@@ -57,7 +86,7 @@ def test_every_state_of_a_job_has_a_word_for_people(tmp_path: Path, state: JobSt
     journal = Journal(tmp_path)
     run = ClusterRun(network, cast(RunWatcher, SimpleNamespace()), journal, invited={}, policy=Policy())
     run.coordinator.jobs[1].machine = machine("job 1", state)
-    shown = run.view().jobs[0].state
+    shown = run.answer({"do": "status"})["network"]["jobs"][0]["state"]
     journal.close()
     assert shown
     assert shown != state.name

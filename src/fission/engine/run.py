@@ -6,9 +6,8 @@ returns when it has ended. `interrupt` asks for the end.
 
 import asyncio
 import contextlib
-import logging
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from time import monotonic
@@ -30,52 +29,22 @@ from fission.cluster import (
     Tell,
     Tick,
 )
-from fission.cluster.board import NodeRecord
 from fission.cluster.instructions import Instruction
-from fission.cluster.states import JobState
 from fission.core.groups import LOCAL
 from fission.core.network import Network
 from fission.core.nodes import LocalNode
 from fission.engine.base import ClientLink, EngineEvent, JobSaid
-from fission.engine.client_link import NOT_TRIED
 from fission.engine.cluster import ClusterEngine
 from fission.engine.journal import Journal
-from fission.engine.reports import JobReport, Watcher
-from fission.engine.views import STATES, JobPlace, information, view_of
+from fission.engine.reports import JobReport
+from fission.engine.telling import RunWatcher, Teller
 from fission.errors import AllocationError, FissionError, RunError
-from fission.monitor import NetworkView
-from fission.placement import Placement
-from fission.placement.model import natural
-from fission.runtime.messages import Log, Status
-from fission.runtime.supervisor import OutputLine
 
 STATUS_INTERVAL = 0.5
 GATHER_SECONDS = 3.0
 """How long a start waits for nodes that do not answer."""
 
 _LOOK = 0.05
-
-
-class RunWatcher(Watcher, Protocol):
-    """Who is told what happens in a run."""
-
-    def nodes(self, nodes: Sequence[NodeRecord], missing: Mapping[str, str]) -> None:
-        """Once, before the start: the nodes that have answered, and the addresses of those that have not, with why."""
-
-    def said(self, said: JobSaid) -> None:
-        """A job wrote or logged a line."""
-
-    def news(self, job: int | None, text: str) -> None:
-        """Something happened to a job or a node that is no reason to worry."""
-
-    def information(self, places: Sequence[JobPlace]) -> None:
-        """All jobs work: where. At the start, and after every change."""
-
-    def placed(self, placement: Placement) -> None:
-        """Where the jobs go, and why."""
-
-    def progress(self, node: str, done: int, total: int) -> None:
-        """So many bytes of the files that a node needs have arrived."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +90,6 @@ class ClusterRun:
         gather: float = GATHER_SECONDS,
     ) -> None:
         self._network = network
-        self._watcher = watcher
         self._journal = journal
         self._invited = dict(invited)
         self._seconds = seconds
@@ -135,18 +103,14 @@ class ClusterRun:
             self.run_id = str(snapshot["run"])
             self.coordinator = Coordinator.from_snapshot(network, snapshot, monotonic(), policy=policy)
         self.engine: ClusterEngine | None = None
-        seen = None if self.taken_over else 0
-        self.reports = {job.id: JobReport(job.name, seen=seen) for job in network.jobs}
+        self._teller = Teller(network, self.coordinator, watcher, taken_over=self.taken_over)
         self._stored = self.coordinator.revision
         self._answered = asyncio.Event()
         self._over: asyncio.Future[EndNetwork] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._asked = 0
         self._started = monotonic()
-        self._answers: list[str] | None = None
-        self._refused = False
         self._broken = False
-        self._places: tuple[JobPlace, ...] = ()
         self._listen: Callable[[str], None] | None = None
 
     # -- from outside ------------------------------------------------------------------------------------
@@ -160,13 +124,11 @@ class ClusterRun:
 
     def answer(self, request: Mapping[str, Any]) -> dict[str, Any]:
         """Do what another terminal wants (see `engine.control`); return the answer."""
-        lines: list[str] = []
-        self._answers = lines
-        self._refused = False
-        try:
+        with self._teller.answering() as answer:
             match request:
                 case {"do": "status"}:
-                    return {"lines": lines, "network": self.view().plain()}
+                    view = self._teller.view(self.run_id, monotonic() - self._started)
+                    return {"lines": answer.lines, "network": view.plain()}
                 case {"do": "stop", "force": bool(force)}:
                     self.interrupt(force=force)
                 case {"do": "move", "job": int(job), "node": str(node)}:
@@ -176,21 +138,13 @@ class ClusterRun:
                 case {"do": "rebalance"}:
                     self.handle(RebalanceRequested())
                 case _:
-                    lines.append(f"this version cannot do {request.get('do')!r}")
-        finally:
-            self._answers = None
-        return {"lines": lines, "refused": self._refused}
-
-    def view(self) -> NetworkView:
-        """Look at the network now."""
-        self._update_reports()
-        seconds = monotonic() - self._started
-        return view_of(self._network, self.coordinator, self.reports, self.run_id, seconds)
+                    answer.add(f"this version cannot do {request.get('do')!r}", refused=True)
+        return {"lines": answer.lines, "refused": answer.refused}
 
     def on_event(self, event: EngineEvent) -> None:
         """Take in what the engine tells."""
         if isinstance(event, JobSaid):
-            self._said(event)
+            self._teller.said(event)
         else:
             if isinstance(event, NodeJoined) and self._listen is not None:
                 self._listen(event.node)
@@ -202,6 +156,7 @@ class ClusterRun:
         self.engine = engine
         self._over = asyncio.get_running_loop().create_future()
         self._started = monotonic()
+        self._teller.begin()
         showing = asyncio.create_task(self._show())
         showing.add_done_callback(self._shown)
         ending: asyncio.TimerHandle | None = None
@@ -221,8 +176,8 @@ class ClusterRun:
             await local.close()
             if link is not None:
                 await link.close()
-        self._update_reports()
-        return RunOutcome(end, monotonic() - self._started, self.reports)
+        self._teller.update()
+        return RunOutcome(end, monotonic() - self._started, self._teller.reports)
 
     def handle(self, event: Event) -> None:
         """Let the coordinator decide, store that, then do it. What goes wrong with that is the end of the run."""
@@ -254,9 +209,7 @@ class ClusterRun:
                 hint="Its jobs on nodes wait for the next `run`, which takes them over",
             )
         self._broken = True
-        if self._answers is not None:
-            self._answers.append(str(error))
-            self._refused = True
+        self._teller.fail(str(error))
         if self._over is not None and not self._over.done():
             self._over.set_exception(error)
 
@@ -271,12 +224,12 @@ class ClusterRun:
                 link.invite(self._invited)
                 with contextlib.suppress(TimeoutError):  # whoever has not answered joins later
                     await asyncio.wait_for(self._answered.wait(), self._gather)
+                # files that go to nodes before the start take as long as they take
                 while self.engine is not None and self.engine.copying and not self._asked:
-                    await asyncio.sleep(
-                        _LOOK
-                    )  # files that go to nodes before the start take as long as they take
+                    await asyncio.sleep(_LOOK)
         if not self._asked:
-            self._show_nodes({} if link is None else link.away())
+            self._teller.nodes(self._invited, {} if link is None else link.away())
+        self._teller.catch_up()
         self._listen = None
         self.on_event(await local.open(self._own_address(link)))
         if self.engine is not None:
@@ -293,7 +246,7 @@ class ClusterRun:
         try:
             local.listen(self._network.settings.client_ip or link.own_address(node))
         except FissionError as error:  # `open` tries it again, and fails for good
-            self._watcher.log(None, logging.WARNING, str(error))
+            self._teller.warn(str(error))
 
     def _require_nodes(self) -> None:
         """Say it before placement says that there are no nodes: there are, and none has come."""
@@ -320,35 +273,14 @@ class ClusterRun:
     def _carry_out(self, instruction: Instruction) -> None:
         match instruction:
             case Tell():
-                self._tell(instruction)
+                self._teller.tell(instruction)
             case Placed():
-                self._watcher.placed(instruction.placement)
+                self._teller.placed(instruction.placement)
             case EndNetwork():
                 if self._over is not None and not self._over.done():
                     self._over.set_result(instruction)
             case _ if self.engine is not None:
                 self.engine.carry_out(instruction)
-
-    def _tell(self, tell: Tell) -> None:
-        text = f"node {tell.node}: {tell.text}" if tell.node not in (None, LOCAL) else tell.text
-        if self._answers is not None:
-            name = "" if tell.job is None else f"{self.reports[tell.job].name}: "
-            self._answers.append(f"{name}{text}")
-            self._refused |= tell.level >= logging.WARNING
-        if tell.level == logging.INFO:
-            self._watcher.news(tell.job, text)
-        else:
-            self._watcher.log(tell.job, tell.level, text)
-
-    def _said(self, said: JobSaid) -> None:
-        job = self.coordinator.jobs.get(said.job)
-        if job is not None and said.incarnation < job.incarnation:
-            return  # from behind a link that was cut: its successor has said so already
-        match said.what:
-            case OutputLine() | Log():
-                self._watcher.said(said)
-            case Status() if job is not None and job.incarnation == said.incarnation:
-                self.reports[said.job].hear(said.what)
 
     def _rearm(self) -> None:
         """Wake the coordinator when it wants to be."""
@@ -368,51 +300,13 @@ class ClusterRun:
         ):
             self._answered.set()
 
-    def _show_nodes(self, away: Mapping[str, str]) -> None:
-        nodes = sorted(
-            (node for address, node in self.coordinator.nodes.items() if address != LOCAL),
-            key=lambda node: natural(node.address),
-        )
-        there = {node.address for node in nodes if node.service or node.reason}
-        missing = {
-            address: away.get(address, NOT_TRIED).removeprefix(f"{address}:{port}: ")
-            for address, port in self._invited.items()
-            if address not in there
-        }
-        self._watcher.nodes(
-            nodes, {address: "" if why == NOT_TRIED else why for address, why in missing.items()}
-        )
-
-    def _update_reports(self) -> None:
-        for id, job in self.coordinator.jobs.items():
-            report = self.reports[id]
-            report.state = STATES[job.state]
-            report.node = "client" if job.node == LOCAL else job.node or report.node
-            report.incarnation = job.incarnation
-            if job.state is JobState.FINISHED and not report.round:  # before we came
-                report.complete(job.round)
-
     async def _show(self) -> None:
         while True:
             await asyncio.sleep(STATUS_INTERVAL)
-            self._update_reports()
-            self._watcher.status(self.reports, monotonic() - self._started)
-            self._inform()
+            self._teller.status(monotonic() - self._started)
 
     def _shown(self, showing: asyncio.Task[None]) -> None:
         """Nobody may be left with a view that stands still while the network goes on."""
         error = None if showing.cancelled() else showing.exception()
         if isinstance(error, Exception):
             self._break(error)
-
-    def _inform(self) -> None:
-        """Tell where the jobs are, if that has changed."""
-        places = information(self.coordinator)
-        if places is not None and self.coordinator.phase is Phase.RUNNING:
-            places = tuple(
-                next((old for old in self._places if old.id == new.id and not new.port), new)
-                for new in places
-            )
-            if places != self._places:
-                self._places = places
-                self._watcher.information(places)
