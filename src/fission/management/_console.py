@@ -9,14 +9,13 @@ from collections import deque
 from collections.abc import Mapping
 from typing import Self
 
-from rich.console import Console
 from rich.live import Live
-from rich.table import Table
 from rich.text import Text
 
 from fission.core.network import Network
 from fission.core.pipes import BasePipe
 from fission.engine.reports import JobReport
+from fission.management._tables import new_console, show, table
 from fission.runtime.supervisor import OutputLine
 
 _COLORS = ("cyan", "green", "magenta", "blue", "yellow", "bright_cyan", "bright_green", "bright_magenta")
@@ -28,8 +27,8 @@ class RunConsole:
     def __init__(self, network: Network, *, quiet: bool) -> None:
         self._network = network
         self._quiet = quiet
-        self._console = Console(highlight=False, soft_wrap=True)
-        self._errors = Console(highlight=False, soft_wrap=True, stderr=True)
+        self._console = new_console(soft_wrap=True)
+        self._errors = new_console(soft_wrap=True, stderr=True)
         width = max((len(job.name) for job in network.jobs), default=0)
         self._labels = {job.id: job.name.ljust(width) for job in network.jobs}
         self._colors = {job.id: _COLORS[i % len(_COLORS)] for i, job in enumerate(network.jobs)}
@@ -92,22 +91,18 @@ class RunConsole:
         self._end_live()
         if self._quiet:
             return
-        table = Table(box=None, pad_edge=False, header_style="bold")
-        for title in ("job", "state", "rounds", "rounds/s", "queued", "dummies", "lag"):
-            table.add_column(title, justify="left" if title in ("job", "state") else "right")
+        rows = []
         for job in self._network.jobs:
             report = reports[job.id]
             inputs = _inputs(self._network, job.id, report)
-            table.add_row(
-                report.name,
-                report.state,
-                f"{report.rounds:,}",
-                f"{report.rate(seconds):,.1f}",
-                f"{sum(pipe.get('queued', 0) for _, pipe in inputs):,.0f}" if inputs else "",
-                f"{sum(pipe.get('dummies', 0) for _, pipe in inputs):,.0f}" if inputs else "",
-                _duration(_lag(inputs, report.rate(seconds))) if inputs else "",
+            cells = (report.name, report.state, f"{report.rounds:,}", f"{report.rate(seconds):,.1f}")
+            queued, dummies = (
+                f"{sum(pipe.get(what, 0) for _, pipe in inputs):,.0f}" for what in ("queued", "dummies")
             )
-        self._console.print(table)
+            lag = _duration(_lag(inputs, report.rate(seconds)))
+            rows.append((*cells, queued, dummies, lag) if inputs else (*cells, "", "", ""))
+        numbers = ("rounds", "rounds/s", "queued", "dummies", "lag")
+        show(self._console, table(("job", "state", *numbers), rows, numbers=numbers))
 
     def say(self, text: str) -> None:
         """Print one line of our own."""

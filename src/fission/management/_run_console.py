@@ -8,15 +8,24 @@ from rich.text import Text
 
 from fission.cluster.board import NodeRecord
 from fission.cluster.states import NodeLife
+from fission.core.groups import ALL
 from fission.core.network import Network
 from fission.management._console import RunConsole
+from fission.management._tables import LOAD, Row, load_cells, show, table
 from fission.management.place import render_placement
 from fission.placement import Placement
 
 _LARGE = 4 << 20
 """Bytes from which on a transfer gets a bar."""
 
-_LIVES = {NodeLife.UP: "up", NodeLife.FENCED: "ends old jobs", NodeLife.DRAINING: "takes no jobs"}
+_LIVES = {
+    NodeLife.UP: "up",
+    NodeLife.FENCED: "ends old jobs",
+    NodeLife.DRAINING: "takes no jobs",
+    NodeLife.AWAITED: "is awaited",
+    NodeLife.LOST: "lost",
+    NodeLife.REFUSED: "refused",
+}
 
 
 class ClusterConsole(RunConsole):
@@ -35,7 +44,7 @@ class ClusterConsole(RunConsole):
     def nodes(self, nodes: Sequence[NodeRecord], missing: Mapping[str, str]) -> None:
         """Show the nodes that answered, and name those that did not."""
         if not self._quiet_run and nodes:
-            self._console.print(_node_table(nodes))
+            show(self._console, _node_table(nodes))
         for address, reason in missing.items():
             because = f": {reason}" if reason else ""
             self.log(None, 30, f"node {address} has not answered{because}; it may join later")
@@ -50,7 +59,7 @@ class ClusterConsole(RunConsole):
         """Show where the jobs go."""
         if not self._quiet_run:
             self._console.print()
-            self._console.print(render_placement(placement))
+            show(self._console, render_placement(placement))
             self._console.print()
 
     def progress(self, node: str, done: int, total: int) -> None:
@@ -83,24 +92,18 @@ class ClusterConsole(RunConsole):
 
 
 def _node_table(nodes: Sequence[NodeRecord]) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for title in ("node", "name", "slots", "free cpu", "free memory", "groups", "python", "fission", "state"):
-        right = title in ("slots", "free cpu", "free memory")
-        table.add_column(title, justify="right" if right else "left")
+    """Why a node was refused or lost stands in a line of its own, which is longer than a table may be."""
+    rows: list[Row] = []
     for node in nodes:
         state = node.state
-        table.add_row(
-            node.address,
-            "" if state is None or state.name == node.address else state.name,
-            "" if state is None else f"{state.slots - state.occupied} of {state.slots}",
-            "" if state is None else f"{state.info.cpu:.0f} %",
-            "" if state is None else f"{state.info.memory / 2**20:,.0f} MB",
-            "" if state is None else ", ".join(sorted(state.groups)),
-            node.versions.get("python", ""),
-            node.versions.get("fission", ""),
-            Text(
-                _LIVES.get(node.life, node.reason or str(node.life)),
-                style="" if node.life is NodeLife.UP else "red",
-            ),
-        )
-    return table
+        name, slots, load, groups = "", "", ("", ""), ""
+        if state is not None:
+            name = "" if state.name == node.address else state.name
+            slots = f"{state.slots - state.occupied} of {state.slots}"
+            load = load_cells(state.info.cpu, state.info.memory)
+            groups = ", ".join(sorted(state.groups - {ALL}))
+        life = Text(_LIVES[node.life], style="" if node.life is NodeLife.UP else "red")
+        versions = [node.versions.get(what, "") for what in ("python", "fission")]
+        rows.append((node.address, name, slots, *load, groups, *versions, life))
+    titles = ("node", "name", "slots", *LOAD, "groups", "python", "fission", "state")
+    return table(titles, rows, numbers=("slots", *LOAD))

@@ -7,9 +7,7 @@ from collections.abc import Awaitable
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
 from rich.progress import Progress
-from rich.table import Table
 from rich.text import Text
 
 from fission.core.network import Network
@@ -21,6 +19,7 @@ from fission.engine.scratch import EMBEDDED, scratch
 from fission.engine.shipping import DROP
 from fission.errors import ProjectError, UserError
 from fission.management._problems import load_sound
+from fission.management._tables import LOAD, load_cells, new_console, show, table
 from fission.management._visit import Ask, Visit, Work
 from fission.management.place import render_placement
 from fission.management.run import client_identity, invited, ports_of
@@ -69,31 +68,23 @@ class ShellNodes:
     def show(self) -> None:
         """Show the nodes that answer."""
         found = self._look(self._network())
-        table = Table(box=None, pad_edge=False, header_style="bold")
-        for title in ("node", "name", "slots", "free cpu", "free memory", "groups", "fission"):
-            table.add_column(
-                title, justify="right" if title in ("slots", "free cpu", "free memory") else "left"
-            )
+        rows = []
         for node, hello in found.items():
             info = wire.info_from_plain(hello["info"])
-            table.add_row(
-                node,
-                hello["name"],
-                f"{hello['slots'] - hello['occupied']} of {hello['slots']}",
-                f"{info.cpu:.0f} %",
-                f"{info.memory / 2**20:,.0f} MB",
-                ", ".join(hello["groups"]),
-                hello["versions"].get("fission", ""),
-            )
-        if found:
-            _console().print(table)
+            slots = f"{hello['slots'] - hello['occupied']} of {hello['slots']}"
+            groups = ", ".join(hello["groups"])
+            version = hello["versions"].get("fission", "")
+            rows.append((node, hello["name"], slots, *load_cells(info.cpu, info.memory), groups, version))
+        if rows:
+            titles = ("node", "name", "slots", *LOAD, "groups", "fission")
+            show(new_console(), table(titles, rows, numbers=("slots", *LOAD)))
 
     def allocate(self) -> None:
         """Show which job would go to which of the nodes that answer."""
         network = self._network()
         states = list(self._states(network))
         placement = propose(network, states, Links())
-        _console().print(render_placement(placement))
+        show(new_console(), render_placement(placement))
         if placement.unplaced:
             raise allocation_error(network, placement, states)
 
@@ -102,7 +93,7 @@ class ShellNodes:
         network = self._network()
         code, files = asyncio.run(bundles_of(network, self._root))
         bundles = [code, *files.values()]
-        console = _console()
+        console = new_console()
         with Progress(console=console, transient=True, disable=not console.is_terminal) as bars:
 
             async def work(node: str, ask: Ask) -> None:
@@ -195,13 +186,6 @@ class ShellNodes:
         return {node: done[node] for node in nodes if node in done}
 
 
-def _console() -> Console:
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console.width = 200
-    return console
-
-
 def say(text: str) -> None:
     """Print a line that is no result."""
-    _console().print(Text(text, style="dim"))
+    new_console().print(Text(text, style="dim"))

@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from fission.management._tables import Row, new_console, show, table
 from fission.security.errors import CertificateError
 from fission.security.identity import in_days
 from fission.security.store import AUTHORITY, CertificateStore, Entry, NodeNames, State
@@ -31,7 +32,7 @@ def certs_command(
     Nothing that is there is overwritten unless `renew`; with `list_only` nothing is written at all. What
     expires within 30 days gets a warning on stderr. Raises CertificateError.
     """
-    out, err = _console(stderr=False), _console(stderr=True)
+    out, err = new_console(), new_console(stderr=True)
     now = dt.datetime.now(dt.UTC)
     store = CertificateStore(directory)
     if list_only:
@@ -48,41 +49,44 @@ def certs_command(
             where=str(directory),
             hint="Run `fission_admin.py certs --node ADDRESS` to make them",
         )
-    out.print(_table(entries, now))
+    show(out, _table(entries, now))
     for path in written:
-        out.print(Text(f"written: {path}"))
+        out.print(Text(f"written: {path}"), soft_wrap=True)
     _advise(out, store, entries, written)
     _warn(err, entries, now)
     return 0
 
 
 def _table(entries: Sequence[Entry], now: dt.datetime) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for title in ("certificate", "name", "addresses", "expires", "days", "state"):
-        table.add_column(title, justify="right" if title == "days" else "left", overflow="fold")
+    rows: list[Row] = []
     for entry in entries:
         state = entry.state(now)
-        broken = state is State.BROKEN
-        table.add_row(
-            entry.what,
-            entry.name,
-            ", ".join(entry.addresses),
-            f"{entry.not_after:%Y-%m-%d}" if entry.not_after else "",
-            "" if broken else str(entry.days_left(now)),
-            Text(state, style=_STYLES.get(state, "red")),
+        rows.append(
+            (
+                entry.what,
+                entry.name,
+                ", ".join(entry.addresses),
+                f"{entry.not_after:%Y-%m-%d}" if entry.not_after else "",
+                "" if state is State.BROKEN else str(entry.days_left(now)),
+                Text(state, style=_STYLES.get(state, "red")),
+            )
         )
-    return table
+    return table(("certificate", "name", "addresses", "expires", "days", "state"), rows, numbers=("days",))
 
 
 def _advise(out: Console, store: CertificateStore, entries: Sequence[Entry], written: Sequence[Path]) -> None:
     """Say what to do next with what was written."""
     if any(path.parent == store.nodes for path in written):
         out.print(
-            Text(f"next: copy each folder in {store.nodes} to its node; {store.authority}/ca.key stays here")
+            Text(f"next: copy each folder in {store.nodes} to its node; {store.authority}/ca.key stays here"),
+            soft_wrap=True,
         )
     elif written and not any(entry.what == "node" for entry in entries):
         out.print(
-            Text("next: name the nodes, as in `fission_admin.py certs --node 192.168.4.2 --node 192.168.4.3`")
+            Text(
+                "next: name the nodes, as in `fission_admin.py certs --node 192.168.4.2 --node 192.168.4.3`"
+            ),
+            soft_wrap=True,
         )
 
 
@@ -99,11 +103,4 @@ def _warn(err: Console, entries: Sequence[Entry], now: dt.datetime) -> None:
             when = "has expired" if state is State.EXPIRED else f"expires {in_days(entry.days_left(now))}"
             whose = "authority's certificate" if entry.what == AUTHORITY else "certificate"
             text = f"{entry.folder}: the {whose} {when}. Run `fission_admin.py certs --renew`"
-        err.print(Text(f"warning: {text}", style="yellow" if err.is_terminal else ""))
-
-
-def _console(*, stderr: bool) -> Console:
-    console = Console(highlight=False, soft_wrap=True, stderr=stderr)
-    if not console.is_terminal:
-        console.width = 200  # a file or a pipe has no edge: one line per certificate
-    return console
+        err.print(Text(f"warning: {text}", style="yellow" if err.is_terminal else ""), soft_wrap=True)

@@ -1,16 +1,16 @@
 """`place`: what would go where, from NODES alone, or from what the client of the running network knows."""
 
-import sys
 from collections.abc import Iterable, Mapping
-from typing import Any, TextIO
+from typing import Any
 
-from rich.console import Console, Group, RenderableType
+from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
 from fission.core.groups import ALL
 from fission.core.network import Network
 from fission.core.nodes import BaseNode, LocalNode, MultiNode, NodeInfo
+from fission.management._tables import Row, new_console, show, styled, table
 from fission.placement import (
     LOCAL,
     Decision,
@@ -41,30 +41,30 @@ def place_network(network: Network, *, explain: bool = False, live: Mapping[str,
     """
     nodes = assumed_nodes(network) if live is None else live_nodes(live)
     placement = propose(network, nodes, Links())
-    console = _console(sys.stdout)
-    console.print(_render_nodes(network, nodes, placement, known=live is not None))
+    console = new_console()
+    show(console, _render_nodes(network, nodes, placement, known=live is not None))
     text = "Nodes are assumed to be up and idle, all links perfect; * = assumed"
     if live is not None:
         text = "Nodes are as they are now, but for the slots of this network's own jobs; all links perfect"
     console.print(Text(f"{text}\n", style="dim"))
-    console.print(render_placement(placement, explain=explain))
+    show(console, render_placement(placement, explain=explain))
     if not placement.unplaced:
         return 0
     error = allocation_error(network, placement, nodes)
-    _console(sys.stderr).print(Text(f"error: {error}", style="red"), soft_wrap=True)
+    new_console(stderr=True).print(Text(f"error: {error}", style="red"), soft_wrap=True)
     return error.exit_code
 
 
 def render_placement(placement: Placement, *, explain: bool = False) -> RenderableType:
     """Draw a placement: a line per job with its node and why; with `explain` also every node it saw."""
-    table = _table("job", "node", "why")
+    rows = []
     for one in placement:
-        style = "red" if one.node is None else ""
         node = {None: "-", LOCAL: "client"}.get(one.node, one.node)
-        table.add_row(Text(one.name), Text(str(node)), Text(_why(one)), style=style)
+        rows.append(styled((one.name, str(node), _why(one)), "red" if one.node is None else ""))
+    jobs = table(("job", "node", "why"), rows)
     if not explain:
-        return table
-    return Group(table, *(part for one in placement if one.reasons for part in _explained(one)))
+        return jobs
+    return Group(jobs, *(part for one in placement if one.reasons for part in _explained(one)))
 
 
 def assumed_nodes(network: Network) -> tuple[NodeState, ...]:
@@ -108,21 +108,23 @@ def _render_nodes(
     network: Network, nodes: Iterable[NodeState], placement: Placement, *, known: bool
 ) -> Table:
     taken = list(placement.nodes.values())
-    table = _table("node", "name", "groups", "slots", "jobs")
+    rows: list[Row] = []
     for node in nodes:
         certain = known or any(
             one.max_jobs is not None and one.matches(node.address) for one in network.nodes
         )
         pattern = any(isinstance(one, MultiNode) and one.ip == node.address for one in network.nodes)
-        table.add_row(
-            Text(node.address + (" (one node *)" if pattern else "")),
-            Text("" if node.name == node.address else node.name),
-            Text(", ".join(sorted(node.groups))),
-            f"{node.slots}" if certain else f"{node.slots} *",
-            f"{taken.count(node.address)}",
+        rows.append(
+            (
+                node.address + (" (one node *)" if pattern else ""),
+                "" if node.name == node.address else node.name,
+                ", ".join(sorted(node.groups)),
+                f"{node.slots}" if certain else f"{node.slots} *",
+                f"{taken.count(node.address)}",
+            )
         )
-    table.add_row("client", "", LOCAL, "-", f"{taken.count(LOCAL)}")
-    return table
+    rows.append(("client", "", LOCAL, "-", f"{taken.count(LOCAL)}"))
+    return table(("node", "name", "groups", "slots", "jobs"), rows, numbers=("slots", "jobs"))
 
 
 def _why(one: Decision) -> str:
@@ -134,35 +136,24 @@ def _why(one: Decision) -> str:
 
 
 def _explained(one: Decision) -> tuple[RenderableType, RenderableType]:
-    table = _table("node", "result", "group", "link", "cpu", "swap", "free slots", "score")
-    for reason in sorted(one.reasons, key=lambda reason: -reason.value):
-        table.add_row(*map(Text, _cells(reason)), style=_style(reason))
-    return Text(f"\n{one.name}", style="bold"), table
+    reasons = sorted(one.reasons, key=lambda reason: -reason.value)
+    rows = [styled(_cells(reason), _style(reason)) for reason in reasons]
+    numbers = ("link", "cpu", "swap", "free slots", "score")
+    return Text(f"\n{one.name}", style="bold"), table(
+        ("node", "result", "group", *numbers), rows, numbers=numbers
+    )
 
 
-def _cells(reason: Reason) -> list[str]:
+def _cells(reason: Reason) -> Row:
     free = f"{reason.free} of {reason.slots}"
-    head = [reason.node, str(reason.verdict), reason.group]
+    head = (reason.node, str(reason.verdict), reason.group)
     if (score := reason.score) is None:
-        return [*head, "", "", "", free, ""]
-    parts = [f"{score.tq / 255 * 100:.0f}", f"{score.cpu:.0f}", f"{100 - score.swap:.0f}"]
-    return [*head, *parts, free, f"{score.value:.1f}"]
+        return (*head, "", "", "", free, "")
+    parts = (f"{score.tq / 255 * 100:.0f}", f"{score.cpu:.0f}", f"{100 - score.swap:.0f}")
+    return (*head, *parts, free, f"{score.value:.1f}")
 
 
 def _style(reason: Reason) -> str:
     if reason.verdict.refused:
         return "dim"
     return "green" if reason.verdict is Verdict.CHOSEN else ""
-
-
-def _table(*titles: str) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for title in titles:
-        right = title in ("slots", "jobs", "link", "cpu", "swap", "free slots", "score")
-        table.add_column(title, justify="right" if right else "left", overflow="fold")
-    return table
-
-
-def _console(stream: TextIO) -> Console:
-    """Make a console that keeps the lines of a table whole for a program that reads them."""
-    return Console(file=stream, highlight=False, width=None if stream.isatty() else 200)

@@ -5,12 +5,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from fission.core.groups import ALL
 from fission.errors import RunError
 from fission.management._client import ask
+from fission.management._tables import LOAD, load_cells, new_console, show, table
 
 
 def status_command(root: Path, name: str, *, as_json: bool) -> int:
@@ -22,37 +23,41 @@ def status_command(root: Path, name: str, *, as_json: bool) -> int:
     if as_json:
         print(json.dumps(network, indent=2))
         return 0
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console.width = 200
+    console = new_console()
     console.print(
         Text(f"{network['name']}: {network['phase']}, {network['seconds']:.0f} s, epoch {network['epoch']}\n")
     )
-    for table in (_nodes(network), _jobs(network), _pipes(network)):
-        if table.row_count:
-            console.print(table)
+    for part in (_nodes(network), _reasons(network), _jobs(network), _pipes(network)):
+        if part is not None:
+            show(console, part)
             console.print()
     return 0
 
 
-def _nodes(network: Mapping[str, Any]) -> Table:
-    table = _table("node", "state", "slots taken", "free cpu", "free memory", "groups")
-    for node in network["nodes"]:
-        table.add_row(
+def _nodes(network: Mapping[str, Any]) -> Table | None:
+    rows = [
+        (
             node["address"] + (f" ({node['name']})" if node["name"] else ""),
-            node["state"] + (f": {node['reason']}" if node["reason"] else ""),
+            node["state"],
             f"{node['taken']} of {node['slots']}",
-            f"{node['cpu']:.0f} %",
-            f"{node['memory'] / 2**20:,.0f} MB",
-            ", ".join(node["groups"]),
+            *load_cells(node["cpu"], node["memory"]),
+            ", ".join(group for group in node["groups"] if group != ALL),
         )
-    return table
+        for node in network["nodes"]
+    ]
+    numbers = ("slots\ntaken", *LOAD)
+    return table(("node", "state", *numbers, "groups"), rows, numbers=numbers) if rows else None
 
 
-def _jobs(network: Mapping[str, Any]) -> Table:
-    table = _table("job", "name", "state", "node", "starts", "round")
-    for job in network["jobs"]:
-        table.add_row(
+def _reasons(network: Mapping[str, Any]) -> Text | None:
+    """Why nodes are not up; such a text may be too long for a table."""
+    lines = [f"{node['address']}: {node['reason']}" for node in network["nodes"] if node["reason"]]
+    return Text("\n".join(lines)) if lines else None
+
+
+def _jobs(network: Mapping[str, Any]) -> Table | None:
+    rows = [
+        (
             str(job["id"]),
             job["name"],
             job["state"],
@@ -60,27 +65,21 @@ def _jobs(network: Mapping[str, Any]) -> Table:
             str(job["incarnation"]),
             f"{job['round']:,}",
         )
-    return table
+        for job in network["jobs"]
+    ]
+    numbers = ("starts", "round")
+    return table(("job", "name", "state", "node", *numbers), rows, numbers=numbers) if rows else None
 
 
-def _pipes(network: Mapping[str, Any]) -> Table:
-    table = _table(
-        "pipe", "from", "to", "sent", "delivered", "replayed", "duplicates", "dropped", "dummies", "queued"
-    )
-    for pipe in network["pipes"]:
-        counts = [
-            f"{pipe[name]:,.0f}"
-            for name in ("sent", "delivered", "replayed", "duplicates", "dropped", "dummies", "queued")
-        ]
-        table.add_row(
-            f"{pipe['id']} ({pipe['kind']})", str(pipe["source"]), str(pipe["destination"]), *counts
+def _pipes(network: Mapping[str, Any]) -> Table | None:
+    numbers = ("sent", "delivered", "replayed", "duplicates", "dropped", "dummies", "queued")
+    rows = [
+        (
+            f"{pipe['id']} ({pipe['kind']})",
+            str(pipe["source"]),
+            str(pipe["destination"]),
+            *(f"{pipe[name]:,.0f}" for name in numbers),
         )
-    return table
-
-
-def _table(*titles: str) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for title in titles:
-        left = title in ("node", "state", "groups", "job", "name", "pipe", "from", "to")
-        table.add_column(title, justify="left" if left else "right")
-    return table
+        for pipe in network["pipes"]
+    ]
+    return table(("pipe", "from", "to", *numbers), rows, numbers=numbers) if rows else None

@@ -1,0 +1,60 @@
+"""Tables as the commands print them: no lines around, numbers to the right, no column in which nothing stands."""
+
+import sys
+from collections.abc import Iterable
+
+from rich.console import Console, RenderableType
+from rich.measure import Measurement
+from rich.table import Table
+from rich.text import Text
+
+_WHOLE = 200
+"""Columns of an output that is no terminal: the lines of a table stay whole for a program that reads them."""
+
+Row = tuple[str | Text, ...]
+
+
+def table(titles: Iterable[str], rows: Iterable[Row], *, numbers: Iterable[str] = ()) -> Table:
+    """Make a table; the columns with the titles in `numbers` go to the right.
+
+    Where there is no room, columns with several words are folded, but for the first one; nothing is cut.
+    """
+    made = Table(box=None, pad_edge=False, header_style="bold")
+    columns = zip(titles, zip(*rows, strict=True), strict=True)
+    filled = [(title, cells) for title, cells in columns if any(map(str, cells))]
+    for index, (title, cells) in enumerate(filled):
+        number = title in numbers
+        whole = number or index == 0 or not any(" " in str(cell) for cell in cells)
+        least = (
+            max(len(line) for cell in (title, *cells) for line in str(cell).split("\n")) if whole else None
+        )
+        made.add_column(title, justify="right" if number else "left", overflow="fold", min_width=least)
+    for row in zip(*(cells for _, cells in filled), strict=True):
+        made.add_row(*(Text(cell) if isinstance(cell, str) else cell for cell in row))
+    return made
+
+
+LOAD = ("free\ncpu", "free\nmemory")
+"""What a table of nodes tells of their load, see `load_cells`."""
+
+
+def load_cells(cpu: float, memory: float) -> tuple[str, str]:
+    """Free cpu and free memory of a node."""
+    return f"{cpu:.0f} %", f"{memory / 2**30:.1f} GB"
+
+
+def show(console: Console, part: RenderableType) -> None:
+    """Print a table, or several; one that is wider than the terminal at its narrowest is wrapped by the terminal."""
+    width = Measurement.get(console, console.options, part).minimum
+    console.print(part, width=max(console.width, width), crop=False, soft_wrap=False)
+
+
+def styled(row: Row, style: str) -> Row:
+    """The same row in another style."""
+    return tuple(Text(str(cell), style=style) for cell in row)
+
+
+def new_console(*, stderr: bool = False, soft_wrap: bool = False) -> Console:
+    """Make a console: as wide as its terminal, or wide. With `soft_wrap` what is printed is left to the terminal to wrap."""
+    terminal = (sys.stderr if stderr else sys.stdout).isatty()
+    return Console(highlight=False, stderr=stderr, soft_wrap=soft_wrap, width=None if terminal else _WHOLE)
