@@ -476,6 +476,31 @@ def test_nodes_that_do_not_come_back_are_lost() -> None:
     assert of(StartJob, talk.say(NodeJoined("LOCAL", INFO)))[0].job == 2
 
 
+def test_a_job_goes_on_only_when_those_are_back_who_may_keep_its_state() -> None:
+    talk = Talk(chain(), nodes=("n1", "n2", "n3")).start()
+    home = talk.who(2)[0]
+    others = [node for node in ("n1", "n2", "n3") if node != home]
+    snapshot = talk.made.snapshot()
+    homes = {job: talk.who(job)[0] for job in (1, 2, 3)}
+    for late in (True, False):
+        talk.made, talk.now = Coordinator.from_snapshot(talk.net, snapshot, 5.0), 5.0
+        assert not of(StartJob, talk.say(talk.join(home)))
+        for node in others[:1] if late else others:
+            lines = [Resident(job, 1, "r", Life.RUNNING) for job in (1, 3) if homes[job] == node]
+            out = talk.say(talk.join(node, *lines))
+        assert bool(of(StartJob, out)) is not late
+        assert (2 in {one.job for one in of(StartJob, talk.say(Tick(), 5.0))}) is late
+
+
+def test_a_job_that_backs_off_is_held_as_well() -> None:
+    talk = Talk(chain(), Policy(back_off=(9.0,)), nodes=("n1", "n2")).start()
+    home = talk.who(2)[0]
+    talk.say(JobExited(*talk.who(2), -9))
+    talk.made, talk.now = Coordinator.from_snapshot(talk.net, talk.made.snapshot(), 5.0), 5.0
+    assert not of(StartJob, talk.say(talk.join(home)))
+    assert 2 in {one.job for one in of(StartJob, talk.say(Tick(), 5.0))}
+
+
 def test_snapshots_of_every_state() -> None:
     talk = Talk(chain(), Policy(back_off=(9.0,), allocation_timeout=9.0), nodes=("n1",))
     for event in (StartRequested(), None, "fail", "lost", StopRequested()):

@@ -174,6 +174,11 @@ class Board:
         """The jobs that hold a slot there, each when it is its turn: what the caller does with one may move others."""
         return (job for job in self.jobs.values() if job.node == address)
 
+    def held(self, job: JobRecord) -> bool:
+        """Whether a job that goes on must not be started yet: nodes may still come back that keep its state, or itself."""
+        back = all(node.life is not NodeLife.AWAITED for node in self.nodes.values() if node.address != LOCAL)
+        return job.incarnation > 0 and not back
+
     def finished(self, job: int) -> bool:
         """Whether a job has finished."""
         return self.jobs[job].state is JobState.FINISHED

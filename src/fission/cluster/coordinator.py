@@ -12,7 +12,8 @@ Rules, each with its place:
   counts for nothing, and such a process is ended wherever it turns up (`members`: fencing).
 - A job whose node is lost is placed anew at once; one that crashes starts again on its node after a while, and the
   network ends when that does not help (`lives`). A job without a node waits, and is tried again whenever a slot may
-  have become free (`placing`).
+  have become free (`placing`). After a restart of the client it waits as well until the nodes are back that were there, for
+  a while: they may run the job, or keep its state.
 - A job that has finished is never started again (`lives` says why that is right).
 - A live source that is restarted begins a new epoch, together with all that it meets in joins (`wiring`).
 - A job moves by being ended and started elsewhere, as after a failure (`moving`).

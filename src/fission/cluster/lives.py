@@ -196,7 +196,7 @@ def expire(board: Board, job: JobRecord) -> None:
     job.timer = None
     match job.state:
         case JobState.BACKING_OFF:
-            if job.node is not None and board.usable(job.node):
+            if job.node is not None and board.usable(job.node) and not board.held(job):
                 start(board, job, job.node)
             else:
                 job.machine.fire(JobMove.NO_NODE)

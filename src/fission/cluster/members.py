@@ -84,6 +84,7 @@ def lost(board: Board, event: events.NodeLost) -> None:
     node = board.nodes.get(event.node)
     if node is None or node.life in (NodeLife.LOST, NodeLife.REFUSED):
         return
+    board.vacancy |= node.life is NodeLife.AWAITED  # somebody may be held until it is back
     node.life, node.reason, node.timer, node.orphans = NodeLife.LOST, event.reason, None, []
     board.tell(WARNING, f"lost: {event.reason}", node=event.node)
     for job in board.on_node(event.node):

@@ -31,7 +31,7 @@ def start_network(board: Board) -> None:
 
 def place_waiting(board: Board) -> None:
     """Start the jobs that wait and for which there is a node now; say once why not for the others."""
-    waiting = [job for job in board.jobs.values() if job.state is JobState.WAITING]
+    waiting = [job for job in board.jobs.values() if job.state is JobState.WAITING and not board.held(job)]
     for job in waiting:
         if job.target is not None:
             _place(board, [job], among={job.target})
