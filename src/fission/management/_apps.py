@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from fission.management import cluster_verbs, verbs
+from fission.management import cluster_verbs, device_verbs, verbs
 from fission.management._guard import say_error
 from fission.project.suggest import did_you_mean, listed
 
@@ -37,8 +37,8 @@ FISSION_VERBS: Mapping[str, Verb] = {
     "shell": cluster_verbs.shell,
     "test": verbs.run_tests,
     "place": verbs.place,
-    "certs": verbs.certs,
-    "node": verbs.node,
+    "certs": device_verbs.certs,
+    "node": device_verbs.node,
 }
 """What `fission` knows, beside `new`."""
 

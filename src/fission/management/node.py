@@ -30,7 +30,7 @@ def main() -> int:
     def work() -> int:
         import typer  # noqa: PLC0415 - Ctrl+C is ours from here on
 
-        from fission.management.verbs import node  # noqa: PLC0415
+        from fission.management.device_verbs import node  # noqa: PLC0415
 
         app = typer.Typer(rich_markup_mode=None, pretty_exceptions_enable=False, add_completion=False)
         app.command(context_settings={"help_option_names": ["--help", "-h"]})(node)
