@@ -42,7 +42,7 @@ class Source(PythonJob):
     def run(self):
         if self.count == self.blocks:
             return None
-        if self.interval:
+        if self.interval and not self.repeating:
             self.due = max(self.due + self.interval, time.monotonic() - 1)
             time.sleep(max(0, self.due - time.monotonic()))
         self.count += 1

@@ -17,9 +17,10 @@ class State:
     """Stands for a job's state: a text that the test changes."""
 
     def __init__(self) -> None:
-        self.text, self.empty = "a", False
+        self.text, self.empty, self.captures = "a", False, 0
 
     def capture(self) -> bytes:
+        self.captures += 1
         return self.text.encode()
 
 
@@ -63,7 +64,21 @@ class Bench:
 
 @pytest.fixture
 def bench(tmp_path, monkeypatch):
+    """For a state of which no drafts are made."""
+    monkeypatch.setattr(checkpoints, "_CHEAP", -1)
     return Bench(tmp_path, monkeypatch)
+
+
+@pytest.fixture
+def cheap(tmp_path, monkeypatch):
+    """For a state that is cheap; the one after round 5 is stored and released."""
+    bench = Bench(tmp_path, monkeypatch)
+    bench.one.begin((1, 0), stored=True)
+    bench.look(5)
+    assert bench.next().round == 5
+    bench.ledger.output_released(8, 1, 5)
+    bench.stored(5)
+    return bench
 
 
 def test_the_first_state_is_told_before_any_other(bench):
@@ -177,3 +192,63 @@ def test_a_damaged_state_is_refused(bench, damage):
     damage(Path(first.path))
     with pytest.raises(RunError, match="cannot be read"):
         load([first], (1, 0), where="job x")
+
+
+def test_of_a_cheap_state_the_latest_that_is_released_is_stored(cheap):
+    for number in range(6, 10):
+        cheap.now += 0.01
+        cheap.state.text = str(number)
+        cheap.look(number)
+    cheap.ledger.output_released(8, 1, 8)
+    assert cheap.look(9) == pytest.approx(100.1)
+    assert cheap.told.empty()
+    cheap.now = 100.11
+    cheap.look(9)
+    told = cheap.next()
+    assert (told.round, load([told], (1, 8), where="")) == (8, b"8")
+    cheap.stored(8)
+    assert cheap.ledger.restart == (1, 8)
+
+
+def test_a_cheap_state_that_nobody_releases_is_stored_once_per_interval(cheap):
+    for number in range(6, 120):
+        cheap.now += 0.01
+        cheap.look(number)
+        if cheap.one._on_its_way:
+            told = cheap.next()
+            cheap.stored(told.round)
+    assert told.round == 105
+    assert cheap.ledger.waiting == 1
+
+
+def test_the_cheap_state_of_a_sink_is_the_newest_one(cheap):
+    cheap.ledger = Ledger([], {}, stateful=True, start=(1, 5))
+    cheap.now += 0.05
+    assert cheap.look(9) == pytest.approx(100.1)
+    cheap.now += 0.06
+    captures = cheap.state.captures
+    cheap.look(10)
+    assert cheap.next().round == 10
+    assert cheap.state.captures == captures + 1
+
+
+def test_what_takes_long_to_be_stored_is_stored_less_often(cheap):
+    cheap.now += 1.0
+    cheap.look(6)
+    assert cheap.next().round == 6
+    cheap.now += 0.1
+    cheap.stored(6)
+    cheap.look(7)
+    cheap.ledger.output_released(8, 1, 7)
+    due = cheap.look(7)
+    assert due == pytest.approx(101.0 + 0.1 * checkpoints._TRIP_SHARE)
+
+
+def test_no_drafts_are_made_of_a_state_that_has_become_large(cheap):
+    cheap.state.text = "a" * (checkpoints._CHEAP + 1)
+    captures = cheap.state.captures
+    for number in range(6, 50):
+        cheap.now += 0.01
+        cheap.look(number)
+    assert cheap.state.captures == captures + 1
+    assert cheap.told.empty()

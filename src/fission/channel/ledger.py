@@ -125,6 +125,11 @@ class Ledger:
         return len(self._stored)
 
     @property
+    def bound(self) -> Position:
+        """The round up to which all outputs are released: no restart point can lie behind it."""
+        return min(self._outputs.values(), default=self._computed)
+
+    @property
     def restart(self) -> Position:
         """The restart point: (epoch, round) up to which nothing is needed any more."""
         self._advance()
@@ -172,7 +177,7 @@ class Ledger:
     def _advance(self) -> None:
         """Move the restart point as far as the rule allows."""
         self._changed = False
-        bound = min(self._outputs.values(), default=self._computed)
+        bound = self.bound
         if not self._stateful:
             self._restart = max(self._restart, min(bound, self._computed))
             return

@@ -22,6 +22,8 @@ _log = logging.getLogger(__name__)
 COPIES = 2
 _LATE_SECONDS = 1.0
 """How long one copy waits for the other."""
+_TINY = 4 << 10
+"""A state that is not larger is sent without asking whether it is there."""
 _SMALL = 1 << 20
 """A state that is not larger is brought over a link that stands: TLS would take longer to greet than it takes to come."""
 
@@ -203,12 +205,13 @@ class StateKeeper:
         file: Path | None,
     ) -> bool:
         link = self._link(address)
-        if await link.put(key, incarnation, entry, needed_from, None):
+        tiny = file is not None and entry.size <= _TINY  # to ask whether it is there would be no less to send
+        if not tiny and await link.put(key, incarnation, entry, needed_from, None):
             return True
         if file is None:
             return False
         try:
-            state = await asyncio.to_thread(file.read_bytes)
+            state = file.read_bytes() if tiny else await asyncio.to_thread(file.read_bytes)
         except FileNotFoundError:
             return False  # the job has written a newer one meanwhile
         return await link.put(key, incarnation, entry, needed_from, state)

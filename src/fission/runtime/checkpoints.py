@@ -2,6 +2,12 @@
 
 The job's thread captures between two rounds; a thread of our own writes the file, so that a large state stops
 the stream no longer than it takes to pickle it. One checkpoint at a time is on its way.
+
+Any state is stored once per interval, and when somebody presses. It becomes the restart point when all receivers have
+released its round: with several jobs behind each other that is some intervals later. A state that is cheap follows
+the receivers instead. It is captured often, and only held in memory; the latest of these drafts whose round is
+released is stored at once and is the restart point as soon as that is told. So a restarted job has little to compute
+again, and few copies are made that nobody can use. What that may cost is a part of the time that is fixed below.
 """
 
 import contextlib
@@ -16,6 +22,7 @@ from time import monotonic
 from fission.channel.ledger import Ledger
 from fission.channel.ranges import Position
 from fission.errors import RunError
+from fission.runtime.drafts import Drafts
 from fission.runtime.messages import Checkpoint
 from fission.runtime.state import JobState
 
@@ -26,6 +33,17 @@ _MOST_WAITING = 4
 """Checkpoints that may wait for the outputs to be released before more are pointless."""
 _SHARE = 10
 """The job is not stopped for more than one part in so many, where nobody is pressing."""
+
+_CHEAP = 16 << 10
+"""Bytes of the largest state that is stored more often than the interval says."""
+_OFTEN = 10
+"""As many times at most."""
+_DRAFTS = 10
+"""Drafts that are made from one to the other."""
+_DRAFT_SHARE = 50
+"""Drafts take no more than one part in so many of the job's time."""
+_TRIP_SHARE = 8
+"""One is on its way, to the other machines and back, for no more than one part in so many of the time."""
 
 NOTHING = b""
 """The state of a job that has no attributes."""
@@ -59,7 +77,12 @@ class Checkpoints:
         self._on_its_way: Position | None = None
         self._patience = 0.0  # until when we wait for the answer
         self._cost = 0.0  # seconds that the last capture took
-        self._last = 0.0  # when that was
+        self._last = 0.0  # when one was stored last
+        self._cheap = False
+        self._trip = 0.0  # seconds that the last one was on its way
+        self._sent = 0.0  # when the last one was sent
+        self._drafted = 0.0  # when the last draft was made
+        self._drafts = Drafts(interval / _OFTEN / _DRAFTS)
         self._files: dict[Position, Path] = {}
         self._newest: tuple[str, Path] = ("", Path())  # digest and file of what was written last
         self._work: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
@@ -95,36 +118,84 @@ class Checkpoints:
         if not self.keeping:
             return None
         now = monotonic()
+        draft_due = self._draft(progress, ledger, now)
         if self._on_its_way is not None:
             if now < self._patience:
-                return self._patience
+                return _sooner(draft_due, self._patience)
             self._on_its_way = None
             self._captured = (0, 0)  # whatever became of it
-        if progress <= self._captured or ledger.waiting >= _MOST_WAITING:
+        often_due = self._send_draft(ledger, now)
+        due = self._send_newest(progress, ledger, now, pressing=pressing)
+        return _sooner(draft_due, _sooner(often_due, due))
+
+    def stored(self, position: Position, restart: Position) -> None:
+        """A copy of the state after this round is safe; what is older than `restart` is not needed any more."""
+        if position == self._on_its_way:
+            self._on_its_way = None
+            self._trip = monotonic() - self._sent
+        self._work.put(lambda: self._forget(restart))
+
+    # -- inside ------------------------------------------------------------------------------------------
+
+    def _send_newest(self, progress: Position, ledger: Ledger, now: float, *, pressing: bool) -> float | None:
+        """Capture and send the state after the last round, if it is time to; return when to look again."""
+        if self._on_its_way is not None or progress <= self._captured or ledger.waiting >= _MOST_WAITING:
             return None
         due = self._last + (self._cost if pressing else max(self._interval, _SHARE * self._cost))
         if now < due:
             return due
-        data = self._state.capture()
-        self._last = monotonic()
-        self._cost = self._last - now
+        data = self._capture(now)
+        self._last = now + self._cost
         if data is None:
             return self._last + self._interval
         self._captured = progress
         self._send(progress, ledger.restart, data)
         return self._patience
 
-    def stored(self, position: Position, restart: Position) -> None:
-        """A copy of the state after this round is safe; what is older than `restart` is not needed any more."""
-        if position == self._on_its_way:
-            self._on_its_way = None
-        self._work.put(lambda: self._forget(restart))
+    def _send_draft(self, ledger: Ledger, now: float) -> float | None:
+        """Send the latest draft that becomes the restart point by that, if it is time to; return when to look again."""
+        if not self._drafts.ready(ledger.bound):
+            return None
+        due = self._sent + max(self._interval / _OFTEN, _TRIP_SHARE * self._trip)
+        if now < due:
+            return due
+        draft = self._drafts.take(ledger.bound)
+        if draft is not None and draft[0] > ledger.restart:
+            self._last = now
+            self._captured = max(self._captured, draft[0])
+            self._send(draft[0], ledger.restart, draft[1])
+            return self._patience
+        return None
 
-    # -- inside ------------------------------------------------------------------------------------------
+    def _draft(self, progress: Position, ledger: Ledger, now: float) -> float | None:
+        """Hold the state after the last round, if it is cheap and time to; return when to look again."""
+        if not self._cheap or progress <= max(self._captured, self._drafts.newest):
+            return None
+        if progress <= ledger.bound:  # as with a sink: the newest one can be stored itself
+            due = self._sent + max(self._interval / _OFTEN, _TRIP_SHARE * self._trip)
+        else:
+            due = self._drafted + max(self._drafts.spacing, _DRAFT_SHARE * self._cost)
+        if now < due:
+            return due
+        data = self._capture(now)
+        self._drafted = now
+        if data is not None and self._cheap:
+            self._drafts.add(progress, data)
+        return None
+
+    def _capture(self, now: float) -> bytes | None:
+        """Capture the state, and see what that costs."""
+        data = self._state.capture()
+        self._cost = monotonic() - now
+        self._cheap = data is not None and len(data) <= _CHEAP
+        if not self._cheap:
+            self._drafts.clear()
+        return data
 
     def _send(self, position: Position, restart: Position, data: bytes) -> None:
         self._on_its_way = position
-        self._patience = monotonic() + _PATIENCE * max(1.0, self._interval)
+        self._sent = monotonic()
+        self._patience = self._sent + _PATIENCE * max(1.0, self._interval)
         self._work.put(lambda: self._write(position, restart, data))
         if self._writer is None:
             self._writer = threading.Thread(target=self._write_all, name="fission-state", daemon=True)
@@ -173,6 +244,11 @@ class Checkpoints:
                     self._files[int(parts[1]), int(parts[2])] = file
                 else:
                     file.unlink()
+
+
+def _sooner(one: float | None, other: float | None) -> float | None:
+    """The earlier of two moments; None is never."""
+    return min((moment for moment in (one, other) if moment is not None), default=None)
 
 
 def _write_file(file: Path, data: bytes) -> None:

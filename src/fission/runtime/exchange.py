@@ -161,6 +161,7 @@ class Exchange:
         """Number the outputs from 1 again, in a new epoch."""
         with self.lock:
             self.progress = (epoch, 0)
+            self.repeated = 0
             self.outgoing.begin_epoch(epoch)
 
     def service(self) -> float:

@@ -58,6 +58,7 @@ class RoundLoop:
     def _run_source(self) -> None:
         """A source has one round without arguments after the other; a generator gives the values of all."""
         call: Call = self._job.run
+        self._look_whether_repeating()
         self._prepare_heads(self._first(), ())
         value = call()
         if isinstance(value, GeneratorType):
@@ -72,7 +73,12 @@ class RoundLoop:
         """All inputs are asynchronous: a round whenever there is a block that waits, at whichever input."""
         while self._exchange.wait_for_mail():
             self._begin_epoch()
+            self._look_whether_repeating()
             self._compute(self._job.run, self._arguments((), 1), self._first(), ())
+
+    def _look_whether_repeating(self) -> None:
+        """Let the job know that its next round is one that its receivers have already."""
+        self._job.repeating = self.round < self._exchange.repeated
 
     def _first(self) -> int:
         """The wire head that the next round of an origin begins with."""
@@ -100,6 +106,11 @@ class RoundLoop:
                 arguments: Iterator[tuple[Any, ...]] = zip(map(self._only.decode, stretch.columns[0]))
             else:
                 arguments = self._arguments(stretch.columns, stretch.count)
+            self._look_whether_repeating()
+            if self._job.repeating:
+                again = islice(arguments, exchange.repeated - self.round)
+                self._compute(self._job.run, again, head, stretch.heads)
+                self._job.repeating = False
             self._compute(self._job.run, arguments, head, stretch.heads)
             if self.round < stretch.first + stretch.count - 1:
                 raise RunError(
@@ -159,6 +170,7 @@ class RoundLoop:
         That is every round of a job that looks at heads, the last round, and the one with which a new epoch begins.
         """
         exchange, job, emit = self._exchange, self._job, self._emit
+        self._look_whether_repeating()
         if job.HEAD:
             self._prepare_heads(0, ())
             return call()
@@ -167,8 +179,9 @@ class RoundLoop:
                 exchange.set_head(port, 0)
         done, epoch = self.round, self.epoch
         due = monotonic() + SLICE
+        rounds = repeat(None, exchange.repeated - done) if job.repeating else repeat(None)
         try:
-            while True:
+            for _ in rounds:
                 value = call()
                 if job._finishing or exchange.epoch > epoch:
                     return value
@@ -176,6 +189,8 @@ class RoundLoop:
                 done += 1
                 if monotonic() >= due:
                     due = self._service(done)
+            job.repeating = False
+            return call()
         finally:
             self.round = done
             exchange.complete(epoch, done)

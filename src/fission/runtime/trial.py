@@ -125,7 +125,7 @@ def repeat(trial: Trial) -> Verdict:
     sys.path[:0] = spec.sys_path
     sys.path.append(os.getcwd())
     job: PythonJob = pickle.loads(spec.job)
-    job.head_size, job.resumed = spec.head_size, True
+    job.head_size, job.resumed, job.repeating = spec.head_size, True, True
     verdict = Verdict(trial.start, 0, left_out=trial.left_out)
     values: Iterator[Any] | None = None
     try:

@@ -1,6 +1,7 @@
 """Jobs whose processes are killed. Their outputs say what they computed, so that two runs can be compared."""
 
 from itertools import count
+from os import getpid
 from pathlib import Path
 from random import Random
 from threading import Lock
@@ -53,6 +54,38 @@ class Endless(PythonJob):
                 if Path("../stop").exists():
                     return
             yield number
+
+
+class Paced(PythonJob):
+    """A source, or a connector, that goes on at its first state after a restart, and says which rounds are repeated."""
+
+    CHECKPOINT_INTERVAL = 1000.0
+
+    def __init__(self, total, **pipes):
+        super().__init__(**pipes)
+        self.total, self.count = total, 0
+
+    def run(self, _value=None):
+        if self.count == self.total:
+            return None
+        self.count += 1
+        with open("rounds", "a") as file:
+            print(self.count, getpid(), self.repeating, file=file)
+        if not self.repeating:
+            sleep(0.002)
+        return self.count
+
+    def snapshot(self):
+        return self.count
+
+    def restore(self, state):
+        self.count = state
+
+
+class PacedGenerator(Paced):
+    def run(self, _value=None):
+        while (value := super().run()) is not None:
+            yield value
 
 
 class Mix(PythonJob):

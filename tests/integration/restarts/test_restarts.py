@@ -15,6 +15,8 @@ from restarted_jobs import (
     Mix,
     Numbers,
     Optional,
+    Paced,
+    PacedGenerator,
     Pairs,
     Single,
     Source,
@@ -198,3 +200,27 @@ def test_who_hears_a_sender_that_has_finished_ends_after_a_restart(tmp_path):
         run.kill(2)
 
     asyncio.run(run(jobs, tmp_path / "a", faults))
+
+
+@pytest.mark.parametrize(("kind", "victim"), [(Paced, 1), (PacedGenerator, 1), (Paced, 2)])
+def test_a_job_knows_which_rounds_its_receivers_have_already(kind, victim, tmp_path):
+    one, two = Single(1), Single(2)
+    first = kind if victim == 1 else PacedGenerator
+    second = Paced if victim == 2 else Mix
+    jobs = [first(400, outputs=[one]), second(*((400,) * (victim == 2)), inputs=[one], outputs=[two])]
+    jobs.append(Table(inputs=[two]))
+
+    async def faults(run: Run) -> None:
+        await run.wait_for(lambda: run.lives[3].rounds > 100, "rounds")
+        run.kill(victim)
+
+    rows = asyncio.run(run(jobs, tmp_path / "a", faults)).splitlines()
+    assert len(rows) == 401
+    said = [line.split() for line in (tmp_path / "a" / str(victim) / "rounds").read_text().splitlines()]
+    before, after = ([one for one in said if (one[1] == said[0][1]) is old] for old in (True, False))
+    assert {one[2] for one in before} == {"False"}
+    again = [int(one[0]) for one in after if one[2] == "True"]
+    assert len(again) > 50
+    assert again[-1] <= int(before[-1][0])
+    assert [int(one[0]) for one in after] == list(range(again[0], 401))
+    assert [one[2] for one in after] == ["True"] * len(again) + ["False"] * (len(after) - len(again))

@@ -19,7 +19,10 @@ __all__ = ["ClockJob", "DistributingJob", "ForwardingJob", "SourceJob"]
 
 
 class SourceJob(PythonJob):
-    """Counts: `start`, `start + step`, ... with `delay` seconds between two values. After a restart it counts on."""
+    """Counts: `start`, `start + step`, ... with `delay` seconds between two values. After a restart it counts on.
+
+    It does not wait again before values that have arrived already.
+    """
 
     def __init__(
         self,
@@ -44,7 +47,7 @@ class SourceJob(PythonJob):
             value = self.next_value
             self.next_value = value + self.step
             yield value
-            if self.delay:
+            if self.delay and not self.repeating:
                 sleep(self.delay)
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -83,7 +86,8 @@ class ClockJob(PythonJob):
     """Computes one round per `clock_interval` seconds, without drift.
 
     Without inputs it numbers its ticks 1, 2, 3, ...; with inputs it is a `ForwardingJob` that sets the pace.
-    A tick that comes late is not made up for: the next one is a whole interval after it.
+    A tick that comes late is not made up for: the next one is a whole interval after it. After a restart it does not wait
+    for ticks that it has had.
     """
 
     def __init__(
@@ -109,7 +113,7 @@ class ClockJob(PythonJob):
         """Wait for the next tick and return its number, or what came in."""
         now = monotonic()
         # never longer than an interval: `_due` may have been restored from another machine's clock
-        wait = min(self._due - now, self.clock_interval)
+        wait = 0.0 if self.repeating else min(self._due - now, self.clock_interval)
         if wait > 0:
             sleep(wait)
             now += wait

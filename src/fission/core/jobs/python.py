@@ -38,6 +38,7 @@ class PythonJob(BaseJob):
             "_name",
             "head_size",
             "resumed",
+            "repeating",
             "in_heads",
             "out_heads",
             "_head",
