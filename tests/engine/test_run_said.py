@@ -8,10 +8,11 @@ from typing import Any, cast
 
 import pytest
 
-from fission.cluster import Coordinator, DrainRequested, EndNetwork, NodeJoined, Policy
+from fission.cluster import Coordinator, DrainRequested, EndNetwork, NodeJoined, NodeRefused, Policy
 from fission.cluster.board import machine
 from fission.cluster.states import JobState
 from fission.core import base
+from fission.core.groups import LOCAL
 from fission.core.jobs import ForwardingJob, SourceJob
 from fission.core.network import Network
 from fission.core.nodes import NodeInfo
@@ -20,7 +21,7 @@ from fission.engine.base import JobSaid
 from fission.engine.journal import Journal
 from fission.engine.run import ClusterRun
 from fission.engine.telling import RunWatcher, Teller
-from fission.errors import RunError
+from fission.errors import AllocationError, RunError
 from fission.runtime.messages import Log, Status
 from fission.runtime.supervisor import OutputLine
 
@@ -66,7 +67,7 @@ def test_what_was_said_without_a_client_comes_after_the_nodes() -> None:
     teller = Teller(network, coordinator, cast(RunWatcher, watcher), taken_over=True)
     teller.begin()
     teller.said(JobSaid("n1", 1, 1, OutputLine("stdout", "early")))
-    teller.nodes({"n1": 1, "n2": 1}, {"n2": "n2:1: is off"})
+    teller.nodes(["n1", "n2"], {"n2": "is off"})
     teller.catch_up()
     teller.said(JobSaid("n1", 1, 1, OutputLine("stdout", "late")))
     assert told == [
@@ -121,6 +122,51 @@ def test_a_view_that_fails_ends_the_run(tmp_path: Path) -> None:
     journal.close()
 
 
+@pytest.mark.parametrize(
+    ("events", "text"),
+    [
+        ((), "no node has answered; expected one of 1 in NODES at port 9. Do their node services run?"),
+        (
+            (NodeRefused("n1", ("it is odd",)),),
+            "no node can be used; expected one of 1 in NODES at port 9, found 1",
+        ),
+    ],
+)
+def test_a_run_without_nodes_says_which_kind_of_nothing_there_is(
+    tmp_path: Path, events: tuple[NodeRefused, ...], text: str
+) -> None:
+    network, _ = Network.build(
+        "net", [SourceJob(outputs=[PicklePipe(101)]), ForwardingJob([PicklePipe(101)])]
+    )
+    told: list[str] = []
+
+    async def story() -> None:
+        async def nothing() -> None:
+            return None
+
+        async def open_(_address: str) -> NodeJoined:
+            return NodeJoined(LOCAL, NodeInfo(50.0, 0, 0, 0.0), service="client")
+
+        watcher: Any = SimpleNamespace(
+            status=lambda *_all: None,
+            nodes=lambda *_all: None,
+            log=lambda _job, _level, text: told.append(text),
+        )
+        local: Any = SimpleNamespace(warm=nothing, open=open_, close=nothing)
+        engine: Any = SimpleNamespace(close=nothing, tell_keepers=lambda: None, carry_out=lambda _what: None)
+        run = ClusterRun(network, watcher, journal, invited={"n1": 9}, policy=Policy())
+        for event in events:
+            run.on_event(event)
+        await asyncio.wait_for(run.run(engine, None, local), 30)
+
+    journal = Journal(tmp_path)
+    with pytest.raises(AllocationError) as error:
+        asyncio.run(story())
+    journal.close()
+    assert text in str(error.value)
+    assert told == (["node n1: refused: it is odd"] if events else [])
+
+
 def test_a_run_that_cannot_store_or_tell_what_is_decided_ends_by_that_error(tmp_path: Path) -> None:
     network, _ = Network.build(
         "net", [SourceJob(outputs=[PicklePipe(101)]), ForwardingJob([PicklePipe(101)])]
@@ -143,5 +189,4 @@ def test_a_run_that_cannot_store_or_tell_what_is_decided_ends_by_that_error(tmp_
         answer, error = asyncio.run(story(watcher, journal))
         assert isinstance(error, RunError)
         assert "No space left" in str(error)
-        assert answer["refused"]
-        assert "No space left" in answer["lines"][-1]
+        assert "No space left" in answer["errors"][-1]

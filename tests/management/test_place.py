@@ -59,7 +59,7 @@ def test_every_job_and_node_is_shown(network: Build, capsys: pytest.CaptureFixtu
     assert ["10.0.0.2", "left", "ears", "3", "0"] in lines
     assert ["10.0.0.3", str(ASSUMED_SLOTS), "*", "1"] in lines
     assert ["client", "LOCAL", "-", "1"] in lines
-    assert ["Job", "1", "10.0.0.3", "best", "score", "in", "ALL,", "score", "400.0"] in lines
+    assert ["Job", "1", "10.0.0.3", "best", "score", "in", "ALL", "(400.0)"] in lines
     assert ["Local", "2", "client", "runs", "on", "the", "client"] in lines
 
 
@@ -124,4 +124,4 @@ def test_nodes_of_a_running_network(network: Build, capsys: pytest.CaptureFixtur
     assert "Nodes are as they are now" in out
     lines = [line.split() for line in out.splitlines()]
     assert ["10.0.0.2", "3", "1"] in lines
-    assert ["Job", "1", "10.0.0.2", "best", "score", "in", "ALL,", "score", "83.3"] in lines
+    assert ["Job", "1", "10.0.0.2", "best", "score", "in", "ALL", "(83.3)"] in lines

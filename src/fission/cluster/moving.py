@@ -35,7 +35,8 @@ def move(board: Board, id: int, target: str = "") -> None:
     if job is None:
         board.tell(WARNING, f"there is no job {id} to move")
     elif not _movable(board, job):
-        board.tell(WARNING, "cannot move: it does not run on a node now", job=job)
+        why = "it belongs to the client" if job.node == LOCAL else "it does not run on a node now"
+        board.tell(WARNING, f"cannot move: {why}", job=job)
     elif target == job.node:
         board.tell(INFO, f"is on {target} already", job=job)
     elif target and target not in board.nodes:

@@ -159,17 +159,16 @@ class DaskClientLink:
             try:
                 joined = await self._join(node, port)
             except PeerGoneError as error:
-                self._away[node] = str(error)
+                self._away[node] = _without(error, node, port)
             except (_Refused, PeerError) as error:
-                reason = self._away[node] = str(error)
+                reason = self._away[node] = _without(error, node, port)
                 if reason != told:
                     told = reason
                     _tell(self._refused, node, reason)
             except (RunError, OSError) as error:
-                self._away[node] = str(error)
-            except (
-                Exception
-            ) as error:  # as a name that no host can have: the node is tried again all the same
+                self._away[node] = _without(error, node, port)
+            # as a name that no host can have: the node is tried again all the same
+            except Exception as error:
                 reason = self._away[node] = f"cannot be reached ({error})"
                 if reason != told:
                     told = reason
@@ -301,6 +300,11 @@ def _tell(callback: Callable[..., None], *facts: Plain) -> None:
         callback(*facts)
     except Exception:
         logger.exception("a bug: what a link has told could not be handled")
+
+
+def _without(error: Exception, node: str, port: int) -> str:
+    """What is wrong, without the node's address, which whoever tells it says as well."""
+    return str(error).removeprefix(f"{node}:{port}: ").removeprefix(f"{node}: ")
 
 
 class _Refused(RunError):  # noqa: N818 - reads as what happened

@@ -64,7 +64,7 @@ class ControlServer:
             async with asyncio.timeout(_ANSWER_SECONDS):
                 request = json.loads(await reader.readline())
                 answer = (
-                    await self._answer(request) if isinstance(request, dict) else {"lines": ["no request"]}
+                    await self._answer(request) if isinstance(request, dict) else {"errors": ["no request"]}
                 )
                 writer.write(json.dumps(answer).encode() + b"\n")
                 await writer.drain()

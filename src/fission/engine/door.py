@@ -4,6 +4,7 @@ import asyncio
 import errno
 import ipaddress
 import logging
+import os
 import socket
 import ssl
 from collections.abc import Awaitable, Callable
@@ -193,7 +194,10 @@ class Dialler:
         except TimeoutError:
             raise RunError(f"does not answer within {seconds:g} s", where=where) from None
         except OSError as error:
-            raise RunError(f"cannot be reached ({error.strerror or error})", where=where) from None
+            # asyncio has words of its own in the place of the system's
+            known = error.errno is not None and error.errno > 0
+            why = os.strerror(error.errno or 0) if known else error.strerror or error
+            raise RunError(f"cannot be reached ({why})", where=where) from None
         local = sock.getsockname()[0]
         if self._context is None:
             return MessageStream(PlainChannel(sock), where, local)

@@ -128,7 +128,7 @@ class ClusterRun:
             match request:
                 case {"do": "status"}:
                     view = self._teller.view(self.run_id, monotonic() - self._started)
-                    return {"lines": answer.lines, "network": view.plain()}
+                    return answer.plain() | {"network": view.plain()}
                 case {"do": "stop", "force": bool(force)}:
                     self.interrupt(force=force)
                 case {"do": "move", "job": int(job), "node": str(node)}:
@@ -139,7 +139,7 @@ class ClusterRun:
                     self.handle(RebalanceRequested())
                 case _:
                     answer.add(f"this version cannot do {request.get('do')!r}", refused=True)
-        return {"lines": answer.lines, "refused": answer.refused}
+        return answer.plain()
 
     def on_event(self, event: EngineEvent) -> None:
         """Take in what the engine tells."""
@@ -251,13 +251,17 @@ class ClusterRun:
     def _require_nodes(self) -> None:
         """Say it before placement says that there are no nodes: there are, and none has come."""
         nodes = [node for address, node in self.coordinator.nodes.items() if address != LOCAL]
-        if self._invited and not nodes and any(job.GROUPS != LOCAL for job in self._network.jobs):
+        usable = any(node.service for node in nodes)
+        if self._invited and not usable and any(job.GROUPS != LOCAL for job in self._network.jobs):
             self._journal.clear()
             raise AllocationError(
-                "no node has answered",
+                "no node can be used" if nodes else "no node has answered",
                 where=f"network {self._network.name}",
                 expected=f"one of {len(self._invited)} in NODES at port {next(iter(self._invited.values()))}",
-                hint="Do their node services run? `--embedded 3` needs none, `--wait 1m` gives them time",
+                found=f"{len(nodes)} that cannot be used" if nodes else "",
+                hint=""
+                if nodes
+                else "Do their node services run? `--embedded 3` needs none, `--wait 1m` gives them time",
             )
 
     def _own_address(self, link: ClientLink | None) -> str:

@@ -2,9 +2,9 @@
 
 import contextlib
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 from fission.cluster import Coordinator, Phase, Tell
 from fission.cluster.board import NodeRecord
@@ -46,15 +46,18 @@ class RunWatcher(Watcher, Protocol):
 
 @dataclass(slots=True)
 class Answer:
-    """What a terminal hears that wanted something; `refused`: it was not done, or not all of it."""
+    """What a terminal hears that wanted something: what is done, and what is not."""
 
     lines: list[str] = field(default_factory=list)
-    refused: bool = False
+    errors: list[str] = field(default_factory=list)
 
     def add(self, text: str, *, refused: bool) -> None:
         """Say something more."""
-        self.lines.append(text)
-        self.refused |= refused
+        (self.errors if refused else self.lines).append(text)
+
+    def plain(self) -> dict[str, Any]:
+        """The answer as it travels."""
+        return {"lines": self.lines, "errors": self.errors}
 
 
 class Teller:
@@ -123,7 +126,7 @@ class Teller:
             for said in early:
                 self._watcher.said(said)
 
-    def nodes(self, invited: Mapping[str, int], away: Mapping[str, str]) -> None:
+    def nodes(self, invited: Iterable[str], away: Mapping[str, str]) -> None:
         """Show the nodes that have answered, and say which of the invited ones have not; `away` says why."""
         nodes = [
             node
@@ -131,11 +134,7 @@ class Teller:
             if address != LOCAL and (node.service or node.reason)
         ]
         there = {node.address for node in nodes}
-        missing = {
-            address: away.get(address, NOT_TRIED).removeprefix(f"{address}:{port}: ")
-            for address, port in invited.items()
-            if address not in there
-        }
+        missing = {address: away.get(address, NOT_TRIED) for address in invited if address not in there}
         self._watcher.nodes(
             sorted(nodes, key=lambda node: natural(node.address)),
             {address: "" if why == NOT_TRIED else why for address, why in missing.items()},

@@ -5,6 +5,7 @@ from typing import Any
 
 from fission.engine.control import ask_client
 from fission.errors import RunError
+from fission.management._guard import say_error
 from fission.project.load import find_network
 
 PRIVATE = ".fission"
@@ -29,10 +30,12 @@ def ask(root: Path, name: str, **request: Any) -> dict[str, Any] | None:
 
 
 def tell_client(root: Path, name: str, **request: Any) -> int:
-    """Let the client do something, print what it says; return 2 if it would not. Raises RunError when there is none."""
+    """Let the client do something, print what it says; return 2 if it would not, or not all. Raises RunError."""
     answer = ask(root, name, **request)
     if answer is None:
         raise RunError("it does not run", where=f"network {name}", hint=f"Start it: fission run {name}")
     for line in answer.get("lines", ()):
         print(line)
-    return 2 if answer.get("refused") else 0
+    for error in answer.get("errors", ()):
+        say_error(f"network {name}: {error}")
+    return 2 if answer.get("errors") else 0

@@ -47,7 +47,7 @@ class ClusterConsole(RunConsole):
             show(self._console, _node_table(nodes))
         for address, reason in missing.items():
             because = f": {reason}" if reason else ""
-            self.log(None, 30, f"node {address} has not answered{because}; it may join later")
+            self.log(None, 30, f"node {address} has not answered, and may join later{because}")
 
     def news(self, job: int | None, text: str) -> None:
         """Show what happened to a job or a node."""

@@ -131,7 +131,7 @@ def _why(one: Decision) -> str:
     if one.rule is Rule.NONE:
         return f"no node: {refusals(one.reasons)}"
     group = f" in {one.group}" if one.group not in ("", LOCAL) else ""
-    score = f", score {chosen.value:.1f}" if (chosen := one.chosen) else ""
+    score = f" ({chosen.value:.1f})" if (chosen := one.chosen) else ""
     return f"{one.rule}{group}{score}"
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from rich.table import Table
 from rich.text import Text
 
+from fission.cluster.states import REACHABLE, NodeLife
 from fission.core.groups import ALL
 from fission.errors import RunError
 from fission.management._client import ask
@@ -39,14 +40,20 @@ def _nodes(network: Mapping[str, Any]) -> Table | None:
         (
             node["address"] + (f" ({node['name']})" if node["name"] else ""),
             node["state"],
-            f"{node['taken']} of {node['slots']}",
-            *load_cells(node["cpu"], node["memory"]),
+            *_load(node),
             ", ".join(group for group in node["groups"] if group != ALL),
         )
         for node in network["nodes"]
     ]
     numbers = ("slots\ntaken", *LOAD)
     return table(("node", "state", *numbers, "groups"), rows, numbers=numbers) if rows else None
+
+
+def _load(node: Mapping[str, Any]) -> tuple[str, str, str]:
+    """Slots taken, free cpu, free memory; nothing of a node that is not there."""
+    if NodeLife[node["state"].upper()] not in REACHABLE:
+        return "", "", ""
+    return f"{node['taken']} of {node['slots']}", *load_cells(node["cpu"], node["memory"])
 
 
 def _reasons(network: Mapping[str, Any]) -> Text | None:
