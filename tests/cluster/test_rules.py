@@ -21,6 +21,7 @@ from fission.cluster import (
     JobProgress,
     JobReady,
     JobState,
+    JobStored,
     Life,
     MoveRequested,
     NodeDraining,
@@ -216,6 +217,18 @@ def test_a_process_that_just_ends(code: int, how: str) -> None:
     assert any(how in tell.text for tell in of(Tell, out))
     assert of(StartJob, out) == [StartJob(talk.who(2)[0], 2, 2, resume=True, epoch=1, senders={ord("a"): 1})]
     assert talk.say(JobExited(talk.who(2)[0], 2, 1, code))[0].level == 10
+
+
+def test_a_start_tells_that_there_must_be_a_state() -> None:
+    talk = Talk(chain()).start()
+    talk.say(JobStored(*talk.who(2)))
+    snapshot = talk.made.snapshot()
+    starts = of(StartJob, [*talk.say(JobExited(*talk.who(2), -9)), *talk.say(JobExited(*talk.who(3), -9))])
+    assert [(one.job, one.stored) for one in starts] == [(2, True), (3, False)]
+    talk.made = Coordinator.from_snapshot(talk.net, snapshot, 5.0)
+    home = talk.who(3)[0]
+    talk.say(talk.join(home, Resident(3, 1, "r", Life.RUNNING, stored=True)))
+    assert [talk.made.jobs[job].stored for job in (1, 2, 3)] == [False, True, True]
 
 
 def test_a_start_names_the_senders_as_they_are_by_then() -> None:

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -191,8 +192,8 @@ async def silent(story: Callable[[str], Awaitable[None]]) -> None:
         server.close()
 
 
-def order_for(*keepers: str) -> JobOrder:
-    spec = JobSpec(KEY.run, KEY.job, "job", 2, "", (), "", 0, "INFO", {}, {}, b"", resume=True)
+def order_for(*keepers: str, stored: bool = False) -> JobOrder:
+    spec = JobSpec(KEY.run, KEY.job, "job", 2, "", (), "", 0, "INFO", {}, {}, b"", resume=True, stored=stored)
     return JobOrder("net", "", spec, "", "", keepers=keepers)
 
 
@@ -231,6 +232,53 @@ def test_nobody_answers_is_not_nobody_has_it(tmp_path: Path) -> None:
             keeper.own = own  # which has nothing of jobs that were here
             with pytest.raises(RunError, match="nobody who may keep its state answers"):
                 await keeper.fetch(order_for(frozen, own), tmp_path)
+        finally:
+            keeper.close()
+            await server.close()
+
+    asyncio.run(asyncio.wait_for(silent(story), 25))
+
+
+def test_a_state_that_must_be_somewhere_is_asked_for_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    async def fence(link: StateLink, key: StateKey, number: int, real: Any = StateLink.fence) -> Any:
+        asked.append(link.address)
+        if asked.count(link.address) < 3:
+            raise RunError("who keeps states does not answer", where=link.address)
+        return await real(link, key, number)
+
+    async def story() -> None:
+        store = StateStore(tmp_path / "states")
+        store.put(KEY, 1, entry(5), (1, 0), b"state")
+        server = StateServer(store, None)
+        keeper = StateKeeper(None)
+        try:
+            order = order_for(await server.start("127.0.0.1"), stored=True)
+            with monkeypatch.context() as patch:
+                patch.setattr(StateLink, "fence", fence)
+                (brought,) = await keeper.fetch(order, tmp_path)
+            assert Path(brought.path).read_bytes() == b"state"
+        finally:
+            keeper.close()
+            await server.close()
+
+    asyncio.run(asyncio.wait_for(story(), 20))
+
+
+def test_who_is_no_keeper_any_more_is_not_asked_again(tmp_path: Path) -> None:
+    async def story(frozen: str) -> None:
+        server = StateServer(StateStore(tmp_path / "states"), None)
+        keeper = StateKeeper(None)
+        try:
+            good = await server.start("127.0.0.1")
+            fetching = asyncio.create_task(keeper.fetch(order_for(frozen, good, stored=True), tmp_path))
+            await asyncio.sleep(0)  # it has begun
+            keeper.set_keepers("net", (good,))  # the client has lost the other one
+            with pytest.raises(RunError, match="not all answer who may keep it"):
+                await asyncio.wait_for(fetching, 8)
         finally:
             keeper.close()
             await server.close()

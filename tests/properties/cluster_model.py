@@ -23,6 +23,7 @@ from fission.cluster import (
     JobProgress,
     JobReady,
     JobState,
+    JobStored,
     Life,
     NodeDraining,
     NodeJoined,
@@ -69,6 +70,7 @@ class Process:
     alive: bool = True
     round: int = 0
     stubborn: bool = False
+    stored: bool = False  # a state of it is kept elsewhere
     failing: bool = False
     ended: bool = False  # its stream has ended: nothing left to compute
     routes: dict[int, str] = field(default_factory=dict)
@@ -213,7 +215,16 @@ class Cluster:
         machine.late.extend(machine.outbox)
         machine.outbox.clear()
         inventory = tuple(
-            Resident(p.job, p.incarnation, p.run, p.life, p.alive, p.address if p.listens else "", p.round)
+            Resident(
+                p.job,
+                p.incarnation,
+                p.run,
+                p.life,
+                p.alive,
+                p.address if p.listens else "",
+                p.round,
+                p.stored,
+            )
             for p in machine.processes
         )
         machine.say(
@@ -369,6 +380,9 @@ class Cluster:
                 newest = self.numbered.get(process.job, 0)
                 self.numbered[process.job] = max(newest, process.epoch)
             machine.say(JobProgress(machine.address, process.job, process.incarnation, process.round))
+            if not process.stored:
+                process.stored = True
+                machine.say(JobStored(machine.address, process.job, process.incarnation))
 
     # -- the stream --------------------------------------------------------------------------------------
 

@@ -43,6 +43,7 @@ class JobRecord:
     `round` is the last complete one of this incarnation, as far as known, `failing` the one at which it says
     that it failed; `restarts` counts those at `failed_round`. `began` is the restart point of this incarnation, `failed_from`
     that of the last one that ended without saying at which round. `numbered`: it may have numbered blocks in `epoch`.
+    `stored`: a state of it is kept elsewhere.
     `avoid` is a node that could not start it, `target` the one that it is to move to.
     What `timer` is for depends on the state, see `lives.expire`.
     """
@@ -61,6 +62,7 @@ class JobRecord:
     failed_from: int = 0
     epoch: int = 1
     numbered: bool = False
+    stored: bool = False
     avoid: str | None = None
     target: str | None = None
     failure: Failure | None = None

@@ -180,6 +180,8 @@ class Coordinator:
                 lives.ready(job, event.round)
             case events.JobProgress():
                 lives.progress(job, event.round)
+            case events.JobStored():
+                job.stored = True
             case events.JobFinished():
                 lives.progress(job, event.round)
                 lives.finish(board, job)

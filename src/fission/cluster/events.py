@@ -39,6 +39,8 @@ class Resident:
     alive: bool = True
     address: str = ""
     round: int = 0
+    stored: bool = False
+    """A state of it is kept elsewhere."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +140,15 @@ class JobProgress:
 
 
 @dataclass(frozen=True, slots=True)
+class JobStored:
+    """A state of the job is kept elsewhere for the first time: its successors will not be without."""
+
+    node: str
+    job: int
+    incarnation: int
+
+
+@dataclass(frozen=True, slots=True)
 class JobFinished:
     """The job's stream has ended and everything it sent was worked off downstream."""
 
@@ -211,7 +222,9 @@ class Tick:
     """Time has passed: `deadline()` has come."""
 
 
-JobEvent = JobNotStarted | JobListening | JobReady | JobProgress | JobFinished | JobFailed | JobExited
+JobEvent = (
+    JobNotStarted | JobListening | JobReady | JobProgress | JobStored | JobFinished | JobFailed | JobExited
+)
 NodeEvent = NodeJoined | NodeRefused | NodeReport | NodeDraining | NodeLost
 Wish = StartRequested | StopRequested | MoveRequested | DrainRequested | RebalanceRequested
 """What people want; the answer is in the lines that are told."""

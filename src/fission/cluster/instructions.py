@@ -32,9 +32,9 @@ class Failure:
 class StartJob:
     """Ship what the job needs and start its process. Answer with JobNotStarted when that fails.
 
-    `resume`: it had a predecessor and goes on at its restart point. `epoch` is the one in which a job that
-    numbers blocks by itself begins. `senders` has the newest incarnation of the sender of each pipe that comes in: the job
-    listens to none before it.
+    `resume`: it had a predecessor and goes on at its restart point; `stored`: a state of one was kept. `epoch` is the one
+    in which a job that numbers blocks by itself begins. `senders` has the newest incarnation of the sender of each pipe that
+    comes in: the job listens to none before it.
     """
 
     node: str
@@ -42,6 +42,7 @@ class StartJob:
     incarnation: int
     resume: bool
     epoch: int
+    stored: bool = False
     senders: Mapping[int, int] = field(default_factory=dict)
 
 

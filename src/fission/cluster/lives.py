@@ -39,7 +39,7 @@ def start(board: Board, job: JobRecord, node: str) -> None:
     board.touched.add(job.id)
     if job.incarnation > 1:
         board.tell(INFO, f"goes on on {_name(node)} (start {job.incarnation})", job=job)
-    board.send(StartJob(node, job.id, job.incarnation, job.incarnation > 1, job.epoch))
+    board.send(StartJob(node, job.id, job.incarnation, job.incarnation > 1, job.epoch, job.stored))
 
 
 def _begin_epoch(board: Board, job: JobRecord) -> None:

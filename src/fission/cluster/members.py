@@ -180,6 +180,7 @@ def _take_over(board: Board, node: NodeRecord, job: JobRecord, line: Resident) -
         job.node, job.timer, job.numbered = node.address, None, True
         job.machine.fire(JobMove.LISTEN)
     job.told = Told()
+    job.stored |= line.stored
     board.touched.add(job.id)
     if line.life is Life.FINISHED:
         finish(board, job)

@@ -28,6 +28,7 @@ _PLAIN = (
     "failed_from",
     "epoch",
     "numbered",
+    "stored",
     "avoid",
     "target",
 )

@@ -13,6 +13,7 @@ from fission.cluster import (
     JobNotStarted,
     JobProgress,
     JobReady,
+    JobStored,
     Life,
     Resident,
 )
@@ -65,6 +66,7 @@ class Incarnation:
         self._life = Life.STARTING
         self._address = ""
         self._round = 0
+        self._stored = False
         self._supervisor: JobSupervisor | None = None
         self._kept: asyncio.Queue[messages.Checkpoint] = asyncio.Queue()
         self._keeping: asyncio.Task[None] | None = None
@@ -79,7 +81,14 @@ class Incarnation:
     def resident(self) -> Resident:
         """The line of the inventory."""
         return Resident(
-            self.job, self.incarnation, self.run, self._life, self.alive, self._address, self._round
+            self.job,
+            self.incarnation,
+            self.run,
+            self._life,
+            self.alive,
+            self._address,
+            self._round,
+            self._stored,
         )
 
     @property
@@ -196,4 +205,7 @@ class Incarnation:
                 complained = True
             if stored:
                 complained = False
+                if not self._stored:
+                    self._stored = True
+                    self._on_event(JobStored(self._node, self.job, self.incarnation))
                 self.tell(messages.Stored(checkpoint.epoch, checkpoint.round))

@@ -10,6 +10,7 @@ import logging
 import os
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+from time import monotonic
 
 from fission.engine.base import JobOrder
 from fission.engine.state_link import StateLink
@@ -24,6 +25,9 @@ _LATE_SECONDS = 1.0
 """How long one copy waits for the other."""
 _TINY = 4 << 10
 """A state that is not larger is sent without asking whether it is there."""
+_PATIENCE = 10.0
+"""Seconds for which those are asked again that are silent when a state must be somewhere."""
+_PAUSE = 0.3
 _SMALL = 1 << 20
 """A state that is not larger is brought over a link that stands: TLS would take longer to greet than it takes to come."""
 
@@ -154,14 +158,12 @@ class StateKeeper:
     async def _fetch(
         self, order: JobOrder, key: StateKey, folder: Path, links: Sequence[StateLink]
     ) -> tuple[Checkpoint, ...]:
-        answers = await asyncio.gather(
-            *(link.fence(key, order.spec.incarnation) for link in links), return_exceptions=True
-        )
+        answers = await self._fence(order, key, links)
         places: dict[str, list[StateLink]] = {}
         names: dict[str, str] = {}
         entries: set[StateEntry] = set()
         silent: list[str] = []
-        for link, answer in zip(links, answers, strict=True):
+        for link, answer in answers.items():
             if isinstance(answer, BaseException):
                 _log.warning("job %d of %s: its state is not asked for: %s", key.job, key.network, answer)
                 silent.append(link.address)
@@ -170,10 +172,14 @@ class StateKeeper:
             for entry in answer:
                 places.setdefault(entry.digest, []).append(link)
                 names[entry.digest] = f"{order.spec.incarnation}-{entry.epoch}-{entry.round}.state"
-        others = {link.address for link in links if link.address != self.own}
-        if silent and not entries and others <= set(silent):
+        others = {link.address for link in answers if link.address != self.own}
+        if silent and not entries and (order.spec.stored or others <= set(silent)):
             raise RunError(
-                "nobody who may keep its state answers", where=f"job {key.job}", found=", ".join(silent)
+                "its state is not found, and not all answer who may keep it"
+                if order.spec.stored
+                else "nobody who may keep its state answers",
+                where=f"job {key.job}",
+                found=f"no answer from {', '.join(silent)}",
             )
         sizes = {entry.digest: entry.size for entry in entries}
         brought = await asyncio.gather(
@@ -194,6 +200,29 @@ class StateKeeper:
             for entry in sorted(entries)
             if entry.digest in paths
         )
+
+    async def _fence(
+        self, order: JobOrder, key: StateKey, links: Sequence[StateLink]
+    ) -> dict[StateLink, tuple[StateEntry, ...] | BaseException]:
+        """What each keeper has of a job, or why it does not say so.
+
+        If there must be a state and none is found, those that are silent are asked again for a while, as long as the
+        client counts them among the keepers.
+        """
+        answers: dict[StateLink, tuple[StateEntry, ...] | BaseException] = {}
+        until = monotonic() + (_PATIENCE if order.spec.stored else 0.0)
+        silent = list(links)
+        while True:
+            said = await asyncio.gather(
+                *(link.fence(key, order.spec.incarnation) for link in silent), return_exceptions=True
+            )
+            answers.update(zip(silent, said, strict=True))
+            found = any(not isinstance(one, BaseException) and one for one in answers.values())
+            silent = [link for link, one in answers.items() if isinstance(one, BaseException)]
+            there = self._keepers.get(key.network, ())
+            if found or monotonic() >= until or not any(link.address in there for link in silent):
+                return answers
+            await asyncio.sleep(_PAUSE)
 
     async def _put(
         self,

@@ -47,6 +47,7 @@ class OrderBook:
             job=self._jobs[job.id],
             resume=start.resume,
             epoch=start.epoch,
+            stored=start.stored,
             senders=dict(start.senders),
         )
         return JobOrder(

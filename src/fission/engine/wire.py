@@ -12,6 +12,7 @@ from fission.cluster import (
     JobNotStarted,
     JobProgress,
     JobReady,
+    JobStored,
     NodeDraining,
     NodeReport,
     Resident,
@@ -42,6 +43,7 @@ NodeFact = (
     | JobListening
     | JobReady
     | JobProgress
+    | JobStored
     | JobFinished
     | JobFailed
     | JobExited

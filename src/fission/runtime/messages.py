@@ -57,6 +57,8 @@ class JobSpec:
     """Folder with this machine's certificate for data connections; "" for clear text."""
     resume: bool = False
     """The job had a predecessor, and goes on at its restart point."""
+    stored: bool = False
+    """A state of a predecessor was kept elsewhere."""
     epoch: int = 1
     """The epoch in which a job that numbers blocks by itself begins."""
     senders: dict[int, int] = field(default_factory=dict)

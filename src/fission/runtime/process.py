@@ -35,7 +35,7 @@ from fission.runtime.messages import JobSpec
 from fission.runtime.outgoing import Outgoing
 from fission.runtime.poller import Poller
 from fission.runtime.ports import InPort, OutPort
-from fission.runtime.resume import find_restart_point, first_point, goes_on
+from fission.runtime.resume import find_restart_point, first_point, goes_on, look_for_state
 from fission.runtime.transport import Listener
 
 if TYPE_CHECKING:
@@ -245,6 +245,8 @@ class JobProcess:
             stored = [(one.epoch, one.round) for one in spec.checkpoints]
             start = find_restart_point(exchange, job, spec, stored, stateful=self._stateful)
             job.resumed = start > first
+            if self._stateful and not exchange.outgoing.unwanted:
+                look_for_state(job, spec, start, self._log)
         exchange.begin(start, stateful=self._stateful)
         return start
 

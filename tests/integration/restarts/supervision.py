@@ -34,6 +34,7 @@ class Life:
         self.rounds = 0
         self.epoch = 1
         self.stored: list[messages.Checkpoint] = []
+        self.kept = False
         self.log: list[str] = []
 
 
@@ -51,6 +52,7 @@ class Run:
         self.changed = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
         self._epoch = 1
+        self._losing: set[int] = set()
 
     async def start(self) -> None:
         await asyncio.gather(*(self._start(life) for life in self.lives.values()))
@@ -83,6 +85,11 @@ class Run:
             if supervisor is not None and supervisor.pid is not None and not supervisor.ended.is_set():
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(supervisor.pid, signal.SIGKILL)
+
+    def keep_nothing(self, job: int) -> None:
+        """Lose all that is kept of a job, and keep nothing more."""
+        self.lives[job].stored.clear()
+        self._losing.add(job)
 
     async def stop(self) -> None:
         """End whatever is left."""
@@ -117,6 +124,7 @@ class Run:
             job=pickle_job(job),
             resume=life.incarnation > 1,
             epoch=life.epoch,
+            stored=life.kept,
             senders={pipe.id: self.lives[pipe.source].incarnation for pipe in self.wiring.into[job.id]},
             state_folder=str(states) if self.keep else "",
             checkpoints=tuple(life.stored),
@@ -180,11 +188,14 @@ class Run:
 
     def _store(self, life: Life, event: messages.Checkpoint) -> None:
         """Copy it elsewhere, as a keeper would."""
+        if life.job.id in self._losing:
+            return
         copies = self.folder / f"kept-{life.job.id}"
         copies.mkdir(exist_ok=True)
         path = life.stored[-1].path if not event.path else str(copies / f"{event.epoch}-{event.round}")
         if event.path:
             Path(path).write_bytes(Path(event.path).read_bytes())
         life.stored.append(replace(event, path=path))
+        life.kept = True
         assert life.supervisor is not None
         life.supervisor.tell(messages.Stored(event.epoch, event.round))

@@ -158,6 +158,28 @@ def test_jobs_go_on_in_the_state_that_they_were_in(network, victims, seed, tmp_p
     assert disturbed == undisturbed(network, tmp_path)
 
 
+def test_a_state_that_is_lost_is_told(tmp_path):
+    one, two = Single(1), Single(2)
+    jobs = [Generator(9_000_000, 0.001, outputs=[one]), Sum(inputs=[one], outputs=[two]), Table(inputs=[two])]
+
+    async def story() -> Run:
+        run = Run(jobs, tmp_path)
+        life = run.lives[2]
+        try:
+            await run.start()
+            await run.wait_for(lambda: life.stored and life.stored[-1].needed_from > (1, 100), "releases")
+            run.keep_nothing(2)
+            run.kill(2)
+            with pytest.raises(AssertionError, match="its stored state is lost"):
+                await run.wait_for(lambda: life.incarnation == 2 and life.ready, "a failure")
+        finally:
+            await run.stop()
+        return run
+
+    (failed,) = asyncio.run(story()).failures
+    assert failed.where == "connect"
+
+
 @pytest.mark.parametrize("other", [Numbers, Generator])
 def test_a_live_source_that_is_restarted_resets_all_that_meet_it(other, tmp_path):
     one, two = Single(1), Single(2)
