@@ -91,9 +91,9 @@ class Sink(LocalJob, PythonJob):
 
     STATE = "none"
 
-    def __init__(self, warmup, seconds, came, report, inputs):
+    def __init__(self, warmup, seconds, slow, came, report, inputs):
         super().__init__(inputs)
-        self.warmup, self.seconds, self.came, self.report = warmup, seconds, came, report
+        self.warmup, self.seconds, self.slow, self.came, self.report = warmup, seconds, slow, came, report
         self.rounds = self.others = self.counted = 0
         self.begin = self.last = self.longest = 0.0
 
@@ -109,6 +109,8 @@ class Sink(LocalJob, PythonJob):
         number = block if isinstance(block, int) else block.item(0) if block.item(-1) == block.item(0) else -1
         good = number == self.rounds
         self.others += not good
+        if self.slow and now <= self.begin + self.seconds:
+            time.sleep(self.slow)
         if self.begin <= self.last <= self.begin + self.seconds:
             self.longest = max(self.longest, now - self.last)
             self.counted += good
@@ -144,7 +146,7 @@ def pipe(id):
 JOBS = [
     Source({elements}, {rate}, {window}, {sends}, {came!r}, {source!r}, [pipe(1)]),
     Kept({size}, [pipe(1)], [pipe(2)]),
-    Sink({warmup}, {seconds}, {came!r}, {sink!r}, [pipe(2)]),
+    Sink({warmup}, {seconds}, {slow}, {came!r}, {sink!r}, [pipe(2)]),
 ]
 NODES = [BaseNode("10.77.0.11", "head"), BaseNode("10.77.0.12", "work")]
 """
@@ -163,6 +165,8 @@ class Case:
     """Blocks per second; 0: as fast as they are taken."""
     window: int = 0
     """Blocks that may be under way; 0: as many as the pipes take."""
+    slow: float = 0.0
+    """Seconds that the sink sleeps for every block; afterwards it works off what has piled up."""
 
     @property
     def block(self) -> str:
@@ -206,6 +210,7 @@ def write_project(folder: Path, case: Case, seconds: float) -> Path:
         elements=case.elements,
         rate=case.rate,
         window=case.window,
+        slow=case.slow,
         came=str(folder / "came"),
         sends=WARMUP_SECONDS + seconds + 0.5,
         size=case.size,

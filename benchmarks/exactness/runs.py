@@ -5,7 +5,7 @@ import os
 import pickle
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -20,6 +20,7 @@ SLACK_SECONDS = 90.0
 LARGE = 10_000_000
 """Bytes of a state from which on a run takes longer: it takes seconds to bring it to two other machines."""
 LONGER = 3.0
+Watch = Callable[[int, Path, float], None]
 COPIES = 2
 """A state has to be at the client and at one more node."""
 
@@ -69,28 +70,37 @@ class StateWatch:
         self.copies = max([self.copies, *places.values()])
 
 
-def run_case(case: Case, number: int, seconds: float) -> Outcome:
-    """Run a case once on two embedded nodes. Whatever goes wrong is the outcome's `problem`."""
+def run_case(case: Case, number: int, seconds: float, watch: Watch | None = None) -> Outcome:
+    """Run a case once on two embedded nodes. Whatever goes wrong is the outcome's `problem`.
+
+    `watch` is called often, with the client's process id, the run's scratch folder and the seconds since the start.
+    """
     outcome = Outcome(case, number)
     seconds *= LONGER if case.size >= LARGE else 1.0
     with tempfile.TemporaryDirectory(prefix="fission-exactness-", ignore_cleanup_errors=True) as name:
         folder = Path(name)
         root = write_project(folder, case, seconds)
         (folder / "tmp").mkdir()
-        watch = StateWatch(folder)
+        states = StateWatch(folder)
         foreign = ForeignLoad()
         command = (fission_command(), "run", NAME, "--embedded", "2", "--until-finished")
         environment = os.environ | {"TMPDIR": str(folder / "tmp")}  # there are the folders of the nodes
         with Run(command, root, environment, folder / "output.txt") as run:
-            code = run.wait(WARMUP_SECONDS + seconds + SLACK_SECONDS, watch.look)
+
+            def look(age: float) -> None:
+                states.look(age)
+                if watch is not None:
+                    watch(run.process.pid, folder, age)
+
+            code = run.wait(WARMUP_SECONDS + seconds + SLACK_SECONDS, look)
         reports: dict[str, float] = {}
         for report in (folder / "source.json", folder / "sink.json"):
             with suppress(OSError, ValueError):
                 reports |= json.loads(report.read_text(encoding="utf-8"))
         outcome.figures = reports | {
-            "checkpoints": watch.checkpoints,
-            "copies": watch.copies,
-            "kept": watch.largest,
+            "checkpoints": states.checkpoints,
+            "copies": states.copies,
+            "kept": states.largest,
             "foreign": foreign.share(),
         }
         failed = "did not end in time" if code is None else f"ended with exit code {code}" if code else ""
