@@ -11,7 +11,7 @@ import pytest
 from fission.engine.base import JobOrder
 from fission.engine.keeper import StateKeeper
 from fission.engine.state_link import StateLink, StateServer
-from fission.engine.states import StateEntry, StateKey, StateStore
+from fission.engine.states import LARGEST, StateEntry, StateKey, StateStore
 from fission.errors import RunError
 from fission.runtime.messages import Checkpoint, JobSpec
 from fission.security import IdentityFiles
@@ -41,7 +41,8 @@ def test_what_is_not_needed_any_more_is_forgotten(tmp_path: Path) -> None:
         assert store.put(KEY, 1, entry(round, digest, 1), (1, round - 2), bytes([round]))
     assert [one.round for one in store.fence(KEY, 1)] == [3, 4, 5]
     kept = {path.name for path in (tmp_path / "net" / "run" / "3").iterdir()}
-    assert kept == {"index.json", "00000003", "00000004", "00000005"}
+    digests = ["00000003", "00000004", "00000005"]
+    assert kept == {*digests, *(f"1-{number}-{digests[number - 3]}-1" for number in (3, 4, 5)), "from-1"}
     with pytest.raises(RunError, match="no such state"):
         store.get(KEY, "00000001")
 
@@ -85,13 +86,30 @@ def test_names_that_are_not_english(tmp_path: Path) -> None:
     assert store.fence(key, 2) == (entry(5),)
 
 
-def test_a_damaged_index_is_not_an_empty_one(tmp_path: Path) -> None:
-    store = StateStore(tmp_path)
-    store.put(KEY, 1, entry(5), (1, 0), b"state")
-    for damaged in ("", "[]", '{"oldest": 1}'):
-        (tmp_path / "net" / "run" / "3" / "index.json").write_text(damaged)
-        with pytest.raises(RunError, match="damaged"):
-            store.fence(KEY, 2)
+def test_a_damaged_state_does_not_count(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    store, folder = StateStore(tmp_path), tmp_path / "net" / "run" / "3"
+    for round in (5, 6):
+        store.put(KEY, 1, entry(round, f"{round:08x}"), (1, 0), b"state")
+    (folder / "00000006").write_bytes(b"")  # as a power cut leaves it
+    (folder / "index.json").write_text("nothing that we know")
+    assert StateStore(tmp_path).fence(KEY, 2) == (entry(5, "00000005"),)
+    assert "a state of job 3 of net is damaged: 1-6-00000006-5" in caplog.text
+    assert sorted(path.name for path in folder.iterdir()) == ["00000005", "1-5-00000005-5", "from-2"]
+    assert not store.put(KEY, 2, entry(6, "00000006"), (1, 0), None)
+    assert store.put(KEY, 2, entry(6, "00000006"), (1, 0), b"state")
+    assert store.get(KEY, "00000006") == b"state"
+
+
+@pytest.mark.parametrize("strange", [StateEntry(1, -5, "00aa00aa", 5), StateEntry("../x", 1, "00aa00aa", 5)])  # type: ignore[arg-type]
+def test_a_place_that_cannot_be(tmp_path: Path, strange: StateEntry) -> None:
+    with pytest.raises(RunError, match="strange place"):
+        StateStore(tmp_path).put(KEY, 1, strange, (1, 0), b"state")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_state_that_is_too_large(tmp_path: Path) -> None:
+    with pytest.raises(RunError, match="too large"):
+        StateStore(tmp_path).put(KEY, 1, entry(1, size=LARGEST + 1), (1, 0), None)
 
 
 def test_threads_do_not_undo_what_others_did(tmp_path: Path) -> None:

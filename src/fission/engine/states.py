@@ -5,27 +5,37 @@ entries may have the same state. Whoever fences a job wants its entries, and fro
 incarnation of it still sends.
 
 ```
-<folder>/<network>/<run>/<job>/<digest>       the states
-<folder>/<network>/<run>/<job>/index.json     the entries, and the oldest incarnation that is listened to
+<folder>/<network>/<run>/<job>/<digest>                           a state
+<folder>/<network>/<run>/<job>/<epoch>-<round>-<digest>-<size>    an entry: an empty file
+<folder>/<network>/<run>/<job>/from-<incarnation>                 the oldest incarnation that is listened to: empty, too
 ```
+
+What is known is in the names, so there is no list that could be damaged: after a power cut a file is there or not, and a
+state that is not as long as its entry says does not count.
 """
 
 import contextlib
-import json
+import logging
 import os
 import re
 import shutil
 import threading
 import uuid
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 from fission.errors import RunError
 
+_log = logging.getLogger(__name__)
+
+LARGEST = 1 << 32
+"""Bytes of a state."""
 _LONGEST_NAME = 200
 """Bytes of a name in UTF-8: it is the name of a folder."""
 _DIGEST = re.compile(r"[0-9a-f]{8,128}")
+_ENTRY = re.compile(r"(\d+)-(\d+)-([0-9a-f]{8,128})-(\d+)", re.ASCII)
+_FROM = re.compile(r"from-(\d+)", re.ASCII)
 
 
 def _is_name(name: object) -> bool:
@@ -60,6 +70,11 @@ class StateEntry:
     digest: str
     size: int
 
+    @property
+    def name(self) -> str:
+        """The name of its file."""
+        return f"{self.epoch}-{self.round}-{self.digest}-{self.size}"
+
 
 class StateStore:
     """All methods block for as long as the disk takes; any thread may call them.
@@ -87,6 +102,15 @@ class StateStore:
         """
         if not _DIGEST.fullmatch(entry.digest):
             raise RunError("a state has a strange digest", found=ascii(entry.digest)[:100])
+        if not all(type(number) is int and number >= 0 for number in (entry.epoch, entry.round, entry.size)):
+            raise RunError("a state has a strange place", found=ascii(entry)[:200])
+        if entry.size > LARGEST:
+            raise RunError(
+                "a state is too large to be kept elsewhere",
+                expected=f"at most {LARGEST} bytes",
+                found=f"{entry.size}",
+                hint="Keep large things in files of the job, or set STATE to none",
+            )
         with self._told(), self._lock(key):
             oldest, entries = self._read(key)
             if incarnation < oldest:
@@ -95,28 +119,38 @@ class StateStore:
                     expected=f"{oldest} or later",
                     found=str(incarnation),
                 )
-            path = self._path(key) / entry.digest
-            if data is None and not path.exists():
+            folder = self._path(key)
+            if data is None and not _whole(folder, entry):
                 return False
-            self._path(key).mkdir(mode=0o700, parents=True, exist_ok=True)
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             if data is not None:
-                self._write(path, data)
+                self._write(folder / entry.digest, data)
+            if incarnation > oldest:
+                (folder / f"from-{incarnation}").touch()
+            if entry not in entries:
+                (folder / entry.name).touch()
             entries = sorted({entry, *entries})
             first = max(
                 (i for i, one in enumerate(entries) if (one.epoch, one.round) <= needed_from), default=0
             )
-            self._save(key, max(oldest, incarnation), entries[first:])
-            self._remove_unused(key, entries[first:])
+            _tidy(folder, incarnation, entries[first:])
             return True
 
     def fence(self, key: StateKey, incarnation: int) -> tuple[StateEntry, ...]:
         """Return the entries of a job, oldest first, and refuse all incarnations before this one from now on."""
         with self._told(), self._lock(key):
             oldest, entries = self._read(key)
+            folder = self._path(key)
+            whole = [entry for entry in entries if _whole(folder, entry)]
+            for entry in entries:
+                if entry not in whole:
+                    _log.warning("a state of job %d of %s is damaged: %s", key.job, key.network, entry.name)
             if incarnation > oldest:
-                self._path(key).mkdir(mode=0o700, parents=True, exist_ok=True)
-                self._save(key, incarnation, entries)
-            return tuple(entries)
+                folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+                (folder / f"from-{incarnation}").touch()
+            if folder.is_dir():
+                _tidy(folder, max(oldest, incarnation), whole)
+            return tuple(whole)
 
     def get(self, key: StateKey, digest: str) -> bytes:
         """Return a state. Raises RunError when it is not here or not whole."""
@@ -152,20 +186,14 @@ class StateStore:
             return self._locks.setdefault(key, threading.Lock())
 
     def _read(self, key: StateKey) -> tuple[int, list[StateEntry]]:
-        path = self._path(key) / "index.json"
+        """The oldest incarnation that counts, and the entries, oldest first."""
         try:
-            plain = json.loads(path.read_bytes())
-            return plain["oldest"], [StateEntry(**entry) for entry in plain["entries"]]
+            names = os.listdir(self._path(key))
         except FileNotFoundError:
             return 0, []
-        except (ValueError, KeyError, TypeError) as error:  # not "nothing is kept": that would lose the state
-            raise RunError(
-                "the list of a job's states is damaged", where=str(path), found=ascii(error)[:200]
-            ) from error
-
-    def _save(self, key: StateKey, oldest: int, entries: list[StateEntry]) -> None:
-        plain = {"oldest": oldest, "entries": [asdict(entry) for entry in entries]}
-        self._write(self._path(key) / "index.json", json.dumps(plain).encode())
+        entries = [match.groups() for match in map(_ENTRY.fullmatch, names) if match]
+        oldest = max((int(match[1]) for match in map(_FROM.fullmatch, names) if match), default=0)
+        return oldest, sorted(StateEntry(int(e), int(r), digest, int(size)) for e, r, digest, size in entries)
 
     def _write(self, path: Path, data: bytes) -> None:
         draft = path.with_name(f"{path.name}.{uuid.uuid4().hex}.draft")
@@ -177,12 +205,6 @@ class StateStore:
                 draft.unlink(missing_ok=True)
             raise
 
-    def _remove_unused(self, key: StateKey, entries: list[StateEntry]) -> None:
-        used = {entry.digest for entry in entries} | {"index.json"}
-        for path in self._path(key).iterdir():
-            if path.name not in used:
-                path.unlink(missing_ok=True)
-
     @contextlib.contextmanager
     def _told(self) -> Iterator[None]:
         try:
@@ -191,3 +213,19 @@ class StateStore:
             raise RunError(
                 f"a state cannot be kept or read: {error.strerror or error}", where=str(self._folder)
             ) from error
+
+
+def _whole(folder: Path, entry: StateEntry) -> bool:
+    """Whether the state of an entry is here, with all its bytes."""
+    try:
+        return (folder / entry.digest).stat().st_size == entry.size
+    except FileNotFoundError:
+        return False
+
+
+def _tidy(folder: Path, oldest: int, entries: list[StateEntry]) -> None:
+    """Remove all that does not belong to these entries."""
+    wanted = {f"from-{oldest}", *(entry.name for entry in entries), *(entry.digest for entry in entries)}
+    for name in os.listdir(folder):
+        if name not in wanted:
+            (folder / name).unlink(missing_ok=True)
