@@ -8,7 +8,15 @@ from typing import Any, cast
 
 import pytest
 
-from fission.cluster import Coordinator, DrainRequested, EndNetwork, NodeJoined, NodeRefused, Policy
+from fission.cluster import (
+    Coordinator,
+    DrainRequested,
+    EndNetwork,
+    NodeJoined,
+    NodeRefused,
+    Policy,
+    StartRequested,
+)
 from fission.cluster.board import machine
 from fission.cluster.states import JobState
 from fission.core import base
@@ -42,6 +50,7 @@ def test_a_superseded_incarnation_is_not_heard(tmp_path: Path) -> None:
     )
     assert not problems
     run = ClusterRun(network, cast(RunWatcher, watcher), journal, invited={}, policy=Policy())
+    start(run.coordinator)
     run.coordinator.jobs[1].incarnation = 2
     for incarnation in (1, 2):
         run.on_event(JobSaid("node", 1, incarnation, OutputLine("stdout", f"line of {incarnation}")))
@@ -50,6 +59,25 @@ def test_a_superseded_incarnation_is_not_heard(tmp_path: Path) -> None:
     journal.close()
     assert [one.what for one in told] == [OutputLine("stdout", "line of 2"), Log(30, "log of 2")]
     assert run.answer({"do": "status"})["network"]["jobs"][0]["round"] == 20
+
+
+def start(coordinator: Coordinator) -> None:
+    for event in (NodeJoined("n1", NodeInfo(50.0, 0, 0, 0.0), slots=4, service="s"), StartRequested()):
+        coordinator.handle(event, 0.0)
+
+
+def test_what_jobs_of_an_earlier_run_have_said_is_nobodys_business() -> None:
+    network, _ = Network.build(
+        "net", [SourceJob(outputs=[PicklePipe(101)]), ForwardingJob([PicklePipe(101)])]
+    )
+    told: list[str] = []
+    watcher = SimpleNamespace(said=lambda said: told.append(said.what.text))
+    coordinator = Coordinator(network, "run")
+    teller = Teller(network, coordinator, cast(RunWatcher, watcher), taken_over=False)
+    teller.said(JobSaid("n1", 1, 1, OutputLine("stdout", "of an earlier run")))
+    start(coordinator)
+    teller.said(JobSaid("n1", 1, 1, OutputLine("stdout", "of this one")))
+    assert told == ["of this one"]
 
 
 def test_what_was_said_without_a_client_comes_after_the_nodes() -> None:
@@ -63,7 +91,7 @@ def test_what_was_said_without_a_client_comes_after_the_nodes() -> None:
         nodes=lambda nodes, missing: told.append(([node.address for node in nodes], dict(missing))),
     )
     coordinator = Coordinator(network, "run")
-    coordinator.handle(NodeJoined("n1", NodeInfo(50.0, 0, 0, 0.0), service="s"), 0.0)
+    start(coordinator)
     teller = Teller(network, coordinator, cast(RunWatcher, watcher), taken_over=True)
     teller.begin()
     teller.said(JobSaid("n1", 1, 1, OutputLine("stdout", "early")))

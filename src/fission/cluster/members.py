@@ -108,7 +108,10 @@ def fence(board: Board, node: NodeRecord, run: str, job: int, incarnation: int) 
     node.orphans.append(Orphan(run, job, incarnation, board.now + board.policy.exit_grace))
     if node.life is NodeLife.UP:
         node.life = NodeLife.FENCED
-    board.tell(WARNING, f"ends job {job}, incarnation {incarnation}: superseded", node=node.address)
+    if run == board.run:
+        board.tell(WARNING, f"ends job {job}, incarnation {incarnation}: superseded", node=node.address)
+    else:
+        board.tell(INFO, f"ends job {job} of an earlier run", node=node.address)
     board.send(StopJob(node.address, job, incarnation, run))
 
 

@@ -67,6 +67,17 @@ class Journal:
             ) from error
 
 
+def left_running(folder: Path) -> bool:
+    """Whether a client has died that ran the network whose private folder this is; nobody may be using it. Raises RunError."""
+    if not folder.is_dir():
+        return False
+    journal = Journal(folder)
+    try:
+        return journal.read() is not None
+    finally:
+        journal.close()
+
+
 def remove_journal(folder: Path) -> None:
     """Remove a journal that cannot be used or is not wanted any more."""
     for name in ("journal.sqlite", "journal.sqlite-wal", "journal.sqlite-shm"):

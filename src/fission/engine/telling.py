@@ -108,6 +108,8 @@ class Teller:
     def said(self, said: JobSaid) -> None:
         """Pass on what a job says."""
         job = self._coordinator.jobs.get(said.job)
+        if self._coordinator.phase is Phase.GATHERING:
+            return  # in an earlier run, whose jobs are ended now
         if job is not None and said.incarnation < job.incarnation:
             return  # from behind a link that was cut: its successor has said so already
         match said.what:

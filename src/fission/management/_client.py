@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from fission.engine.control import ask_client
+from fission.engine.journal import left_running
 from fission.errors import RunError
 from fission.management._guard import say_error
 from fission.project.load import find_network
@@ -33,9 +34,21 @@ def tell_client(root: Path, name: str, **request: Any) -> int:
     """Let the client do something, print what it says; return 2 if it would not, or not all. Raises RunError."""
     answer = ask(root, name, **request)
     if answer is None:
-        raise RunError("it does not run", where=f"network {name}", hint=f"Start it: fission run {name}")
+        raise no_client(root, name)
     for line in answer.get("lines", ()):
         print(line)
     for error in answer.get("errors", ()):
         say_error(f"network {name}: {error}")
     return 2 if answer.get("errors") else 0
+
+
+def no_client(root: Path, name: str) -> RunError:
+    """The error of a command that needs the client of a running network, where there is none."""
+    where = f"network {name}"
+    if left_running(private_folder(find_network(root, name))):
+        return RunError(
+            "its client is gone; its jobs may go on on their nodes",
+            where=where,
+            hint=f"`fission run {name}` takes them over, `fission stop {name}` ends them",
+        )
+    return RunError("it does not run", where=where, hint=f"Start it: fission run {name}")

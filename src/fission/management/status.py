@@ -10,8 +10,7 @@ from rich.text import Text
 
 from fission.cluster.states import REACHABLE, NodeLife
 from fission.core.groups import ALL
-from fission.errors import RunError
-from fission.management._client import ask
+from fission.management._client import ask, no_client
 from fission.management._tables import LOAD, load_cells, new_console, show, table
 
 
@@ -19,7 +18,7 @@ def status_command(root: Path, name: str, *, as_json: bool) -> int:
     """Print the nodes, jobs and pipes of a running network. Raises RunError when no client runs it here."""
     answer = ask(root, name, do="status")
     if answer is None:
-        raise RunError("it does not run", where=f"network {name}", hint=f"Start it: fission run {name}")
+        raise no_client(root, name)
     network = answer["network"]
     if as_json:
         print(json.dumps(network, indent=2))

@@ -3,7 +3,7 @@
 import time
 from pathlib import Path
 
-from fission.engine.journal import Journal
+from fission.engine.journal import left_running
 from fission.errors import RunError
 from fission.management._client import ask, private_folder
 from fission.management._problems import load_sound
@@ -13,17 +13,6 @@ from fission.project.load import find_network
 _LONGEST = 10.0
 
 
-def _left_running(private: Path) -> bool:
-    """Whether a client has died that ran the network."""
-    if not private.is_dir():
-        return False
-    journal = Journal(private)
-    try:
-        return journal.read() is not None
-    finally:
-        journal.close()
-
-
 def stop_command(root: Path, name: str, *, force: bool) -> int:
     """Stop everything everywhere; return when it has ended. Raises RunError when it does not end.
 
@@ -31,10 +20,13 @@ def stop_command(root: Path, name: str, *, force: bool) -> int:
     """
     answer = ask(root, name, do="stop", force=force)
     if answer is None:
-        if not _left_running(private_folder(find_network(root, name))):
+        if not left_running(private_folder(find_network(root, name))):
             print(f"{name} does not run")
             return 0
-        return run_network(load_sound(root, name, quiet=True), root, RunOptions(stop=True, quiet=True))
+        code = run_network(load_sound(root, name, quiet=True), root, RunOptions(stop=True, quiet=True))
+        if code == 0:
+            print(f"{name} has ended")
+        return code
     deadline = time.monotonic() + _LONGEST
     while ask(root, name, do="status") is not None:
         if time.monotonic() > deadline:
