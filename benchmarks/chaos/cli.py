@@ -1,7 +1,6 @@
 """The command line: one seed after the other, until there were enough faults."""
 
 import argparse
-import sys
 import tempfile
 import time
 from collections.abc import Sequence
@@ -11,12 +10,13 @@ from pathlib import Path
 from benchmarks.harness.command import PAGE, parser, positive_int, say, store
 from benchmarks.harness.machine import describe
 from benchmarks.harness.processes import become_reaper
+from benchmarks.kits import no_lab
 from benchmarks.report.page import CHAOS
 from benchmarks.report.show import show
 from benchmarks.report.tables import Table, described
 from chaoskit.campaign import Campaign
 from chaoskit.faults import Kind
-from lab import Lab, LabError, unavailable
+from lab import Lab, LabError
 
 EPILOG = """examples:
   python -m benchmarks.chaos                       300 faults, beginning with seed 1
@@ -79,9 +79,7 @@ class Chaos:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run what the arguments ask for; exit code 1 when an output was not that of an undisturbed run."""
     options = _parser().parse_args(arguments)
-    reason = unavailable()
-    if reason:
-        print(f"error: {reason}", file=sys.stderr)
+    if no_lab():
         return 2
     become_reaper()
     machine = describe()

@@ -1,7 +1,6 @@
 """The command line: choose faults, run trials, show and store."""
 
 import argparse
-import sys
 from collections.abc import Sequence
 
 from benchmarks.failover.costs import Cost, alarms, memory, start_seconds
@@ -10,9 +9,9 @@ from benchmarks.failover.trials import FAULTS, Trials, run_trials
 from benchmarks.harness.command import PAGE, parser, positive, positive_int, say, store
 from benchmarks.harness.machine import describe
 from benchmarks.harness.processes import become_reaper
+from benchmarks.kits import no_lab
 from benchmarks.report.page import FAILURES
 from benchmarks.report.show import show
-from lab import unavailable
 
 EPILOG = """examples:
   python -m benchmarks.failover                      every fault 10 times, costs, 60 s of full load
@@ -25,9 +24,7 @@ needs root, iproute2 and nftables: hosts are network namespaces of this machine
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run what the arguments ask for; exit code 1 when a block was lost, doubled or mixed up, or something failed."""
     options = _parser().parse_args(arguments)
-    reason = unavailable()
-    if reason:
-        print(f"error: {reason}", file=sys.stderr)
+    if no_lab():
         return 2
     become_reaper()
     machine = describe()

@@ -1,7 +1,6 @@
 """The command line: run, show and store."""
 
 import argparse
-import sys
 from collections.abc import Sequence
 
 from benchmarks.failover.costs import Cost
@@ -9,18 +8,16 @@ from benchmarks.failover.report import tables
 from benchmarks.harness.command import PAGE, parser, positive, positive_int, say, store
 from benchmarks.harness.machine import describe
 from benchmarks.harness.processes import become_reaper
+from benchmarks.kits import no_lab
 from benchmarks.report.page import SCALE
 from benchmarks.report.show import show
 from benchmarks.scale.trial import placement, run_chains
-from lab import unavailable
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run what the arguments ask for; exit code 1 when something failed or a block was lost, doubled or mixed up."""
     options = _parser().parse_args(arguments)
-    reason = "" if options.only_placement else unavailable()
-    if reason:
-        print(f"error: {reason}", file=sys.stderr)
+    if not options.only_placement and no_lab():
         return 2
     become_reaper()
     machine = describe()

@@ -86,6 +86,18 @@ class Project:
         self.running.append(process)
         return process
 
+    def run(self, *options: str, told: bool = True) -> "subprocess.Popen[str]":
+        """Start `run`; all it prints goes to one pipe, or nowhere."""
+        process = subprocess.Popen(
+            self.command("run", *options),
+            stdout=subprocess.PIPE if told else subprocess.DEVNULL,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+        self.running.append(process)
+        return process
+
 
 def processes_of(root: Path) -> list[psutil.Process]:
     """The job processes that run below `root`."""
@@ -111,6 +123,22 @@ def project(tmp_path: Path) -> Iterator[Project]:
         process.communicate()
     wait_for(lambda: not processes_of(root), "all job processes have ended", 10)
 
+
+COUNT = """
+class Count(PythonJob):
+    LAST = 10
+    def run(self):
+        for value in range(1, self.LAST + 1):
+            yield value
+
+class Write(PythonJob):
+    def setup(self, *args, **kwargs):
+        super().setup(*args, **kwargs)
+        self.file = open("out.txt", "w", buffering=1)
+    def run(self, *values):
+        print(*values, file=self.file)
+"""
+"""What most networks here have: the numbers from 1 to LAST, and a file with what has come."""
 
 _PRELUDE = """\
 import time, os, sys

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from .conftest import Project
+from .conftest import COUNT, Project
 
 PREAMBLE = """\
 import getopt, os, sys, time, signal, struct, json, pickle
@@ -29,20 +29,9 @@ def open_all():
 """
 """What the Python programs of these tests begin with."""
 
-JOBS = """
-class Count(PythonJob):
-    LAST = 10
-    def run(self):
-        for value in range(1, self.LAST + 1):
-            yield value
-
-class Write(PythonJob):
-    def setup(self, *args, **kwargs):
-        super().setup(*args, **kwargs)
-        self.file = open("out.txt", "w", buffering=1)
-    def run(self, *values):
-        print(*values, file=self.file)
-
+JOBS = (
+    COUNT
+    + """
 class Program(ExecutableJob):
     DEPENDENCIES = "source"
     EXECUTABLE = "python3"
@@ -62,6 +51,7 @@ def revive(state, script, parameters, kind, others):
     vars(job).update(state)
     return job
 """
+)
 
 PIPES = """
 class IntPipe(BasePipe):

@@ -3,7 +3,6 @@
 import hashlib
 import os
 import signal
-import subprocess
 
 import pytest
 
@@ -44,13 +43,7 @@ BIG = pytest.param(256 << 20, marks=[pytest.mark.slow, pytest.mark.timeout(300)]
 @pytest.mark.parametrize("size", [1 << 20, BIG])
 def test_blocks_of_all_sizes_arrive(project: Project, size: int) -> None:
     project.write(JOBS.format(size=size), CONFIG)
-    process = subprocess.Popen(
-        project.command("run", "--embedded", "2", "--until-finished"),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-    )
+    process = project.run("--embedded", "2", "--until-finished")
     try:
         told, _ = process.communicate(timeout=90 if size < 256 << 20 else 260)
     finally:

@@ -42,21 +42,9 @@ def information(project: Project) -> list[list[str]]:
     return [re.split(r"  +", text) for text in texts if re.match(r"\d+  +(Count|Say) \d", text)]
 
 
-def run(project: Project, *options: str) -> "subprocess.Popen[str]":
-    process = subprocess.Popen(
-        project.command("run", *options),
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        text=True,
-        start_new_session=True,
-    )
-    project.running.append(process)
-    return process
-
-
 def test_chosen_jobs_are_followed_over_a_failover(project: Project) -> None:
     project.write(JOBS, CONFIG)
-    running = run(project, "--embedded", "2")
+    running = project.run("--embedded", "2", told=False)
     wait_for(lambda: len(information(project)) == 2, "the list of jobs")
     _, name, node, ip, port = information(project)[1]
     assert (name, ip) == ("Say 2", node)
@@ -125,7 +113,7 @@ def test_no_window(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_logs_of_embedded_nodes_are_collected_while_they_run(project: Project) -> None:
     project.write(JOBS, CONFIG)
-    running = run(project, "--embedded", "2")
+    running = project.run("--embedded", "2", told=False)
     wait_for(lambda: len(information(project)) == 2, "the list of jobs")
     command = project.command("collect")
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)

@@ -74,7 +74,7 @@ def test_a_source_that_is_a_program_counts_again(project: Project) -> None:
             out.write(data)
         """,
     )
-    run = started(project)
+    run = project.run("--embedded", "2", "--until-finished")
     wait_for(lambda: rows(project) > 50, "rows at the sink")
     (victim,) = processes(project, run, "numbers.py")
     os.kill(victim.pid, signal.SIGKILL)
@@ -92,18 +92,6 @@ def test_a_source_that_is_a_program_counts_again(project: Project) -> None:
     assert [(left, right - offset) for _, left, right in noted[second:]] == [
         (n, n) for n in range(1, len(noted) - second + 1)
     ]
-
-
-def started(project: Project) -> "subprocess.Popen[str]":
-    run = subprocess.Popen(
-        project.command("run", "--embedded", "2", "--until-finished"),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-    )
-    project.running.append(run)
-    return run
 
 
 def test_programs_and_their_processes_are_killed(project: Project) -> None:
@@ -150,7 +138,7 @@ def test_programs_and_their_processes_are_killed(project: Project) -> None:
             out.write(sum(struct.unpack("<2i", data)).to_bytes(4, "little"))
         """,
     )
-    run = started(project)
+    run = project.run("--embedded", "2", "--until-finished")
     for number, word in enumerate(("double.py", "pairs.py", "double.py")):
         wait_for(lambda: rows(project) > 100 * (number + 1), "rows at the sink")  # noqa: B023 - it is called now
         (victim,) = processes(project, run, word)

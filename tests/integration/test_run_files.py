@@ -40,18 +40,6 @@ PRE_COPY = True
 LARGE = 5_000_001
 
 
-def start(project: Project, *options: str) -> "subprocess.Popen[str]":
-    process = subprocess.Popen(
-        project.command("run", "--embedded", "2", *options),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-    )
-    project.running.append(process)
-    return process
-
-
 def test_files_are_where_jobs_look_for_them(project: Project) -> None:
     project.write(JOBS, CONFIG)
     net = project.root / "net"
@@ -66,7 +54,7 @@ def test_files_are_where_jobs_look_for_them(project: Project) -> None:
     (net / "source/tools/program").write_text("#!/bin/sh\n")
     (net / "source/tools/program").chmod(0o755)
     (net / "source/tools/large.bin").write_bytes(b"x" * LARGE)
-    process = start(project, "--until-finished")
+    process = project.run("--embedded", "2", "--until-finished")
     out, _ = process.communicate(timeout=90)
     assert process.returncode == 0, out
     (found,) = (line.partition("found ")[2] for line in out.splitlines() if " | found " in line)
@@ -90,7 +78,7 @@ TALKING = "JOBS = [Talk(outputs=[PicklePipe(1)]), Sink([PicklePipe(1)])]"
 
 
 def test_it_ends_when_its_reader_goes(project: Project) -> None:
-    process = start(project.write(TALK, TALKING))
+    process = project.write(TALK, TALKING).run("--embedded", "2")
     assert process.stdout is not None
     process.stdout.readline()
     process.stdout.close()
@@ -99,7 +87,7 @@ def test_it_ends_when_its_reader_goes(project: Project) -> None:
 
 
 def test_it_goes_on_when_its_reader_stands_still_and_hears_signals(project: Project) -> None:
-    process = start(project.write(TALK, TALKING))
+    process = project.write(TALK, TALKING).run("--embedded", "2")
     log = project.root / "FISSION.log"
     wait_for(lambda: log.exists() and log.stat().st_size > 1 << 20, "more lines than a pipe takes")
     os.kill(process.pid, signal.SIGINT)

@@ -7,22 +7,7 @@ import signal
 
 import pytest
 
-from .conftest import Project, processes_of, wait_for
-
-COUNT = """
-class Count(PythonJob):
-    LAST = 10
-    def run(self):
-        for value in range(1, self.LAST + 1):
-            yield value
-
-class Write(PythonJob):
-    def setup(self, *args, **kwargs):
-        super().setup(*args, **kwargs)
-        self.file = open("out.txt", "w", buffering=1)
-    def run(self, *values):
-        print(*values, file=self.file)
-"""
+from .conftest import COUNT, Project, processes_of, wait_for
 
 
 def test_tutorial_sums_the_first_five(project: Project) -> None:
