@@ -131,7 +131,7 @@ class Ready:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """A report, about twice a second: the rounds of this epoch; `pipes` maps the id of each pipe to its counters."""
+    """A report, about twice a second while something moves: rounds of this epoch; `pipes`: counters by the id of each pipe."""
 
     rounds: int
     cpu_seconds: float

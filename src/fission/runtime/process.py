@@ -35,6 +35,7 @@ from fission.runtime.messages import JobSpec
 from fission.runtime.outgoing import Outgoing
 from fission.runtime.poller import Poller
 from fission.runtime.ports import InPort, OutPort
+from fission.runtime.reporting import Reporter
 from fission.runtime.resume import find_restart_point, first_point, goes_on, look_for_state
 from fission.runtime.transport import Listener
 
@@ -67,6 +68,7 @@ class JobProcess:
         self._poller: Poller | None = None
         self._certificate: Certificate | None = None
         self._stateful = False
+        self._reporter = Reporter(control.send, lambda: getattr(self._loop, "cpu_seconds", 0.0))
 
     def run(self) -> int:
         """Run the job to its end and return the exit code of the process."""
@@ -137,8 +139,8 @@ class JobProcess:
         self._where = "finish"
         exchange.finish()
         io_thread.close()
-        self._tell_losses(exchange)
-        self._report()
+        self._reporter.tell_losses(exchange)
+        self._reporter.report(exchange)
 
     def _make_loop(
         self, job: "PythonJob | ExecutableJob", exchange: Exchange, start: Position
@@ -324,27 +326,9 @@ class JobProcess:
     def _log(self, level: int, text: str) -> None:
         self._control.send(messages.Log(level, text))
 
-    def _tell_losses(self, exchange: Exchange) -> None:
-        """Nothing is dropped silently."""
-        join = exchange.incoming.join
-        for port in exchange.incoming.joined:
-            left = join.leftover(port.index) if join is not None else 0
-            if left:
-                self._log(
-                    20, f"{left} blocks of {port.pipe} came after the last round that could be computed"
-                )
-        for out_port in exchange.outputs:
-            if out_port.sender.counters.dropped:
-                self._log(30, f"{out_port.sender.counters.dropped} blocks of {out_port.pipe} were dropped")
-
     def _report(self) -> None:
-        """Send the counters; called by the exchange about twice a second."""
-        exchange = self._exchange
-        if exchange is not None:
-            times = os.times()
-            seconds = times.user + times.system + getattr(self._loop, "cpu_seconds", 0.0)
-            epoch, round = exchange.progress
-            self._control.send(messages.Status(round, seconds, dict(exchange.counters()), epoch))
+        if self._exchange is not None:
+            self._reporter.report(self._exchange)
 
 
 def _carry_out(message: messages.ToJob, exchange: Exchange) -> None:

@@ -285,14 +285,14 @@ GRAPH = (
     Mutant(
         "rounds are released before their outputs are",
         "ledger",
-        "bound = min(self._outputs.values(), default=self._computed)",
-        "bound = self._computed",
+        "return min(self._outputs.values(), default=self._computed)",
+        "return self._computed",
     ),
     Mutant(
         "rounds are released when one output is",
         "ledger",
-        "bound = min(self._outputs",
-        "bound = max(self._outputs",
+        "return min(self._outputs",
+        "return max(self._outputs",
     ),
     Mutant(
         "rounds are released before their state is stored", "ledger", "if not self._stateful:", "if True:"
