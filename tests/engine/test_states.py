@@ -1,6 +1,8 @@
 """States of jobs that run elsewhere: kept, told apart, forgotten, fenced; over the wire as well."""
 
 import asyncio
+import io
+import struct
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -8,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from fission.engine import state_link
 from fission.engine.base import JobOrder
 from fission.engine.keeper import StateKeeper
 from fission.engine.state_link import StateLink, StateServer
@@ -24,6 +27,11 @@ def entry(round: int, digest: str = "00aa00aa", size: int = 5) -> StateEntry:
     return StateEntry(1, round, digest, size)
 
 
+def read(store: StateStore, digest: str) -> bytes:
+    with store.open(KEY, digest) as file:
+        return file.read()
+
+
 def test_an_entry_needs_its_state_once(tmp_path: Path) -> None:
     store = StateStore(tmp_path)
     assert not store.put(KEY, 1, entry(5), (1, 0), None)
@@ -31,7 +39,7 @@ def test_an_entry_needs_its_state_once(tmp_path: Path) -> None:
     assert store.put(KEY, 1, entry(9), (1, 0), None)
     again = StateStore(tmp_path)
     assert again.fence(KEY, 2) == (entry(5), entry(9))
-    assert again.get(KEY, "00aa00aa") == b"state"
+    assert read(again, "00aa00aa") == b"state"
 
 
 def test_what_is_not_needed_any_more_is_forgotten(tmp_path: Path) -> None:
@@ -44,7 +52,7 @@ def test_what_is_not_needed_any_more_is_forgotten(tmp_path: Path) -> None:
     digests = ["00000003", "00000004", "00000005"]
     assert kept == {*digests, *(f"1-{number}-{digests[number - 3]}-1" for number in (3, 4, 5)), "from-1"}
     with pytest.raises(RunError, match="no such state"):
-        store.get(KEY, "00000001")
+        store.open(KEY, "00000001")
 
 
 def test_an_older_incarnation_is_refused(tmp_path: Path) -> None:
@@ -77,7 +85,7 @@ def test_a_digest_that_leads_elsewhere(tmp_path: Path) -> None:
     with pytest.raises(RunError, match="strange digest"):
         store.put(KEY, 1, entry(1, "../../x"), (1, 0), b"state")
     with pytest.raises(RunError, match="no such state"):
-        store.get(KEY, "../../x")
+        store.open(KEY, "../../x")
 
 
 def test_names_that_are_not_english(tmp_path: Path) -> None:
@@ -97,7 +105,7 @@ def test_a_damaged_state_does_not_count(tmp_path: Path, caplog: pytest.LogCaptur
     assert sorted(path.name for path in folder.iterdir()) == ["00000005", "1-5-00000005-5", "from-2"]
     assert not store.put(KEY, 2, entry(6, "00000006"), (1, 0), None)
     assert store.put(KEY, 2, entry(6, "00000006"), (1, 0), b"state")
-    assert store.get(KEY, "00000006") == b"state"
+    assert read(store, "00000006") == b"state"
 
 
 @pytest.mark.parametrize("strange", [StateEntry(1, -5, "00aa00aa", 5), StateEntry("../x", 1, "00aa00aa", 5)])  # type: ignore[arg-type]
@@ -159,10 +167,12 @@ def test_states_travel(tmp_path: Path, secure: bool) -> None:
     async def story(link: StateLink) -> None:
         one = entry(5, size=len(state))
         assert not await link.put(KEY, 1, one, (1, 0), None)
-        assert await link.put(KEY, 1, one, (1, 0), state)
+        assert await link.put(KEY, 1, one, (1, 0), io.BytesIO(state))
         link.close()  # the next request makes a connection of its own
         assert await link.fence(KEY, 2) == (one,)
-        assert await link.get(KEY, one.digest) == state
+        await link.get(KEY, one.digest, tmp_path / "brought")
+        assert (tmp_path / "brought").read_bytes() == state
+        assert not list((tmp_path / "states" / ".drafts").iterdir())
         with pytest.raises(RunError, match="newer incarnation"):
             await link.put(KEY, 1, one, (1, 0), None)
 
@@ -307,10 +317,48 @@ def test_who_is_no_keeper_any_more_is_not_asked_again(tmp_path: Path) -> None:
 def test_a_request_that_makes_no_sense_ends_its_connection_only(tmp_path: Path) -> None:
     async def story(link: StateLink) -> None:
         with pytest.raises(RunError, match="does not answer"):
-            await link.put(KEY, 1, entry(5), (), b"state")  # type: ignore[arg-type]
+            await link.put(KEY, 1, entry(5), (), io.BytesIO(b"state"))  # type: ignore[arg-type]
         assert await link.fence(KEY, 1) == ()
 
     talk(StateStore(tmp_path), None, None, story)
+
+
+def test_those_who_ask_nothing_make_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(state_link, "_CONNECTIONS", 3)
+
+    async def story(link: StateLink) -> None:
+        links = [StateLink(link.address, None) for _ in range(8)]
+        for _ in range(2):
+            for one in links:
+                assert await asyncio.wait_for(one.fence(KEY, 1), 10) == ()
+        for one in links:
+            one.close()
+
+    talk(StateStore(tmp_path), None, None, story)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        struct.pack("<IQ", 10, 1 << 40),
+        struct.pack("<IQ", 1 << 30, 0),
+        struct.pack("<IQ", 2, 0) + b"[]",
+        struct.pack("<IQ", 2, 0) + b"\xff\xff",
+        struct.pack("<IQ", 2, 0) + b"{}",
+    ],
+)
+def test_messages_that_nobody_sends(tmp_path: Path, said: bytes, caplog: pytest.LogCaptureFixture) -> None:
+    async def story(link: StateLink) -> None:
+        host, _, port = link.address.rpartition(":")
+        reader, writer = await asyncio.open_connection(host, int(port))
+        writer.write(said)
+        assert await asyncio.wait_for(reader.read(), 10) == b""
+        writer.close()
+        assert await link.fence(KEY, 1) == ()
+
+    talk(StateStore(tmp_path), None, None, story)
+    (line,) = [one.getMessage() for one in caplog.records if "about states was closed" in one.getMessage()]
+    assert "\n" not in line
 
 
 def test_who_connects_before_it_serves_waits(tmp_path: Path) -> None:

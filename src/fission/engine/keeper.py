@@ -240,10 +240,11 @@ class StateKeeper:
         if file is None:
             return False
         try:
-            state = file.read_bytes() if tiny else await asyncio.to_thread(file.read_bytes)
+            state = file.open("rb")
         except FileNotFoundError:
             return False  # the job has written a newer one meanwhile
-        return await link.put(key, incarnation, entry, needed_from, state)
+        with state:
+            return await link.put(key, incarnation, entry, needed_from, state)
 
     async def _bring(
         self, key: StateKey, digest: str, size: int, holders: Sequence[StateLink], path: Path
@@ -252,13 +253,12 @@ class StateKeeper:
             # nobody else waits while a big state comes
             link = holder if size <= _SMALL else StateLink(holder.address, self._identity)
             try:
-                state = await link.get(key, digest)
+                await link.get(key, digest, path)
             except RunError as error:
                 _log.warning("job %d of %s: a state is not brought: %s", key.job, key.network, error)
                 continue
             finally:
                 if link is not holder:
                     link.close()
-            await asyncio.to_thread(path.write_bytes, state)
             return path
         return None

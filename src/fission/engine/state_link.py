@@ -2,6 +2,7 @@
 
 A request is a header of JSON and, for `put`, the state; the answer has the same form. Machines talk to each other
 without the client, so that states are kept while it is away. Only nodes and the client of the cluster are listened to.
+Large states go from file to file, in pieces, so that none is ever in memory as a whole.
 
 | do    | header                                                            | answer                               |
 |-------|-------------------------------------------------------------------|--------------------------------------|
@@ -15,14 +16,16 @@ An answer with `error` says why not.
 import asyncio
 import json
 import logging
+import os
 import socket
 import ssl
 import struct
 from collections.abc import Mapping
 from dataclasses import asdict
-from typing import Any
+from pathlib import Path
+from typing import Any, BinaryIO
 
-from fission.engine.states import StateEntry, StateKey, StateStore
+from fission.engine.states import LARGEST, StateEntry, StateKey, StateStore
 from fission.errors import FissionError, RunError
 from fission.security import (
     IdentityFiles,
@@ -30,6 +33,7 @@ from fission.security import (
     client_context,
     peer_role,
     require_address,
+    require_role,
     server_context,
 )
 from fission.security.roles import Role
@@ -37,7 +41,10 @@ from fission.security.roles import Role
 _log = logging.getLogger(__name__)
 _HEAD = struct.Struct("<IQ")
 _LONGEST_HEAD = 1 << 16
-_LARGEST = 1 << 32
+_PIECE = 1 << 20
+"""Bytes that are in memory of one state; those that are not larger come and go at once."""
+_CONNECTIONS = 256
+"""So many may ask one server. When there is one more, the one goes that has asked nothing for the longest time."""
 _CONNECT_SECONDS = 1.5
 _ANSWER_SECONDS = 30.0
 _FENCE_SECONDS = 2.0
@@ -61,6 +68,7 @@ class StateServer:
         self._socket: socket.socket | None = None
         self._server: asyncio.Server | None = None
         self._connections: set[asyncio.Task[Any]] = set()
+        self._idle: dict[asyncio.Task[Any], None] = {}
 
     async def start(self, address: str) -> str:
         """Listen at a port of the system's choice and serve; return "address:port". Raises RunError."""
@@ -103,44 +111,87 @@ class StateServer:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
-        if task is not None:
-            self._connections.add(task)
-            task.add_done_callback(self._connections.discard)
+        if task is None or not self._makes_room():
+            writer.transport.abort()
+            return
+        self._connections.add(task)
         try:
             if self._identity is not None:
-                peer_role(writer.get_extra_info("ssl_object"))
+                peer = peer_role(writer.get_extra_info("ssl_object"))
+                require_role(peer, Role.NODE, Role.CLIENT)
             while True:
-                header, state = await _read(reader, idle=_IDLE_SECONDS)
-                answer, data = await asyncio.to_thread(self._answer, header, state)
-                async with asyncio.timeout(_seconds_for(len(data))):
-                    await _write(writer, answer, data)
+                self._idle[task] = None
+                async with asyncio.timeout(_IDLE_SECONDS):
+                    head, size = _HEAD.unpack(await reader.readexactly(_HEAD.size))
+                del self._idle[task]
+                await self._do(reader, writer, head, size)
         except (OSError, EOFError, asyncio.CancelledError):
             pass  # it has gone, or says nothing; TimeoutError is an OSError
         except Exception as error:  # noqa: BLE001 - whatever a peer sends ends its connection and no other
-            _log.warning("a connection about states was closed: %s", error)
+            _log.warning("a connection about states was closed: %s", " ".join(str(error).split()))
         finally:
+            self._idle.pop(task, None)
+            self._connections.discard(task)
             writer.close()
 
-    def _answer(self, header: Mapping[str, Any], state: bytes) -> tuple[dict[str, Any], bytes]:
+    def _makes_room(self) -> bool:
+        """Whether one more may be listened to; perhaps somebody who says nothing has to go."""
+        if len(self._connections) < _CONNECTIONS:
+            return True
+        longest = next(iter(self._idle), None)
+        if longest is None:
+            _log.warning("a connection about states was closed: %d are busy", len(self._connections))
+            return False
+        del self._idle[longest]
+        longest.cancel()
+        return True
+
+    async def _do(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, head: int, size: int
+    ) -> None:
+        """Carry out one request."""
+        _check(head, size)
+        draft: Path | None = None
+        answer: dict[str, Any] = {}
+        file: BinaryIO | None = None
+        try:
+            async with asyncio.timeout(_seconds_for(size)):
+                header = _header(await reader.readexactly(head))
+                if size > _PIECE:
+                    draft = await asyncio.to_thread(self._store.draft)
+                    await _receive(reader, size, draft)
+                state = draft or await reader.readexactly(size)
+            answer, file = await asyncio.to_thread(self._answer, header, state, size)
+            async with asyncio.timeout(_seconds_for(0 if file is None else _length(file))):
+                await _write(writer, answer, file)
+        finally:
+            if file is not None:
+                file.close()
+            if draft is not None:
+                await asyncio.to_thread(draft.unlink, missing_ok=True)
+
+    def _answer(
+        self, header: Mapping[str, Any], state: bytes | Path, size: int
+    ) -> tuple[dict[str, Any], BinaryIO | None]:
         try:
             key = StateKey(header["network"], header["run"], header["job"])
             match header["do"]:
                 case "put":
                     entry = StateEntry(**header["entry"])
                     needed_from = (int(header["needed_from"][0]), int(header["needed_from"][1]))
-                    there = len(state) == entry.size and header["with"]
+                    there = size == entry.size and header["with"]
                     kept = self._store.put(
                         key, header["incarnation"], entry, needed_from, state if there else None
                     )
-                    return ({"ok": True} if kept else {"lacks": True}), b""
+                    return ({"ok": True} if kept else {"lacks": True}), None
                 case "fence":
                     entries = self._store.fence(key, header["incarnation"])
-                    return {"entries": [asdict(entry) for entry in entries]}, b""
+                    return {"entries": [asdict(entry) for entry in entries]}, None
                 case "get":
-                    return {"ok": True}, self._store.get(key, header["digest"])
+                    return {"ok": True}, self._store.open(key, header["digest"])
         except FissionError as error:
-            return {"error": str(error)}, b""
-        return {"error": "unknown request"}, b""
+            return {"error": str(error)}, None
+        return {"error": "unknown request"}, None
 
 
 class StateLink:
@@ -159,27 +210,24 @@ class StateLink:
         incarnation: int,
         entry: StateEntry,
         needed_from: tuple[int, int],
-        state: bytes | None,
+        state: BinaryIO | None,
     ) -> bool:
-        """Let an entry be kept; False: the state is needed as well. Raises RunError."""
+        """Let an entry be kept; False: the state is needed as well, as an open file. Raises RunError."""
         header = {"do": "put", "incarnation": incarnation, "entry": asdict(entry), "needed_from": needed_from}
-        data = state or b""
         header |= asdict(key) | {"with": state is not None}
-        answer, _ = await self._ask(header, data, seconds=_seconds_for(len(data)))
-        return "ok" in answer
+        seconds = _seconds_for(0 if state is None else entry.size)
+        return "ok" in await self._ask(header, state, seconds=seconds)
 
     async def fence(self, key: StateKey, incarnation: int) -> tuple[StateEntry, ...]:
         """Return what is kept of a job; older incarnations are refused from now on. Raises RunError."""
         header = {"do": "fence", "incarnation": incarnation} | asdict(key)
-        answer, _ = await self._ask(header, b"", seconds=_FENCE_SECONDS)
+        answer = await self._ask(header, seconds=_FENCE_SECONDS)
         return tuple(StateEntry(**entry) for entry in answer["entries"])
 
-    async def get(self, key: StateKey, digest: str) -> bytes:
-        """Return a state. Raises RunError."""
-        _, state = await self._ask(
-            {"do": "get", "digest": digest} | asdict(key), b"", seconds=_ANSWER_SECONDS
-        )
-        return state
+    async def get(self, key: StateKey, digest: str, path: Path) -> None:
+        """Bring a state into a file. Raises RunError, also when it cannot be written."""
+        header = {"do": "get", "digest": digest} | asdict(key)
+        await self._ask(header, into=path, seconds=_ANSWER_SECONDS)
 
     def close(self) -> None:
         """Close the connection, and fail what waits for it; the next request makes another one."""
@@ -188,20 +236,25 @@ class StateLink:
             self._streams = None
 
     async def _ask(
-        self, header: Mapping[str, Any], state: bytes, *, seconds: float
-    ) -> tuple[dict[str, Any], bytes]:
+        self,
+        header: Mapping[str, Any],
+        state: BinaryIO | None = None,
+        *,
+        into: Path | None = None,
+        seconds: float,
+    ) -> dict[str, Any]:
         async with self._lock:
             try:
                 used = self._streams
                 try:
-                    answer = await self._exchange(header, state, seconds)
+                    answer = await self._exchange(header, state, into, seconds)
                 except TimeoutError:
                     raise  # it is an OSError, too, but there is nobody to ask again
                 except (OSError, EOFError):
                     if used is None or self._streams is not used:
                         raise
                     self.close()  # it had been closed while nothing was said
-                    answer = await self._exchange(header, state, seconds)
+                    answer = await self._exchange(header, state, into, seconds)
             except (OSError, EOFError, PeerError, ValueError) as error:
                 self.close()
                 raise RunError(
@@ -212,19 +265,25 @@ class StateLink:
             except asyncio.CancelledError:
                 self.close()
                 raise
-        if "error" in answer[0]:
-            raise RunError(str(answer[0]["error"]), where=self.address)
+        if "error" in answer:
+            raise RunError(str(answer["error"]), where=self.address)
         return answer
 
     async def _exchange(
-        self, header: Mapping[str, Any], state: bytes, seconds: float
-    ) -> tuple[dict[str, Any], bytes]:
+        self, header: Mapping[str, Any], state: BinaryIO | None, into: Path | None, seconds: float
+    ) -> dict[str, Any]:
         async with asyncio.timeout(seconds):
             if self._streams is None:
                 self._streams = await asyncio.wait_for(self._connect(), _CONNECT_SECONDS)
             reader, writer = self._streams
             await _write(writer, header, state)
-            return await _read(reader)
+            head, size = _HEAD.unpack(await reader.readexactly(_HEAD.size))
+            _check(head, size)
+            answer = _header(await reader.readexactly(head))
+        async with asyncio.timeout(_seconds_for(size)):
+            if into is not None and "error" not in answer:
+                await _receive(reader, size, into)
+        return answer
 
     async def _connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         host, _, port = self.address.rpartition(":")
@@ -242,25 +301,55 @@ class StateLink:
         return reader, writer
 
 
-async def _write(writer: asyncio.StreamWriter, header: Mapping[str, Any], state: bytes) -> None:
-    head = json.dumps(header).encode()
-    writer.write(_HEAD.pack(len(head), len(state)) + head)
-    if state:
-        writer.write(state)
+def _check(head: int, size: int) -> None:
+    """Refuse a message that nobody of us sends."""
+    if head > _LONGEST_HEAD or size > LARGEST:
+        raise ValueError(f"a message about states of {head} + {size} bytes; at most {LARGEST} can be kept")
+
+
+def _header(data: bytes) -> dict[str, Any]:
+    header = json.loads(data)
+    if not isinstance(header, dict):
+        raise ValueError("a message about states without a header")
+    return header
+
+
+async def _write(writer: asyncio.StreamWriter, header: Mapping[str, Any], file: BinaryIO | None) -> None:
+    """Send a message, with what is in a file."""
+    head, size, piece = json.dumps(header).encode(), 0, b""
+    if file is not None:
+        size = left = _length(file)
+        piece = file.read(_PIECE) if size <= _PIECE else b""
+    writer.write(_HEAD.pack(len(head), size) + head + piece)
     await writer.drain()
+    if file is not None and size > _PIECE:
+        while left:
+            piece = await asyncio.to_thread(file.read, min(_PIECE, left))
+            if not piece:
+                raise ValueError("a state has become shorter while it was sent")
+            left -= len(piece)
+            writer.write(piece)
+            await writer.drain()
 
 
-async def _read(reader: asyncio.StreamReader, idle: float | None = None) -> tuple[dict[str, Any], bytes]:
-    """Read a message. With `idle` wait so long for its begin, and for the rest as long as its size allows."""
-    async with asyncio.timeout(idle):
-        head, size = _HEAD.unpack(await reader.readexactly(_HEAD.size))
-    if head > _LONGEST_HEAD or size > _LARGEST:
-        raise ValueError(f"a message about states of {head} + {size} bytes")
-    async with asyncio.timeout(None if idle is None else _seconds_for(size)):
-        header = json.loads(await reader.readexactly(head))
-        if not isinstance(header, dict):
-            raise ValueError("a message about states without a header")
-        return header, await reader.readexactly(size)
+async def _receive(reader: asyncio.StreamReader, size: int, path: Path) -> None:
+    """Take so many bytes into a file."""
+    if size <= _PIECE:
+        data = await reader.readexactly(size)
+        await asyncio.to_thread(path.write_bytes, data)
+        return
+    with await asyncio.to_thread(path.open, "wb") as file:
+        while size:
+            piece = await reader.readexactly(min(_PIECE, size))
+            size -= len(piece)
+            await asyncio.to_thread(file.write, piece)
+
+
+def _length(file: BinaryIO) -> int:
+    """How long a file is; it will be read from its begin."""
+    size = file.seek(0, os.SEEK_END)
+    file.seek(0)
+    return size
 
 
 def _seconds_for(size: int) -> float:

@@ -24,6 +24,7 @@ import uuid
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 from fission.errors import RunError
 
@@ -84,6 +85,7 @@ class StateStore:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        self._drafts: Path | None = None
         self._guard = threading.Lock()
         self._locks: dict[StateKey, threading.Lock] = {}
 
@@ -93,10 +95,11 @@ class StateStore:
         incarnation: int,
         entry: StateEntry,
         needed_from: tuple[int, int],
-        data: bytes | None,
+        data: bytes | Path | None,
     ) -> bool:
         """Keep an entry, with its state unless that is here already; False: the state is needed, too.
 
+        The state is given as such, or as a file that `draft` has named, which is moved to its place.
         Entries before the one that is the job's state at `needed_from` are forgotten. Raises RunError when a newer
         incarnation of the job is known.
         """
@@ -123,7 +126,9 @@ class StateStore:
             if data is None and not _whole(folder, entry):
                 return False
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            if data is not None:
+            if isinstance(data, Path):
+                os.replace(data, folder / entry.digest)
+            elif data is not None:
                 self._write(folder / entry.digest, data)
             if incarnation > oldest:
                 (folder / f"from-{incarnation}").touch()
@@ -152,16 +157,23 @@ class StateStore:
                 _tidy(folder, max(oldest, incarnation), whole)
             return tuple(whole)
 
-    def get(self, key: StateKey, digest: str) -> bytes:
-        """Return a state. Raises RunError when it is not here or not whole."""
+    def draft(self) -> Path:
+        """Name a file for a state that comes bit by bit, to be given to `put`, or removed."""
+        with self._told(), self._guard:
+            if self._drafts is None:
+                drafts = self._folder / ".drafts"  # no network has such a name
+                shutil.rmtree(drafts, ignore_errors=True)  # what an earlier process has left
+                drafts.mkdir(mode=0o700, parents=True)
+                self._drafts = drafts
+        return self._drafts / uuid.uuid4().hex
+
+    def open(self, key: StateKey, digest: str) -> BinaryIO:
+        """Open the file of a state, to read it; close it. Raises RunError when it is not here or not whole."""
         with self._told(), self._lock(key):
-            sizes = {entry.size for entry in self._read(key)[1] if entry.digest == digest}
-            data = (self._path(key) / digest).read_bytes() if sizes else b""
-        if len(data) not in sizes:
-            raise RunError(
-                "no such state is here", where=f"job {key.job} of network {key.network}", found=digest
-            )
-        return data
+            found = [entry for entry in self._read(key)[1] if entry.digest == digest]
+            if found and _whole(self._path(key), found[0]):
+                return (self._path(key) / digest).open("rb")
+        raise RunError("no such state is here", where=f"job {key.job} of network {key.network}", found=digest)
 
     def keep_runs(self, network: str, runs: Iterable[str]) -> None:
         """Forget all runs of a network but these."""
