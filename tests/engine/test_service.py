@@ -1,6 +1,8 @@
 """What a node does for its clients, told over a link that is only a list."""
 
 import asyncio
+import io
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,9 +12,11 @@ import pytest
 
 from fission.cluster import JobExited, JobListening, JobReady, Life, NodeDraining, NodeReport
 from fission.core import base
-from fission.engine import wire
+from fission.engine import service, wire
 from fission.engine.base import JobSaid, Plain
 from fission.engine.service import NodeService, NodeSettings
+from fission.engine.state_link import StateLink
+from fission.engine.states import StateEntry, StateKey
 from fission.errors import RunError
 from fission.runtime.messages import Log, Route
 from fission.runtime.supervisor import OutputLine
@@ -287,6 +291,59 @@ def test_orphans_end_in_time(play: Play, jobs: Any) -> None:
         await until(lambda: not bed.service.host.inventory("net"))
         assert await bed.join("c2")
         assert await bed.ask("c2", "inventory") == []
+
+    play(scenario)
+
+
+KEY = StateKey("net", "run1", 1)
+
+
+async def keep_a_state(bed: Bed, states: str) -> None:
+    """What another machine leaves here."""
+    link = StateLink(states, None)
+    assert await link.put(KEY, 1, StateEntry(1, 5, "00aa00aa", 5), (1, 0), io.BytesIO(b"state"))
+    link.close()
+
+
+def test_a_run_that_has_ended_leaves_nothing(play: Play, jobs: Any, tmp_path: Path) -> None:
+    states = tmp_path / "root" / ".states"
+
+    async def scenario(bed: Bed) -> None:
+        hello = await bed.join("c1")
+        await keep_a_state(bed, hello["states"])
+        await bed.start("c1", order(jobs.Ender()))
+        await bed.link.to("c1").wait(JobExited)
+        assert (states / "net").exists()
+        await bed.ask("c1", "ended")
+        assert bed.service.host.inventory("net") == ()
+        bed.service.gone("c1")
+        assert not (states / "net").exists()
+        assert bed.service._tenants.abandoned(time.monotonic()) == []
+
+    play(scenario)
+
+
+def test_a_network_whose_client_never_comes_back_is_forgotten(
+    play: Play, jobs: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    states = tmp_path / "root" / ".states"
+    (states / "other" / "run0" / "1").mkdir(parents=True)  # of a service before this one
+
+    async def scenario(bed: Bed) -> None:
+        hello = await bed.join("c1")
+        await keep_a_state(bed, hello["states"])
+        await bed.start("c1", order(jobs.Ender()))
+        await bed.link.to("c1").wait(JobExited)
+        bed.service.gone("c1")
+        await bed.service._look_around()
+        assert (states / "net").exists()
+        assert bed.service.host.inventory("net"), (
+            "whoever takes the network over must hear that the job has finished"
+        )
+        monkeypatch.setattr(service, "_REMEMBERED", -1.0)
+        await until(lambda: not list(states.glob("[a-z]*")), "no states")
+        assert bed.service.host.inventory("net") == ()
+        assert bed.service._tenants.abandoned(time.monotonic()) == []
 
     play(scenario)
 

@@ -41,6 +41,8 @@ _AHEAD = -1
 """The lane of what is done ahead of the first start; lanes of jobs have their ids, what is said to a node itself has 0."""
 _PREPARE_SECONDS = 120.0
 
+_FAREWELL_SECONDS = 1.0
+
 START_SECONDS = 20.0
 """How long a node may take to copy a job's files into place and to start its process."""
 
@@ -228,6 +230,13 @@ class ClusterEngine:
 
     async def _tell_keepers(self, node: str) -> None:
         await self._ask(node, "keepers", addresses=list(self._keepers))
+
+    async def say_ended(self) -> None:
+        """Tell the nodes that the run is over, so that they forget it; whoever does not answer soon forgets it later."""
+        nodes = list(self._states)
+        await asyncio.gather(
+            *(self._ask(node, "ended", timeout=_FAREWELL_SECONDS) for node in nodes), return_exceptions=True
+        )
 
     # -- what the link says ------------------------------------------------------------------------------
 

@@ -50,10 +50,7 @@ class StateKeeper:
     def set_keepers(self, network: str, addresses: Sequence[str]) -> None:
         """Say who keeps the states of a network, in order of preference."""
         self._keepers[network] = tuple(addresses)
-        for address in [
-            one for one in self._links if not any(one in some for some in self._keepers.values())
-        ]:
-            self._links.pop(address).close()
+        self._close_unused()
 
     async def store(self, network: str, run: str, job: int, incarnation: int, checkpoint: Checkpoint) -> bool:
         """Bring a state to where it outlives this machine; return whether it is there now. Raises RunError."""
@@ -97,8 +94,9 @@ class StateKeeper:
                 link.close()
 
     def forget(self, network: str) -> None:
-        """A network has ended here."""
+        """No job of a network is here now; a start tells again who keeps the states."""
         self._keepers.pop(network, None)
+        self._close_unused()
         for key in [key for key in self._last if key.network == network]:
             del self._last[key]
 
@@ -119,6 +117,11 @@ class StateKeeper:
             return keepers
         index = keepers.index(self.own)
         return [*keepers[:1], *keepers[index + 1 :], *keepers[1:index]] if index else keepers[1:]
+
+    def _close_unused(self) -> None:
+        used = {address for addresses in self._keepers.values() for address in addresses}
+        for address in self._links.keys() - used:
+            self._links.pop(address).close()
 
     def _link(self, address: str) -> StateLink:
         if address not in self._links:

@@ -166,6 +166,7 @@ class ClusterRun:
                 ending = asyncio.get_running_loop().call_later(self._seconds, self.interrupt)
             end = await self._over
             self._journal.clear()
+            await engine.say_ended()
         finally:
             for handle in (ending, self._timer):
                 if handle is not None:

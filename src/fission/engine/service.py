@@ -42,6 +42,9 @@ REPORT_SECONDS = 1.0
 MESH_SECONDS = 5.0
 """How often the mesh is asked for the quality of its links, where there is one."""
 
+_REMEMBERED = 14 * 86400.0
+"""How long a network is remembered whose client has gone in the middle of a run: for longer than any ORPHAN_TIMEOUT."""
+
 _TO_SEE = frozenset({"log", "look"})
 """What an observer may ask for: a client that has no network, and changes nothing."""
 
@@ -117,6 +120,7 @@ class NodeService:
             "stop": self._stop,
             "tell": self._tell,
             "keepers": self._keepers,
+            "ended": self._ended,
             "remove": self._remove,
             "reboot": self._reboot,
         }
@@ -134,6 +138,8 @@ class NodeService:
         left = await self.host.clear()
         if left:
             _log.warning("ended %d processes of jobs that an earlier service had left", left)
+        for network in await asyncio.to_thread(self._states.networks):
+            self._tenants.remember(network, time.monotonic())
         self._keeper.own = await self._state_server.start(self.settings.address)
         if self.link is not None:
             await self.link.start()
@@ -187,6 +193,8 @@ class NodeService:
         if known is not None and self._tenants.leave(client, time.monotonic()):
             running = len(self.host.incarnations(known.network))
             _log.info("%s is gone; %d jobs of network %s go on", known.who, running, known.network)
+            if known.ended:
+                self._tenants.end(known.network)
 
     async def handle(self, client: str, operation: str, arguments: Mapping[str, Plain]) -> Plain:
         """Do what a client wants. Raises FissionError, whose text is for the client."""
@@ -291,6 +299,17 @@ class NodeService:
         self._keeper.set_keepers(client.network, addresses)
         return None
 
+    async def _ended(self, client: Client, _arguments: Mapping[str, Plain]) -> Plain:
+        """The client's run is over: what is left of it here is of no use to anybody."""
+        client.ended = True
+        await self.host.abandon(client.network)
+        await self._forget(client.network)
+        return None
+
+    async def _forget(self, network: str) -> None:
+        self._keeper.forget(network)
+        await asyncio.to_thread(self._states.keep_runs, network, [])
+
     async def _read_log(self, _arguments: Mapping[str, Plain]) -> Plain:
         if self.settings.log is None:
             raise RunError("this node keeps no log", where=self.settings.address)
@@ -341,14 +360,17 @@ class NodeService:
             await self._end_orphans(network, seconds)
 
     async def _end_orphans(self, network: str, seconds: float) -> None:
+        """A network has had no client for so long: end its jobs, or forget it, when it is time to."""
         jobs = self.host.incarnations(network)
-        if jobs and seconds < max(one.orphan_timeout for one in jobs):
-            return
-        if jobs:
+        if not jobs:
+            self._keeper.forget(network)
+            if seconds > _REMEMBERED:
+                await self.host.abandon(network)
+                await self._forget(network)
+                self._tenants.end(network)
+        elif seconds >= max(one.orphan_timeout for one in jobs):
             _log.warning("ends %d jobs of network %s: no client for %.0f s", len(jobs), network, seconds)
             await self.host.abandon(network)
-            self._tenants.end(network)
-            self._keeper.forget(network)
 
     async def _measure(self, mesh: Batctl) -> None:
         while True:

@@ -175,6 +175,13 @@ class StateStore:
                 return (self._path(key) / digest).open("rb")
         raise RunError("no such state is here", where=f"job {key.job} of network {key.network}", found=digest)
 
+    def networks(self) -> list[str]:
+        """The networks of which something is here."""
+        try:
+            return [name for name in os.listdir(self._folder) if name.isidentifier()]
+        except OSError:
+            return []
+
     def keep_runs(self, network: str, runs: Iterable[str]) -> None:
         """Forget all runs of a network but these."""
         wanted = set(runs)
@@ -182,6 +189,8 @@ class StateStore:
             for path in (self._folder / network).iterdir():
                 if path.name not in wanted:
                     shutil.rmtree(path, ignore_errors=True)
+            if not wanted:
+                (self._folder / network).rmdir()
         with self._guard:
             for key in [key for key in self._locks if key.network == network and key.run not in wanted]:
                 if not self._locks[key].locked():

@@ -40,6 +40,8 @@ class Client:
     """What it calls this node."""
     run: str = ""
     """Its run; "" as long as it has not said which."""
+    ended: bool = False
+    """It has said that the run is over: nobody will take it over."""
 
 
 @dataclass(slots=True)
@@ -100,6 +102,10 @@ class Tenants:
     def abandoned(self, now: float) -> list[tuple[str, float]]:
         """Networks without a client, and for how long."""
         return [(one.network, now - one.left) for one in self._tenancies.values() if one.client is None]
+
+    def remember(self, network: str, now: float) -> None:
+        """Something of a network is here, as of now, and no client."""
+        self._tenancies.setdefault(network, Tenancy(network, left=now))
 
     def end(self, network: str) -> None:
         """Forget a network of which nothing is left."""
