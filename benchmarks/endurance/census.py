@@ -19,10 +19,10 @@ def census(client: int, folder: Path) -> dict[str, float]:
     """
     found = {f"{role}: {name}": 0.0 for role in ROLES for name in _MANY if role != "jobs" or name == "rss"}
     processes = 0
-    with suppress(psutil.NoSuchProcess):
+    with suppress(psutil.Error):
         everybody = [psutil.Process(client), *psutil.Process(client).children(recursive=True)]
         for process in everybody:
-            with suppress(psutil.NoSuchProcess, psutil.ZombieProcess):
+            with suppress(psutil.Error):
                 role = role_of(process, client)
                 figures = {
                     "rss": process.memory_info().rss / 1e6,
@@ -62,9 +62,9 @@ def role_of(process: psutil.Process, client: int) -> str:
 def job_processes(client: int) -> dict[int, int]:
     """The processes of the network's jobs: id of the job to id of the youngest process."""
     found: dict[int, tuple[float, int]] = {}
-    with suppress(psutil.NoSuchProcess):
+    with suppress(psutil.Error):
         for process in psutil.Process(client).children(recursive=True):
-            with suppress(psutil.NoSuchProcess, psutil.ZombieProcess, ValueError):
+            with suppress(psutil.Error, ValueError):
                 kind, _, id = process.name().partition("-")
                 if kind == "job" and process.status() != psutil.STATUS_ZOMBIE:
                     found[int(id)] = max(found.get(int(id), (0.0, 0)), (process.create_time(), process.pid))

@@ -6,6 +6,7 @@ import signal
 import tempfile
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
@@ -160,7 +161,8 @@ class _Campaign:
         pid = self._living().get(job)
         if pid is not None:
             self._dead.add(pid)
-            os.kill(pid, signal.SIGKILL)
+            with suppress(ProcessLookupError):  # it has just ended, like one that never got its orders
+                os.kill(pid, signal.SIGKILL)
 
     def _living(self) -> dict[int, int]:
         found = job_processes(self._run.process.pid)

@@ -54,19 +54,18 @@ class StateWatch:
         return len(self._seen)
 
     def look(self, _age: float) -> None:
-        """See what is kept now."""
+        """See what is kept now: empty files named EPOCH-ROUND-DIGEST-SIZE, beside states named by their digests."""
         places: dict[str, int] = {}
-        indexes: list[Path] = []
+        names: list[Path] = []
         with suppress(OSError):  # a folder has gone meanwhile
-            indexes += self._scratch.rglob(f"{NAME}/*/{CONNECTOR}/index.json")
-        for index in indexes:
-            with suppress(OSError, ValueError):  # it is being replaced
-                entries = json.loads(index.read_bytes())["entries"]
-                for entry in entries:
-                    self._seen.add((entry["epoch"], entry["round"]))
-                    whole = (index.parent / entry["digest"]).stat().st_size == entry["size"]
-                    places[entry["digest"]] = places.get(entry["digest"], 0) + whole
-                    self.largest = max(self.largest, entry["size"])
+            names += self._scratch.rglob(f"{NAME}/*/{CONNECTOR}/*-*-*-*")
+        for path in names:
+            epoch, round, digest, size = path.name.split("-")
+            with suppress(OSError):  # it is not needed any more
+                whole = (path.parent / digest).stat().st_size == int(size)
+                places[digest] = places.get(digest, 0) + whole
+                self._seen.add((int(epoch), int(round)))
+                self.largest = max(self.largest, int(size))
         self.copies = max([self.copies, *places.values()])
 
 

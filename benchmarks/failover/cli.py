@@ -30,6 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     machine = describe()
     trials: list[Trials] = []
     costs: list[Cost] = []
+    broken = ""
     try:
         chosen = options.fault or ([] if options.only_costs else FAULTS)
         trials += (run_trials(FAULTS[name], options.trials, say=say) for name in chosen)
@@ -38,7 +39,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
             costs += memory()
             costs.append(alarms(options.load_seconds, say=say))
     except KeyboardInterrupt:
-        say("interrupted; this is what there is")
+        broken = "interrupted"
+    except Exception as error:  # noqa: BLE001 - what was measured before is shown and stored
+        broken = f"{type(error).__name__}: {error}"
+    if broken:
+        say(f"{broken}; this is what there is")
     made = tables(trials, costs, machine)
     show(made, [])
     result = {
@@ -49,7 +54,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     store(result, options.results, "failover")
     if options.publish:
         FAILURES.publish(made, PAGE)
-    return 1 if any(one.wrong for one in trials) or any(cost.problem for cost in costs) else 0
+    wrong = any(one.wrong for one in trials) or any(cost.problem for cost in costs)
+    return 1 if wrong or broken else 0
 
 
 def _parser() -> argparse.ArgumentParser:

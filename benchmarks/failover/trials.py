@@ -155,22 +155,24 @@ def run_trials(
 ) -> Trials:
     """Let a fault happen so many times to one stream, with time to recover in between."""
     result = Trials(fault.name)
-    with (
-        tempfile.TemporaryDirectory(prefix="fission-failover-", ignore_cleanup_errors=True) as folder,
-        Lab(Path(folder) / "lab") as lab,
-    ):
-        scene = Scene(lab, rate, blocks=int(rate * (trials + 5) * 60), settings=settings)
-        try:
-            for number in range(trials):
-                _trial(scene, fault, result)
-                say(
-                    f"{fault.name} {number + 1}/{trials}: seen {result.seen[-1]:.3f} s, gap {result.gaps[-1]:.3f} s"
-                )
-            scene.client.send(signal.SIGINT)
-            scene.client.wait(10)
-        except Exception as error:  # noqa: BLE001 - whatever happens is a result
-            result.wrong = f"{type(error).__name__}: {error}\n{scene.log()[-2000:]}"
-        result.wrong = result.wrong or scene.stream.mistakes()
+    try:
+        with (
+            tempfile.TemporaryDirectory(prefix="fission-failover-", ignore_cleanup_errors=True) as folder,
+            Lab(Path(folder) / "lab") as lab,
+        ):
+            scene = Scene(lab, rate, blocks=int(rate * (trials + 5) * 60), settings=settings)
+            try:
+                for number in range(trials):
+                    _trial(scene, fault, result)
+                    gap, seen = result.gaps[-1], result.seen[-1]
+                    say(f"{fault.name} {number + 1}/{trials}: seen {seen:.3f} s, gap {gap:.3f} s")
+                scene.client.send(signal.SIGINT)
+                scene.client.wait(10)
+            except Exception as error:  # noqa: BLE001 - whatever happens is a result
+                result.wrong = f"{type(error).__name__}: {error}\n{scene.log()[-2000:]}"
+            result.wrong = result.wrong or scene.stream.mistakes()
+    except Exception as error:  # noqa: BLE001 - also that there was no lab, or no stream
+        result.wrong = result.wrong or f"{type(error).__name__}: {error}"
     return result
 
 

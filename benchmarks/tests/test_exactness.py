@@ -1,6 +1,5 @@
 """Figures of exactness are those of the runs, and what is wrong about a run is said."""
 
-import json
 from pathlib import Path
 
 import pytest
@@ -37,12 +36,12 @@ def test_a_figure_that_is_missing_is_a_problem() -> None:
 
 
 def test_states_are_counted_where_they_are_whole(tmp_path: Path) -> None:
-    entry = {"epoch": 1, "round": 5, "digest": "abcd", "size": 3}
     for place, data in (("client", b"123"), ("node", b"123"), ("other", b"1")):
         folder = tmp_path / place / NAME / "run" / str(CONNECTOR)
         folder.mkdir(parents=True)
         (folder / "abcd").write_bytes(data)
-        (folder / "index.json").write_text(json.dumps({"oldest": 1, "entries": [entry]}))
+        (folder / "1-5-abcd-3").touch()
+        (folder / "from-1").touch()
     watch = StateWatch(tmp_path)
     watch.look(0)
     assert (watch.checkpoints, watch.copies, watch.largest) == (1, 2, 3)
