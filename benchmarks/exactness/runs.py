@@ -60,8 +60,8 @@ class StateWatch:
         with suppress(OSError):  # a folder has gone meanwhile
             names += self._scratch.rglob(f"{NAME}/*/{CONNECTOR}/*-*-*-*")
         for path in names:
-            epoch, round, digest, size = path.name.split("-")
-            with suppress(OSError):  # it is not needed any more
+            with suppress(OSError, ValueError):  # it is not needed any more, or something else
+                epoch, round, digest, size = path.name.split("-")
                 whole = (path.parent / digest).stat().st_size == int(size)
                 places[digest] = places.get(digest, 0) + whole
                 self._seen.add((int(epoch), int(round)))
