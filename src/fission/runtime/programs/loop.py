@@ -17,6 +17,7 @@ from fission.runtime.exchange import Exchange
 from fission.runtime.ports import OutPort
 from fission.runtime.programs.child import Child
 from fission.runtime.programs.ends import CHUNK, End, InputEnd, OutputEnd
+from fission.runtime.programs.interest import Interest
 from fission.runtime.programs.rounds import ENDLESS, Rounds
 from fission.runtime.programs.watch import Watch
 
@@ -49,7 +50,6 @@ class ProgramLoop:
         outputs = exchange.outputs[: len(job.outputs)]
         self._outputs = [OutputEnd(port, size) for port in outputs]
         self._bells = exchange.outputs[len(outputs) :]  # of the emulator: a block for every round
-        self._by_fd: dict[int, tuple[End, int]] = {}
         self._rounds = Rounds(exchange.progress)
         self._complete = 0
         self._last = ENDLESS
@@ -62,7 +62,7 @@ class ProgramLoop:
         """It has nothing now."""
         self._loose = False
         """There is no block for each round, see `_let_go`."""
-        self._poll = select.epoll()
+        self._interest = Interest()
         self._child: Child | None = None
         self._started = monotonic()
         self._cpu_seconds = 0.0
@@ -78,11 +78,11 @@ class ProgramLoop:
         """Start the program. Raises RunError when that is not possible."""
         self._child = child = Child(self._job, self._inputs, self._outputs)
         self._watch.child = child
-        self._poll.register(child.pidfd, select.EPOLLIN)
-        self._poll.register(child.stderr, select.EPOLLIN)
+        self._interest.watch(child.pidfd)
+        self._interest.watch(child.stderr)
         if not self._joined:
             self._begin(self.epoch, self.round + 1)
-        self._exchange.watch(self._poll.fileno())
+        self._exchange.watch(self._interest.fileno())
 
     def run(self) -> None:
         """Serve the program until it has ended. Raises RunError when it fails, PipeError for what is no block."""
@@ -104,13 +104,13 @@ class ProgramLoop:
 
     def close(self) -> None:
         """End the program, if it still runs."""
-        self._exchange.forget(self._poll.fileno())
+        self._exchange.forget(self._interest.fileno())
         ends: list[End] = [*self._inputs, *self._outputs]
         for end in ends:
             end.close()
         if self._child is not None:
             self._child.stop()
-        self._poll.close()
+        self._interest.close()
 
     @property
     def cpu_seconds(self) -> float:
@@ -142,12 +142,12 @@ class ProgramLoop:
                 self._watch.moved()
                 busy = True
             if self._closing and not end.closed and not (self._fed and self._needed(end)):
-                self._forget(end)
+                self._interest.forget(end)
                 end.close()
         for out in self._outputs:
             busy |= self._take_blocks(out)
         self._count()
-        self._set_interest()
+        self._interest.update(self._inputs, self._outputs)
         return busy
 
     def _hear(self) -> None:
@@ -156,32 +156,32 @@ class ProgramLoop:
         if child is None:
             return
         child.open_inputs()
-        for fd, event in self._poll.poll(0):
+        for fd, end, event in self._interest.events():
             if fd == child.pidfd:
                 child.reap()
-                self._poll.unregister(fd)
+                self._interest.unwatch(fd)
                 self._program_ended()
             elif fd == child.stderr:
                 if not child.listen():
-                    self._poll.unregister(fd)
-            else:
-                self._ready(self._by_fd[fd][0], event)
+                    self._interest.unwatch(fd)
+            elif end is not None:  # else it was forgotten just now
+                self._ready(end, event)
 
     def _ready(self, end: End, event: int) -> None:
         if isinstance(end, OutputEnd):
             end.ready = True
         elif event & select.EPOLLERR:
-            self._forget(end)
+            self._interest.forget(end)
             end.give_up()
 
     def _program_ended(self) -> None:
         """Nobody reads the inputs any more; what it has written is still there."""
         for end in self._inputs:
-            self._forget(end)
+            self._interest.forget(end)
             end.give_up()
         for out in self._outputs:
             if out.path and not out.opened and not self._anything(out):
-                self._forget(out)
+                self._interest.forget(out)
                 out.close()
 
     def _anything(self, out: OutputEnd) -> bool:
@@ -342,34 +342,6 @@ class ProgramLoop:
         self._exchange.release_inputs(*self._rounds.position(given))
 
     # -- waiting and the end -----------------------------------------------------------------------------
-
-    def _set_interest(self) -> None:
-        """Let the system tell us what we can do something about."""
-        for end in self._inputs:
-            if end.fd is not None and not end.broken:
-                waiting = end.queued or (end.live and not end.drained)
-                self._register(end, end.fd, select.EPOLLOUT if waiting else 0)
-        for out in self._outputs:
-            if out.fd is not None and out.wanted:
-                self._register(out, out.fd, select.EPOLLIN)
-            else:
-                self._forget(out)
-
-    def _register(self, end: End, fd: int, mask: int) -> None:
-        known = self._by_fd.get(fd)
-        if known is None:
-            self._poll.register(fd, mask)
-        elif known[1] != mask:
-            self._poll.modify(fd, mask)
-        else:
-            return
-        self._by_fd[fd] = (end, mask)
-
-    def _forget(self, end: End) -> None:
-        for fd in [fd for fd, (one, _) in self._by_fd.items() if one is end]:
-            del self._by_fd[fd]
-            if end.fd == fd:
-                self._poll.unregister(fd)
 
     def _due(self, due: float | None) -> float | None:
         """When to look again even if nothing happens."""
