@@ -13,7 +13,7 @@ from enum import IntEnum
 from pathlib import Path
 from typing import Any
 
-from fission.channel import receiver, sender
+from fission.channel import conversation
 from fission.project.checks import RULES, Rule
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
@@ -58,9 +58,9 @@ def state_diagram(table: Table, start: IntEnum) -> str:
 
 PARTS: Mapping[str, Callable[[], str]] = {
     "checks": checks,
-    "sender": lambda: state_diagram(sender.CONNECTION_TABLE, sender.SenderState.IDLE),
-    "stream": lambda: state_diagram(sender.STREAM_TABLE, sender.StreamState.OPEN),
-    "receiver": lambda: state_diagram(receiver.CONNECTION_TABLE, receiver.ReceiverState.IDLE),
+    "sender": lambda: state_diagram(conversation.SENDER_TABLE, conversation.SenderState.IDLE),
+    "stream": lambda: state_diagram(conversation.STREAM_TABLE, conversation.StreamState.OPEN),
+    "receiver": lambda: state_diagram(conversation.RECEIVER_TABLE, conversation.ReceiverState.IDLE),
 }
 """What can be generated, by the name in the mark."""
 

@@ -18,7 +18,8 @@ from fission.channel import codec as module
 from fission.channel.arrays import MARK
 from fission.channel.codec import codec_for
 from fission.channel.decoder import FrameDecoder
-from fission.channel.frames import LARGE, VERSION, Batch, Hello, encode_batch, encode_control
+from fission.channel.encoder import encode_batch, encode_control
+from fission.channel.frames import LARGE, VERSION, Batch, Hello
 from fission.core import base
 from fission.core.pipes import (
     ArrayPipe,

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fission.channel.decoder import OWN_MEMORY, RECEIVE_BUFFER, FrameDecoder
+from fission.channel.encoder import encode_batch, encode_control
 from fission.channel.frames import (
     DATA_HEADER,
     FIXED,
@@ -28,8 +29,6 @@ from fission.channel.frames import (
     Refuse,
     Secured,
     Welcome,
-    encode_batch,
-    encode_control,
 )
 from fission.errors import RemoteProtocolError
 

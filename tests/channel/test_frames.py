@@ -4,8 +4,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fission.channel import frames
+from fission.channel import encoder, frames
 from fission.channel.decoder import FrameDecoder
+from fission.channel.encoder import encode_batch, encode_control, encode_lone
 from fission.channel.frames import (
     LARGE,
     MAX_BLOCKS,
@@ -19,9 +20,6 @@ from fission.channel.frames import (
     Refuse,
     Secured,
     Welcome,
-    encode_batch,
-    encode_control,
-    encode_lone,
     frozen,
     payload_size,
 )
@@ -158,7 +156,7 @@ def test_a_batch_that_fits_no_frame_is_our_mistake(batch):
 
 
 def test_a_block_that_is_too_large_is_refused(monkeypatch):
-    monkeypatch.setattr(frames, "MAX_BLOCK", 10)
+    monkeypatch.setattr(encoder, "MAX_BLOCK", 10)
     encode_batch(Batch(1, 1, 0, 0.0, 0.0, [b"0123456789"]))
     with pytest.raises(LocalProtocolError, match="11 bytes"):
         encode_batch(Batch(1, 1, 0, 0.0, 0.0, [b"0123456789x"]))

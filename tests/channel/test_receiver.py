@@ -2,6 +2,7 @@
 
 import pytest
 
+from fission.channel.conversation import ReceiverState
 from fission.channel.frames import (
     VERSION,
     WIRE_RESET,
@@ -15,7 +16,7 @@ from fission.channel.frames import (
     Welcome,
 )
 from fission.channel.kept import BLOCK_COST, FRAME_COST
-from fission.channel.receiver import ACK_BLOCKS, ACK_SECONDS, Receiver, ReceiverState
+from fission.channel.receiver import ACK_BLOCKS, ACK_SECONDS, Receiver
 from fission.errors import LocalProtocolError, RemoteProtocolError
 
 

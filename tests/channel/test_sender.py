@@ -2,6 +2,7 @@
 
 import pytest
 
+from fission.channel.conversation import SENDER_TABLE, SenderEvent, SenderState
 from fission.channel.frames import (
     VERSION,
     WIRE_RESET,
@@ -15,7 +16,7 @@ from fission.channel.frames import (
     Secured,
     Welcome,
 )
-from fission.channel.sender import CONNECTION_TABLE, Sender, SenderEvent, SenderState
+from fission.channel.sender import Sender
 from fission.errors import LocalProtocolError, RemoteProtocolError
 
 
@@ -384,7 +385,7 @@ def test_live_is_bounded_by_1024_blocks_without_max_queue():
 
 
 def test_every_state_knows_what_a_lost_connection_means_but_idle():
-    states = {state for state, event in CONNECTION_TABLE if event is SenderEvent.DISCONNECTED}
+    states = {state for state, event in SENDER_TABLE if event is SenderEvent.DISCONNECTED}
     assert states == set(SenderState) - {SenderState.IDLE}
 
 

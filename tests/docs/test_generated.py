@@ -8,8 +8,7 @@ from types import ModuleType
 
 import pytest
 
-from fission.channel.receiver import ReceiverState
-from fission.channel.sender import SenderState
+from fission.channel.conversation import ReceiverState, SenderState
 from fission.project.checks import RULES
 
 from .pages import DOCS, ROOT, all_pages, fences

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from fission.channel.frames import Frame, Hello, encode_control
+from fission.channel.encoder import encode_control
+from fission.channel.frames import Frame, Hello
 from fission.runtime import transport
 from fission.runtime.connection import Connection
 from fission.runtime.poller import Poller

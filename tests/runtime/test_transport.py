@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from fission.channel.frames import Batch, Hello, encode_batch, encode_control
+from fission.channel.encoder import encode_batch, encode_control
+from fission.channel.frames import Batch, Hello
 from fission.errors import RemoteProtocolError, RunError
 from fission.runtime import transport
 from fission.runtime.connection import Connection

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable
 
-from fission.channel.frames import Batch, Buffer, Payload, encode_batch
+from fission.channel.encoder import encode_batch
+from fission.channel.frames import Batch, Buffer, Payload
 from fission.channel.ranges import size_of
 
 FRAME_BYTES = 64 << 10

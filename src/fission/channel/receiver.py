@@ -1,9 +1,10 @@
 """The receiving end of one pipe: one connection at a time, duplicates dropped, releases told to the sender."""
 
 from collections import deque
-from enum import IntEnum, auto
 
+from fission.channel.conversation import RECEIVER_LOCAL, RECEIVER_TABLE, ReceiverEvent, ReceiverState
 from fission.channel.counters import PipeCounters
+from fission.channel.encoder import encode_control
 from fission.channel.frames import (
     VERSION,
     WIRE_RESET,
@@ -17,7 +18,6 @@ from fission.channel.frames import (
     Press,
     Secured,
     Welcome,
-    encode_control,
 )
 from fission.channel.kept import BLOCK_COST, FRAME_COST
 from fission.channel.machine import Machine
@@ -27,53 +27,7 @@ from fission.channel.windows import ReceiveWindow
 ACK_BLOCKS = 256
 ACK_SECONDS = 0.02
 
-
-class ReceiverState(IntEnum):
-    """Where the conversation with the sender stands."""
-
-    IDLE = auto()  # no connection
-    STREAMING = auto()
-    ENDED = auto()  # this connection has said END
-    DONE = auto()  # we want nothing more
-
-
-class ReceiverEvent(IntEnum):
-    """What can happen to a receiver; the first group is ours, the second comes from the sender."""
-
-    DISCONNECTED = auto()
-    DONE = auto()
-
-    HELLO = auto()
-    DATA = auto()
-    PRESS = auto()
-    END = auto()
-
-
 _S, _E = ReceiverState, ReceiverEvent
-
-CONNECTION_TABLE: dict[tuple[ReceiverState, ReceiverEvent], ReceiverState] = {
-    (_S.IDLE, _E.HELLO): _S.STREAMING,
-    (_S.IDLE, _E.DISCONNECTED): _S.IDLE,
-    (_S.IDLE, _E.DONE): _S.DONE,
-    (_S.STREAMING, _E.HELLO): _S.STREAMING,  # a newer connection takes over
-    (_S.STREAMING, _E.DATA): _S.STREAMING,
-    (_S.STREAMING, _E.PRESS): _S.STREAMING,
-    (_S.STREAMING, _E.END): _S.ENDED,
-    (_S.STREAMING, _E.DISCONNECTED): _S.IDLE,
-    (_S.STREAMING, _E.DONE): _S.DONE,
-    (_S.ENDED, _E.HELLO): _S.STREAMING,
-    (_S.ENDED, _E.PRESS): _S.ENDED,
-    (_S.ENDED, _E.DISCONNECTED): _S.IDLE,
-    (_S.ENDED, _E.DONE): _S.DONE,
-    (_S.DONE, _E.HELLO): _S.DONE,
-    (_S.DONE, _E.DATA): _S.DONE,
-    (_S.DONE, _E.PRESS): _S.DONE,
-    (_S.DONE, _E.END): _S.DONE,
-    (_S.DONE, _E.DISCONNECTED): _S.DONE,
-    (_S.DONE, _E.DONE): _S.DONE,
-}
-
-_LOCAL = frozenset({_E.DISCONNECTED, _E.DONE})
 
 
 class Receiver:
@@ -115,7 +69,7 @@ class Receiver:
         self._retain = retain
         self._window = ReceiveWindow(self.counters, start=start)
         self._machine: Machine[ReceiverState, ReceiverEvent] = Machine(
-            f"receiver of pipe {pipe}", _S.IDLE, CONNECTION_TABLE, _LOCAL
+            f"receiver of pipe {pipe}", _S.IDLE, RECEIVER_TABLE, RECEIVER_LOCAL
         )
         self._connected = False
         self._welcome = False

@@ -1,8 +1,15 @@
 """The sending end of one pipe: numbers blocks, keeps them until released, replays what a receiver lacks."""
 
-from enum import IntEnum, auto
-
+from fission.channel.conversation import (
+    SENDER_LOCAL,
+    SENDER_TABLE,
+    STREAM_TABLE,
+    SenderEvent,
+    SenderState,
+    StreamState,
+)
 from fission.channel.counters import PipeCounters
+from fission.channel.encoder import encode_control
 from fission.channel.frames import (
     VERSION,
     Ack,
@@ -16,80 +23,13 @@ from fission.channel.frames import (
     Refuse,
     Secured,
     Welcome,
-    encode_control,
 )
 from fission.channel.machine import Machine
 from fission.channel.ranges import Position
 from fission.channel.windows import LIVE_BLOCKS, LiveWindow, SendWindow
 
-
-class SenderState(IntEnum):
-    """Where the conversation with the receiver stands."""
-
-    IDLE = auto()  # no connection
-    GREETING = auto()  # said HELLO, waiting for WELCOME
-    STREAMING = auto()
-    DONE = auto()  # the receiver wants nothing more, ever
-    REFUSED = auto()  # a newer incarnation speaks for this pipe; for ever
-
-
-class SenderEvent(IntEnum):
-    """What can happen to a sender; the first group is ours, the second comes from the receiver."""
-
-    CONNECTED = auto()
-    DISCONNECTED = auto()
-    GONE = auto()
-    WRITE = auto()
-    RESET = auto()
-    FINISH = auto()
-
-    WELCOME = auto()
-    ANYWHERE = auto()  # a WELCOME that leaves it to us where to begin
-    ACK = auto()
-    SECURED = auto()
-    DONE = auto()
-    REFUSE = auto()
-
-
-class StreamState(IntEnum):
-    """Whether more may be written."""
-
-    OPEN = auto()
-    ENDED = auto()
-
-
 _S, _E, _T = SenderState, SenderEvent, StreamState
-_FROM_RECEIVER = (_E.WELCOME, _E.ANYWHERE, _E.ACK, _E.SECURED, _E.DONE, _E.REFUSE)
 
-CONNECTION_TABLE: dict[tuple[SenderState, SenderEvent], SenderState] = {
-    (_S.IDLE, _E.CONNECTED): _S.GREETING,
-    (_S.GREETING, _E.WELCOME): _S.STREAMING,
-    (_S.GREETING, _E.ANYWHERE): _S.GREETING,  # we say HELLO again when we know
-    (_S.GREETING, _E.DONE): _S.DONE,  # nothing is wanted, so there is nothing to welcome
-    (_S.GREETING, _E.REFUSE): _S.REFUSED,
-    (_S.GREETING, _E.DISCONNECTED): _S.IDLE,
-    (_S.STREAMING, _E.ACK): _S.STREAMING,
-    (_S.STREAMING, _E.SECURED): _S.STREAMING,
-    (_S.STREAMING, _E.DONE): _S.DONE,
-    (_S.STREAMING, _E.REFUSE): _S.REFUSED,
-    (_S.STREAMING, _E.DISCONNECTED): _S.IDLE,
-    (_S.DONE, _E.CONNECTED): _S.DONE,  # an attempt that was under way; nothing is said on it
-    (_S.DONE, _E.DISCONNECTED): _S.DONE,
-    # GONE, which somebody else tells, may overtake what the receiver has said itself
-    **{(_S.DONE, event): _S.DONE for event in _FROM_RECEIVER},
-    (_S.REFUSED, _E.DISCONNECTED): _S.REFUSED,
-    **{(state, _E.GONE): _S.DONE for state in (_S.IDLE, _S.GREETING, _S.STREAMING, _S.DONE)},
-    (_S.REFUSED, _E.GONE): _S.REFUSED,
-}
-
-STREAM_TABLE: dict[tuple[StreamState, SenderEvent], StreamState] = {
-    (_T.OPEN, _E.WRITE): _T.OPEN,
-    (_T.OPEN, _E.RESET): _T.OPEN,
-    (_T.OPEN, _E.FINISH): _T.ENDED,
-    (_T.ENDED, _E.FINISH): _T.ENDED,
-}
-
-_LOCAL = frozenset({_E.CONNECTED, _E.DISCONNECTED, _E.GONE, _E.WRITE, _E.RESET, _E.FINISH})
 _EVENT_OF: dict[type, SenderEvent] = {
     Welcome: _E.WELCOME,
     Ack: _E.ACK,
@@ -141,9 +81,9 @@ class Sender:
         )
         where = f"sender of pipe {pipe}"
         self._connection: Machine[SenderState, SenderEvent] = Machine(
-            where, _S.IDLE, CONNECTION_TABLE, _LOCAL
+            where, _S.IDLE, SENDER_TABLE, SENDER_LOCAL
         )
-        self._stream: Machine[StreamState, SenderEvent] = Machine(where, _T.OPEN, STREAM_TABLE, _LOCAL)
+        self._stream: Machine[StreamState, SenderEvent] = Machine(where, _T.OPEN, STREAM_TABLE, SENDER_LOCAL)
         self._greet = False
         self._end_sent = False
         self._pressed = False

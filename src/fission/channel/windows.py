@@ -14,7 +14,8 @@ from collections import deque
 from collections.abc import Iterable
 
 from fission.channel.counters import PipeCounters
-from fission.channel.frames import WIRE_RESET, Batch, Buffer, Payload, encode_lone
+from fission.channel.encoder import encode_lone
+from fission.channel.frames import WIRE_RESET, Batch, Buffer, Payload
 from fission.channel.kept import BLOCK_COST, FRAME_BLOCKS, FRAME_BYTES, FRAME_COST, Kept, pieces
 from fission.channel.ranges import Position, cut, size_of
 

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from time import monotonic, time
 
+from fission.channel.conversation import SenderState
 from fission.channel.frames import Payload
 from fission.channel.join import InputRule, Join
 from fission.channel.receiver import Receiver
-from fission.channel.sender import Sender, SenderState
+from fission.channel.sender import Sender
 from fission.core.pipes import BasePipe
 from fission.runtime import transport
 from fission.runtime.incoming import Incoming

@@ -5,7 +5,8 @@ from functools import partial
 from time import monotonic, time
 from typing import TYPE_CHECKING
 
-from fission.channel.frames import Batch, Frame, Hello, Refuse, encode_control
+from fission.channel.encoder import encode_control
+from fission.channel.frames import Batch, Frame, Hello, Refuse
 from fission.channel.join import Join, Stretch
 from fission.channel.ranges import Position
 from fission.errors import ChannelError, RunError

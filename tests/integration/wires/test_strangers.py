@@ -17,7 +17,8 @@ import pytest
 from wired import Certificates, Wired
 from wired_jobs import chain
 
-from fission.channel.frames import Batch, Hello, encode_batch, encode_control
+from fission.channel.encoder import encode_batch, encode_control
+from fission.channel.frames import Batch, Hello
 from fission.runtime.endpoints import Endpoint, parse
 from fission.security import Role
 from fission.security.authority import Authority
