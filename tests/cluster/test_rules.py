@@ -129,6 +129,21 @@ def test_back_off_and_the_end_with_the_users_traceback() -> None:
     assert talk.made.phase is Phase.ENDED
 
 
+def test_a_traceback_is_shown_once_as_long_as_it_is_the_same() -> None:
+    talk = Talk(chain()).start()
+    told = []
+    for _ in range(2):
+        told += [one.text for one in of(Tell, failed(talk, 2)) if "boom" in one.text]
+        if talk.state(2) is JobState.BACKING_OFF:
+            talk.say(Tick(), round(talk.made.deadline() - talk.now, 3))
+        talk.up(2)
+    node = talk.who(2)[0]
+    assert told == [
+        f"failed in round 7 on {node}: boom\nthe traceback",
+        f"failed in round 7 on {node}: boom (as before)",
+    ]
+
+
 def test_the_end_has_the_traceback() -> None:
     talk = Talk(chain(), Policy(max_restarts=0)).start()
     assert len(of(StopJob, failed(talk, 2))) == 2

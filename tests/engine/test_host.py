@@ -111,6 +111,9 @@ def test_what_the_users_code_raises_is_told(tmp_path: Path, jobs: Any, store: St
 
     (failed,) = play(tmp_path / "root", store, scenario).of(JobFailed)
     assert (failed.round, failed.where, failed.message) == (1, "run", "ValueError: no good")
+    assert (
+        'File "jobs_of_host_tests.py", line ' in failed.traceback
+    )  # as in the project, not where its copy lies
     assert "in run" in failed.traceback
 
 

@@ -45,7 +45,7 @@ class JobRecord:
     that of the last one that ended without saying at which round. `numbered`: it may have numbered blocks in `epoch`.
     `stored`: a state of it is kept elsewhere.
     `avoid` is a node that could not start it, `target` the one that it is to move to.
-    What `timer` is for depends on the state, see `lives.expire`.
+    `shown` is the traceback that people have seen last. What `timer` is for depends on the state, see `lives.expire`.
     """
 
     id: int
@@ -66,6 +66,7 @@ class JobRecord:
     avoid: str | None = None
     target: str | None = None
     failure: Failure | None = None
+    shown: str = ""
     timer: float | None = None
     complained: bool = False
     told: Told = field(default_factory=Told)

@@ -101,8 +101,13 @@ def fail(board: Board, job: JobRecord, event: events.JobFailed) -> None:
     place = f"in round {event.round}" if event.where == "run" else f"in {event.where}"
     failure = Failure(f"job {job.name} failed {place}: {event.message}", event.traceback, job.id)
     if job.state is not JobState.STOPPING:
-        text = f"failed {place} on {_name(job.node)}: {event.message}\n{event.traceback}"
-        board.tell(ERROR, text.rstrip(), job=job, node=job.node)
+        text = f"failed {place} on {_name(job.node)}: {event.message}"
+        if event.traceback and event.traceback == job.shown:
+            text += " (as before)"
+        elif event.traceback:
+            text += f"\n{event.traceback}".rstrip()
+        job.shown = event.traceback
+        board.tell(ERROR, text, job=job, node=job.node)
     if event.where == "teardown":
         board.fault = board.fault or failure
         finish(board, job)

@@ -1,7 +1,7 @@
 """One incarnation of a job on a machine, from its order to its end, and what is told of it on the way."""
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
@@ -66,6 +66,7 @@ class Incarnation:
         self._life = Life.STARTING
         self._address = ""
         self._round = 0
+        self._sys_path: Sequence[str] = ()
         self._stored = False
         self._supervisor: JobSupervisor | None = None
         self._kept: asyncio.Queue[messages.Checkpoint] = asyncio.Queue()
@@ -113,6 +114,7 @@ class Incarnation:
 
     async def launch(self, spec: JobSpec, launcher: Launcher) -> None:
         """Start the process; it ends at once if it was told to stop meanwhile. Raises OSError."""
+        self._sys_path = spec.sys_path
         supervisor = JobSupervisor(spec, self._heard, launcher=launcher)
         await supervisor.start()
         self._supervisor = supervisor
@@ -166,7 +168,10 @@ class Incarnation:
             case messages.Failed():
                 if event.where == "teardown":  # all of its work was done before
                     self._life = Life.FINISHED
-                self._on_event(JobFailed(*who, event.round, event.where, event.message, event.traceback))
+                traceback = event.traceback
+                for path in self._sys_path:  # people know the project, not where its copy lies
+                    traceback = traceback.replace(f'File "{path}/', 'File "')
+                self._on_event(JobFailed(*who, event.round, event.where, event.message, traceback))
             case messages.Interrupted():
                 self._say(_WARNING, "its process was interrupted (SIGINT)")
             case messages.Checkpoint():

@@ -52,7 +52,7 @@ def read_options(given: Mapping[str, object], config: Path | None) -> NodeOption
         name=options.name or socket.gethostname(),
         slots=options.slots or os.cpu_count() or 1,
         certs=options.certs.expanduser(),
-        root=options.root.expanduser().absolute(),
+        root=Path(os.path.abspath(options.root.expanduser())),  # not resolved: it is said to people
     )
 
 
