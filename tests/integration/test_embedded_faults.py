@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -11,7 +12,9 @@ from pathlib import Path
 import psutil
 import pytest
 
+from fission.engine.client_host import STATES
 from fission.engine.scratch import EMBEDDED, scratch
+from fission.management._client import private_folder
 from lab import Running, Stream, jobs_among, wait_for
 from lab.stream import SINK, SOURCE, WORK
 
@@ -121,6 +124,26 @@ def test_all_jobs_are_killed_at_once(embedded: Embedded) -> None:
         os.kill(pid, signal.SIGKILL)
     embedded.go_on()
     embedded.end()
+
+
+def test_a_state_that_is_lost_with_all_its_copies_ends_the_network(embedded: Embedded) -> None:
+    home = embedded.folder.parent
+    private = private_folder(embedded.stream.network)
+
+    def remove() -> int:
+        copies = [*home.glob(f"*/.states/*/*/{WORK}"), *private.glob(f"{STATES}/*/*/{WORK}")]
+        for folder in copies:
+            shutil.rmtree(folder, ignore_errors=True)
+        return len(copies)
+
+    embedded.stream.await_rows(500, embedded.client)  # the source has forgotten the first ones by now
+    assert [*private.glob(f"{STATES}/*/*/{WORK}")]
+    os.kill(embedded.pid_of(WORK), signal.SIGSTOP)  # it stores nothing more
+    wait_for(lambda: not remove(), "no copies")
+    os.kill(embedded.pid_of(WORK), signal.SIGKILL)
+    assert embedded.client.wait(60) == 1
+    assert "its stored state is lost" in embedded.client.tail()
+    assert embedded.stream.mistakes() == ""
 
 
 def test_ctrl_c_ends_everything(embedded: Embedded) -> None:

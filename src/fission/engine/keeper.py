@@ -8,7 +8,7 @@ it, and at least one does.
 import asyncio
 import logging
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from pathlib import Path
 from time import monotonic
 
@@ -175,15 +175,8 @@ class StateKeeper:
             for entry in answer:
                 places.setdefault(entry.digest, []).append(link)
                 names[entry.digest] = f"{order.spec.incarnation}-{entry.epoch}-{entry.round}.state"
-        others = {link.address for link in answers if link.address != self.own}
-        if silent and not entries and (order.spec.stored or others <= set(silent)):
-            raise RunError(
-                "its state is not found, and not all answer who may keep it"
-                if order.spec.stored
-                else "nobody who may keep its state answers",
-                where=f"job {key.job}",
-                found=f"no answer from {', '.join(silent)}",
-            )
+        if silent and not entries:
+            self._require_answers(order, answers, silent)
         sizes = {entry.digest: entry.size for entry in entries}
         brought = await asyncio.gather(
             *(
@@ -203,6 +196,17 @@ class StateKeeper:
             for entry in sorted(entries)
             if entry.digest in paths
         )
+
+    def _require_answers(self, order: JobOrder, asked: Iterable[StateLink], silent: Collection[str]) -> None:
+        """Nothing was found: raise RunError where those who are silent may have it."""
+        others = {link.address for link in asked if link.address != self.own}
+        if order.spec.stored:
+            what = "its state is not found, and not all answer who may keep it"
+        elif others <= set(silent):
+            what = "nobody who may keep its state answers"
+        else:
+            return
+        raise RunError(what, where=f"job {order.spec.job_id}", found=f"no answer from {', '.join(silent)}")
 
     async def _fence(
         self, order: JobOrder, key: StateKey, links: Sequence[StateLink]

@@ -103,17 +103,7 @@ class StateStore:
         Entries before the one that is the job's state at `needed_from` are forgotten. Raises RunError when a newer
         incarnation of the job is known.
         """
-        if not _DIGEST.fullmatch(entry.digest):
-            raise RunError("a state has a strange digest", found=ascii(entry.digest)[:100])
-        if not all(type(number) is int and number >= 0 for number in (entry.epoch, entry.round, entry.size)):
-            raise RunError("a state has a strange place", found=ascii(entry)[:200])
-        if entry.size > LARGEST:
-            raise RunError(
-                "a state is too large to be kept elsewhere",
-                expected=f"at most {LARGEST} bytes",
-                found=f"{entry.size}",
-                hint="Keep large things in files of the job, or set STATE to none",
-            )
+        _check(entry)
         with self._told(), self._lock(key):
             oldest, entries = self._read(key)
             if incarnation < oldest:
@@ -234,6 +224,21 @@ class StateStore:
             raise RunError(
                 f"a state cannot be kept or read: {error.strerror or error}", where=str(self._folder)
             ) from error
+
+
+def _check(entry: StateEntry) -> None:
+    """Raise RunError for an entry that cannot be kept."""
+    if not _DIGEST.fullmatch(entry.digest):
+        raise RunError("a state has a strange digest", found=ascii(entry.digest)[:100])
+    if not all(type(number) is int and number >= 0 for number in (entry.epoch, entry.round, entry.size)):
+        raise RunError("a state has a strange place", found=ascii(entry)[:200])
+    if entry.size > LARGEST:
+        raise RunError(
+            "a state is too large to be kept elsewhere",
+            expected=f"at most {LARGEST} bytes",
+            found=f"{entry.size}",
+            hint="Keep large things in files of the job, or set STATE to none",
+        )
 
 
 def _whole(folder: Path, entry: StateEntry) -> bool:
