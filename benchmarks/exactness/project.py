@@ -6,6 +6,7 @@ from pathlib import Path
 from fission.project.scaffold import start_project
 
 NAME = "cost"
+JOBS = (1, 2, 3)
 CONNECTOR = 2
 """The id of the job whose state is kept."""
 WARMUP_SECONDS = 2.0

@@ -33,6 +33,12 @@ class Source(PythonJob):
         self.count += 1
         return ((self.count, (os.getpid(),)),)
 
+    def snapshot(self):
+        return self.count
+
+    def restore(self, state):
+        self.count = state
+
 
 class Count(PythonJob):
     GROUPS = "ALL"
