@@ -3,9 +3,11 @@
 With `--checked` and all settings as JSON it is the service itself, which that program becomes.
 """
 
+import gc
 import sys
 
 if __name__ == "__main__":
+    gc.disable()  # imports make very many objects and no garbage; the service enables it when it serves
     if sys.argv[1:2] == ["--checked"]:
         from fission.management._node_serve import main
     else:

@@ -10,8 +10,7 @@ import os
 import signal
 import socket
 import subprocess
-import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from time import monotonic
@@ -70,14 +69,23 @@ def played(network: Network, nodes: Sequence[EmbeddedNode]) -> Network:
 
 
 class EmbeddedCluster:
-    """Starts the services and ends them. `folder` is private to this run; the certificates are made in it."""
+    """Starts the services and ends them: `spawn`, then `await listening()`, at last `await close()`.
+
+    `folder` is private to this run; the certificates are made in it. `command` gives the command of the service of a node, whose
+    files lie in the first folder, and its certificate in the second (None: clear text).
+    """
 
     def __init__(
-        self, nodes: Sequence[EmbeddedNode], folder: Path, *, slots: int, secure: bool = True
+        self,
+        nodes: Sequence[EmbeddedNode],
+        folder: Path,
+        *,
+        command: Callable[[EmbeddedNode, Path, Path | None], Sequence[str]],
+        secure: bool = True,
     ) -> None:
         self.nodes = tuple(nodes)
         self._folder = folder
-        self._slots = slots
+        self._command = command
         self._authority = EphemeralAuthority(folder / "certs") if secure else None
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
 
@@ -90,10 +98,13 @@ class EmbeddedCluster:
         """Process id of a node service, for those who want to see what happens when it dies."""
         return self._processes[address].pid
 
-    async def start(self) -> None:
-        """Start all services; return when all of them listen. Raises RunError."""
+    def spawn(self) -> None:
+        """Start all services. Raises OSError."""
         for node in self.nodes:
             self._processes[node.address] = self._spawn(node)
+
+    async def listening(self) -> None:
+        """Return when all of them listen. Raises RunError."""
         deadline = monotonic() + _START_SECONDS
         for node in self.nodes:
             while not await _listens(node):
@@ -120,14 +131,8 @@ class EmbeddedCluster:
             process.wait()
 
     def _spawn(self, node: EmbeddedNode) -> "subprocess.Popen[bytes]":
-        command = [sys.executable, "-m", "fission.node", "--address", node.address, "--port", str(node.port)]
-        command += ["--root", str(self._root(node)), "--slots", str(self._slots), "--lifeline"]
-        if node.groups:
-            command += ["--groups", ",".join(node.groups)]
-        if self._authority is None:
-            command += ["--security", "off"]
-        else:
-            command += ["--certs", str(self._authority.node(node.address))]
+        certs = None if self._authority is None else self._authority.node(node.address)
+        command = self._command(node, self._root(node), certs)
         self._root(node).mkdir(parents=True, exist_ok=True)
         with open(self._log(node), "wb") as log:
             return subprocess.Popen(  # noqa: S603 - our own module

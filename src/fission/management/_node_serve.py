@@ -1,6 +1,7 @@
 """The node service itself: `python -m fission.node --checked JSON`, which `fission-node` becomes."""
 
 import asyncio
+import gc
 import json
 import logging
 import os
@@ -68,6 +69,8 @@ async def _serve(options: NodeOptions, versions: Mapping[str, str], *, lifeline:
         )
         service.link = link
         await service.start()
+        gc.freeze()  # what is there now stays
+        gc.enable()
     except RunError as error:
         raise ConfigError(error.what, where=error.where, found=error.found, hint=error.hint) from error
     _log.info(

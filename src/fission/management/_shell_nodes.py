@@ -18,6 +18,7 @@ from fission.engine.embedded import EmbeddedCluster, plan, played
 from fission.engine.scratch import EMBEDDED, scratch
 from fission.engine.shipping import DROP
 from fission.errors import ProjectError, UserError
+from fission.management._node_start import embedded_commands
 from fission.management._problems import load_sound
 from fission.management._tables import LOAD, load_cells, new_console, show, table
 from fission.management._visit import Ask, Visit, Work
@@ -48,10 +49,12 @@ class ShellNodes:
         _, nodes = plan(network, count)
         folder = self._folder.enter_context(scratch(EMBEDDED))
         secure = network.settings.security == "tls"
-        cluster = EmbeddedCluster(nodes, folder, slots=max(count, len(network.jobs)), secure=secure)
+        command = embedded_commands(max(count, len(network.jobs)))
+        cluster = EmbeddedCluster(nodes, folder, command=command, secure=secure)
         self.cluster = cluster
         try:
-            asyncio.run(cluster.start())
+            cluster.spawn()
+            asyncio.run(cluster.listening())
         except BaseException:
             self.close()
             raise

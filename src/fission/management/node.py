@@ -4,12 +4,10 @@ What is needed for that only (the command line, `cryptography`, the list of what
 that a node service would have. So the process replaces itself by `_node_serve`, and keeps its number.
 """
 
-import json
 import logging
 import os
 import sys
 from collections.abc import Mapping
-from dataclasses import asdict
 from pathlib import Path
 from typing import NoReturn
 
@@ -18,6 +16,7 @@ from fission.errors import ConfigError
 from fission.management._guard import guard
 from fission.management._node_log import start_log
 from fission.management._node_options import NodeOptions, read_options
+from fission.management._node_start import service_command
 from fission.security import CertificateError, Role, load_identity
 from fission.security.roles import normal_address
 
@@ -51,12 +50,9 @@ def node_command(given: Mapping[str, object], config: Path | None, *, lifeline: 
         raise ConfigError(
             f"the folder cannot be made: {error.strerror}", where=f"--root {options.root}"
         ) from None
-    start = {**asdict(options), "versions": installed_versions(), "lifeline": lifeline}
+    command = service_command(options, installed_versions(), lifeline=lifeline)
     sys.stderr.flush()
-    os.execv(  # noqa: S606 - our own module
-        sys.executable,
-        [sys.executable, "-P", "-m", "fission.node", "--checked", json.dumps(start, default=str)],
-    )
+    os.execv(command[0], command)  # noqa: S606 - our own module
 
 
 def _check_identity(options: NodeOptions) -> None:

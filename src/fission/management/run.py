@@ -32,6 +32,7 @@ from fission.engine.versions import imported_packages
 from fission.errors import ProjectError
 from fission.management._client import LOGS, private_folder
 from fission.management._log import RunLog, log_file, record_file
+from fission.management._node_start import embedded_commands
 from fission.management._relays import Carrier, relays
 from fission.management._run_console import ClusterConsole
 from fission.management.debug import open_debug_window
@@ -88,7 +89,7 @@ def run_network(network: Network, root: Path, options: RunOptions) -> int:
             network, nodes = plan(network, options.embedded)
             slots = max(os.cpu_count() or 1, len(network.jobs))
             secure = network.settings.security == "tls"
-            cluster = EmbeddedCluster(nodes, home, slots=slots, secure=secure)
+            cluster = EmbeddedCluster(nodes, home, command=embedded_commands(slots), secure=secure)
             playing = Playing(nodes, cluster.client)
         elif playing is not None:
             network = played(network, playing.nodes)
@@ -302,7 +303,9 @@ def invited(network: Network, ports: Mapping[str, int] | None = None) -> dict[st
 async def _running(cluster: EmbeddedCluster | None) -> AsyncIterator[None]:
     try:
         if cluster is not None:
-            await cluster.start()
+            cluster.spawn()
+            DaskClientLink.prepare()  # they take longer than that
+            await cluster.listening()
         yield
     finally:
         if cluster is not None:
