@@ -76,7 +76,7 @@ def draining(board: Board, event: events.NodeDraining) -> None:
     node = board.nodes.get(event.node)
     if node is not None and node.life in REACHABLE:
         node.life, node.reason = NodeLife.DRAINING, "about to end"
-        board.tell(INFO, "takes no new jobs", node=event.node)
+        board.tell(INFO, "is about to end, and takes no new jobs", node=event.node)
 
 
 def lost(board: Board, event: events.NodeLost) -> None:

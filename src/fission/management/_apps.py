@@ -18,7 +18,7 @@ from fission.project.suggest import did_you_mean, listed
 
 Verb = Callable[..., None]
 
-FISSION_VERBS: Mapping[str, Verb] = {
+_OF_NETWORKS: Mapping[str, Verb] = {
     "simulate": verbs.simulate,
     "run": cluster_verbs.run,
     "stop": cluster_verbs.stop,
@@ -37,33 +37,16 @@ FISSION_VERBS: Mapping[str, Verb] = {
     "shell": cluster_verbs.shell,
     "test": verbs.run_tests,
     "place": verbs.place,
-    "certs": device_verbs.certs,
-    "node": device_verbs.node,
 }
+
+FISSION_VERBS: Mapping[str, Verb] = {**_OF_NETWORKS, "certs": device_verbs.certs, "node": device_verbs.node}
 """What `fission` knows, beside `new`."""
 
 PROJECT_VERBS: Mapping[str, Verb] = {
     "startnetwork": verbs.start_network,
-    "simulate": verbs.simulate,
-    "run": cluster_verbs.run,
-    "stop": cluster_verbs.stop,
-    "status": cluster_verbs.status,
-    "move": cluster_verbs.move,
-    "drain": cluster_verbs.drain,
-    "rebalance": cluster_verbs.rebalance,
-    "logs": cluster_verbs.logs,
-    "collect": cluster_verbs.collect,
-    "check": verbs.check,
-    "graphviz": verbs.graph,
-    "show": verbs.show,
-    "export": verbs.export,
-    "interact": verbs.interact,
-    "interactive": verbs.interactive,
-    "shell": cluster_verbs.shell,
-    "test": verbs.run_tests,
-    "place": verbs.place,
+    **{"graphviz" if word == "graph" else word: verb for word, verb in _OF_NETWORKS.items()},
 }
-"""What `manage.py <network>` knows."""
+"""What `manage.py <network>` knows; the seed had a name of its own for `graph`."""
 
 ADMIN_VERBS: Mapping[str, Verb] = {"startproject": verbs.start_project}
 """What `fission_admin.py <project>` knows."""
