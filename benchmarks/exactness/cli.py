@@ -5,7 +5,7 @@ import signal
 from collections.abc import Sequence
 
 from benchmarks.exactness.project import PACE, WINDOW, Case
-from benchmarks.exactness.report import tables
+from benchmarks.exactness.report import sentences, tables
 from benchmarks.exactness.runs import Outcome, bare_pickle, run_case
 from benchmarks.harness.command import PAGE, parser, positive, positive_int, say, store
 from benchmarks.harness.machine import describe
@@ -44,14 +44,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         interrupted = True
         say("interrupted; this is what there is")
     made = tables(outcomes, pickles, machine)
-    problems = sum(bool(outcome.problem) for outcome in outcomes)
-    verdict = f"{len(outcomes)} runs, {problems} with problems" + ", interrupted" * interrupted
-    show(made, [verdict])
+    said = sentences(outcomes, interrupted=interrupted)
+    show(made, said)
     result = {"machine": machine, "pickle": {str(size): pickles[size] for size in sizes}}
     store(result | {"runs": [outcome.as_dict() for outcome in outcomes]}, options.results, "exactness")
     if options.publish:
-        EXACTNESS.publish(made, PAGE, [f"{verdict}."])
-    return 1 if problems or interrupted else 0
+        EXACTNESS.publish(made, PAGE, said)
+    return 1 if interrupted or any(outcome.problem for outcome in outcomes) else 0
 
 
 def cases(only: Sequence[str] | None, sizes: Sequence[int]) -> list[Case]:

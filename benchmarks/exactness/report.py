@@ -6,7 +6,8 @@ from dataclasses import replace
 from benchmarks.exactness.project import WINDOW, Case
 from benchmarks.exactness.runs import Outcome
 from benchmarks.report.result import Spread
-from benchmarks.report.tables import Table, described, one, spread
+from benchmarks.report.summary import ROUNDS_TO_QUOTE
+from benchmarks.report.tables import NOISY, Table, described, one, spread
 
 
 class Outcomes:
@@ -44,6 +45,21 @@ def tables(outcomes: list[Outcome], pickles: dict[int, float], machine: dict[str
     asked = Outcomes(outcomes)
     made = (described(machine), _delivery(asked), _states(asked, pickles), _problems(asked))
     return [table for table in made if table.rows]
+
+
+def sentences(outcomes: list[Outcome], *, interrupted: bool) -> list[str]:
+    """Say in short how the runs went, and what speaks against quoting their figures."""
+    problems = sum(bool(outcome.problem) for outcome in outcomes)
+    said = [f"{len(outcomes)} runs, {problems} with problems{', interrupted' * interrupted}."]
+    rounds = max((outcome.round + 1 for outcome in outcomes), default=0)
+    if rounds < ROUNDS_TO_QUOTE:
+        said.append(f"**Not for quoting:** fewer than {ROUNDS_TO_QUOTE} rounds.")
+    noisy = sum(outcome.figures.get("foreign", 0.0) > NOISY for outcome in outcomes)
+    if noisy:
+        said.append(
+            f"**Not for quoting:** in {noisy} of {len(outcomes)} runs others used more than {NOISY:.0%} of the machine."
+        )
+    return said
 
 
 def _delivery(asked: Outcomes) -> Table:

@@ -6,7 +6,7 @@ import pytest
 
 from benchmarks.exactness.cli import cases
 from benchmarks.exactness.project import CONNECTOR, NAME, WINDOW, Case
-from benchmarks.exactness.report import tables
+from benchmarks.exactness.report import sentences, tables
 from benchmarks.exactness.runs import Outcome, StateWatch, judged, run_case
 
 GOOD = {"sent": 9.0, "rounds": 9.0, "others": 0.0, "rate": 3.0, "longest": 0.1, "kept": 0.0, "copies": 0.0}
@@ -60,6 +60,16 @@ def test_tables_compare_within_a_round() -> None:
     assert delivery.rows[0][1:4] == ("160 (80 to 320)", "200 (100 to 400)", "0.80 (0.80 to 0.80)")
     assert states.rows[1][1:6] == ("1 MB", "2", "0.50", "100", "2.0")
     assert problems.rows == [("int, exact, state 1 MB", "2", "lost")]
+
+
+def test_figures_that_nobody_should_quote_say_so() -> None:
+    calm = [Outcome(Case(), number, GOOD) for number in range(3)]
+    assert sentences(calm, interrupted=False) == ["3 runs, 0 with problems."]
+    busy = Outcome(Case(), 0, GOOD | {"foreign": 0.5}, "lost")
+    said = " ".join(sentences([busy], interrupted=True))
+    assert "1 runs, 1 with problems, interrupted" in said
+    assert "fewer than 3 rounds" in said
+    assert "in 1 of 1 runs others used more than 10%" in said
 
 
 def test_every_state_has_a_run_without_one_to_compare_with() -> None:
