@@ -1,5 +1,7 @@
 """Which differences between a node and the client matter."""
 
+import sys
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -43,3 +45,12 @@ def test_this_machine_is_like_itself() -> None:
     ours = installed_versions()
     assert {"python", "fission", "numpy"} <= set(ours)
     assert differences(ours, ours) == ()
+
+
+def test_the_packages_of_modules_are_those_of_the_standard_library(tmp_path: Path) -> None:
+    known = metadata.packages_distributions()
+    modules = sorted(name for name in known.keys() - sys.stdlib_module_names if name.isidentifier())
+    file = tmp_path / "all.py"
+    file.write_text("\n".join(f"import {module}" for module in modules))
+    names = {name.lower().replace("_", "-").replace(".", "-") for module in modules for name in known[module]}
+    assert imported_packages([file]) == names - {"fission"}

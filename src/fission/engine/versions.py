@@ -6,8 +6,9 @@ same fission are a must. Of a package that the user's code imports, the first tw
 
 import ast
 import platform
+import re
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from importlib import metadata
 from pathlib import Path
 
@@ -32,9 +33,8 @@ def imported_packages(files: Iterable[Path]) -> frozenset[str]:
                 modules |= {alias.name.partition(".")[0] for alias in node.names}
             elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
                 modules.add(node.module.partition(".")[0])
-    modules -= sys.stdlib_module_names
-    known = metadata.packages_distributions()
-    return frozenset(_normal(name) for module in modules for name in known.get(module, ())) - {"fission"}
+    modules -= sys.stdlib_module_names | {"fission"}
+    return frozenset(_distributions_with(modules)) - {"fission"} if modules else frozenset()
 
 
 def differences(
@@ -52,6 +52,18 @@ def differences(
         elif _start(there, parts) != _start(here, parts):
             found.append(f"{name} {there}, here {here}")
     return tuple(found)
+
+
+def _distributions_with(modules: Iterable[str]) -> Iterator[str]:
+    """The names of the installed distributions that have one of these modules.
+
+    `metadata.packages_distributions` says the same in 0.4 s, as it makes a path of every installed file.
+    """
+    file = re.compile(rf"^(?:{'|'.join(map(re.escape, sorted(modules)))})(?:[/.]|$)", re.MULTILINE)
+    for one in metadata.distributions():
+        listed = one.read_text("top_level.txt") or one.read_text("RECORD") or ""
+        if file.search(listed):
+            yield _normal(one.metadata["Name"] or "")
 
 
 def _start(version: str, parts: int | None) -> list[str]:
