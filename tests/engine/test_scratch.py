@@ -39,6 +39,10 @@ def test_folders_that_were_left_behind_leave_no_open_file(
 def test_a_folder_outlives_no_owner_for_long(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Neither one that leaves the block, nor, once another one comes, one that is killed with files in it."""
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    before = len(os.listdir("/proc/self/fd"))
+    with scratch("zero-"):
+        assert len(os.listdir("/proc/self/fd")) == before + 1
+    assert len(os.listdir("/proc/self/fd")) == before
     with scratch("one-") as mine:
         code = "import sys, fission.engine.scratch as s; print(s.scratch_folder('one-'), flush=True); sys.stdin.read()"
         other = subprocess.Popen(

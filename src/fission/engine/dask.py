@@ -12,14 +12,13 @@ import asyncio
 import contextlib
 import itertools
 import logging
-import shutil
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, ClassVar
 
 from fission.engine.packing import encode
+from fission.engine.scratch import scratch
 from fission.engine.stream import MessageStream, StreamClosed
 
 
@@ -268,13 +267,12 @@ _OF_SCHEDULERS = {"remove-worker": _ignore, "close": _ignore}
 @contextlib.contextmanager
 def _constructing() -> Iterator[str]:
     """Give distributed the settings and the folder that it wants to have, as long as it looks at them."""
-    folder, path = tempfile.mkdtemp(prefix="fission-link-"), list(sys.path)
+    path = list(sys.path)
     try:
-        with dask.config.set(_CONFIG):
+        with scratch("fission-link-") as folder, dask.config.set(_CONFIG):
             yield f"{folder}/dask-scratch-space"
     finally:
         sys.path[:] = path  # distributed puts the folder first
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 class _Membership(SchedulerPlugin):

@@ -4,7 +4,7 @@ import contextlib
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from fission.engine.locks import lock_folder, locked
@@ -18,7 +18,22 @@ def scratch_folder(prefix: str, parent: str = "") -> Path:
 
     Those of this name that a killed process has left behind are removed: nobody holds their lock. Raises OSError.
     """
-    parent = parent or tempfile.gettempdir()
+    return _new(prefix, parent or tempfile.gettempdir(), lock_folder)
+
+
+@contextlib.contextmanager
+def scratch(prefix: str) -> Iterator[Path]:
+    """Such a folder for a while. Raises OSError."""
+    with contextlib.ExitStack() as stack:
+        folder = _new(prefix, tempfile.gettempdir(), lambda folder: stack.enter_context(locked(folder)))
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)  # what cannot be removed now, the next one will
+
+
+def _new(prefix: str, parent: str, lock: Callable[[Path], bool]) -> Path:
+    """Tidy up, make a folder and lock it."""
     for old in Path(parent).glob(f"{prefix}*"):
         with contextlib.suppress(OSError):
             if old.stat().st_uid == os.getuid():
@@ -29,15 +44,5 @@ def scratch_folder(prefix: str, parent: str = "") -> Path:
         folder = Path(tempfile.mkdtemp(prefix=prefix, dir=parent))
         # somebody who tidies up at this moment may have taken it for one that was left behind
         with contextlib.suppress(FileNotFoundError):
-            if lock_folder(folder) and folder.exists():
+            if lock(folder) and folder.exists():
                 return folder
-
-
-@contextlib.contextmanager
-def scratch(prefix: str) -> Iterator[Path]:
-    """A `scratch_folder` for a while. Raises OSError."""
-    folder = scratch_folder(prefix)
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)  # what cannot be removed now, the next one will
