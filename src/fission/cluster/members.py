@@ -48,7 +48,8 @@ def joined(board: Board, event: events.NodeJoined) -> None:
             node.life, node.reason = NodeLife.DRAINING, DRAINED
             board.tell(INFO, "is back; it is drained and takes no jobs", node=event.node)
         else:
-            board.tell(INFO, "is back" if again else f"joined, {node.state.slots} slots", node=event.node)
+            slots = f"{node.state.slots} slot{'s' * (node.state.slots != 1)}"
+            board.tell(INFO, "is back" if again else f"joined, {slots}", node=event.node)
     _measured(board, event.node, event.tq)
     _settle(board, node, event.inventory)
     board.vacancy = True
