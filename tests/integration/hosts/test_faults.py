@@ -131,7 +131,7 @@ def test_a_node_is_frozen_and_comes_back(scene: Scene) -> None:
 
 
 def test_the_client_is_killed_and_started_again(lab: Lab) -> None:
-    scene = Scene(lab, seconds=8)
+    scene = Scene(lab, seconds=20)  # a busy machine takes a while to start a client
     pids = {job: scene.pid_of(job) for job in (SOURCE, WORK)}
     lab.client.kill()
     assert {job: scene.pid_of(job) for job in pids} == pids  # they live on without it
