@@ -76,7 +76,7 @@ def test_a_few_failovers_of_a_real_network() -> None:
     kills = run_kills(6, 1, print)
     assert not kills.problem
     assert kills.done == 6
-    assert kills.rows > 100
+    assert kills.rows >= kills.done
 
 
 def test_a_slow_sink_of_a_real_network() -> None:
