@@ -46,6 +46,13 @@ def test_a_good_one(good) -> None:
     assert find_identity(good.folder) == good
 
 
+def test_another_role(good) -> None:
+    assert load_identity(good.folder, Role.NODE).role is Role.NODE
+    assert "this certificate is not for a client; expected client, found node" in refusal(
+        load_identity, good.folder, Role.CLIENT
+    )
+
+
 def test_no_folder(tmp_path) -> None:
     text = refusal(load_identity, tmp_path / "certs" / "client")
     assert text == (

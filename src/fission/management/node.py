@@ -64,15 +64,7 @@ def _check_identity(options: NodeOptions) -> None:
             options.port,
         )
         return
-    identity = load_identity(options.certs)
-    if identity.role is not Role.NODE:
-        raise CertificateError(
-            "this certificate is not for a node",
-            where=str(identity.cert),
-            expected=Role.NODE,
-            found=identity.role,
-            hint="Copy the folder that `fission_admin.py certs --node ADDRESS` has made for this node",
-        )
+    identity = load_identity(options.certs, Role.NODE)
     if identity.warning():
         _log.warning("%s", identity.warning())
     if normal_address(options.address) not in identity.addresses:

@@ -37,7 +37,6 @@ from fission.management._relays import Carrier, relays
 from fission.management._run_console import ClusterConsole
 from fission.management.debug import open_debug_window
 from fission.project.addresses import expand_pattern
-from fission.security.errors import CertificateError
 from fission.security.identity import Identity, load_identity
 from fission.security.roles import Role
 
@@ -276,16 +275,7 @@ def client_identity(network: Network, root: Path) -> Identity | None:
     """The certificate with which this machine is a client; None without SECURITY. Raises CertificateError."""
     if network.settings.security == "off":
         return None
-    identity = load_identity(root / network.settings.certs / Role.CLIENT)
-    if identity.role is not Role.CLIENT:
-        raise CertificateError(
-            "this certificate is not for a client",
-            where=str(identity.cert),
-            expected=Role.CLIENT,
-            found=identity.role,
-            hint="Put back the folder that `fission_admin.py certs` has made, or make another one there",
-        )
-    return identity
+    return load_identity(root / network.settings.certs / Role.CLIENT, Role.CLIENT)
 
 
 def invited(network: Network, ports: Mapping[str, int] | None = None) -> dict[str, int]:

@@ -136,11 +136,11 @@ def read_identity(folder: Path) -> Identity:
     )
 
 
-def load_identity(folder: Path, *, now: dt.datetime | None = None) -> Identity:
+def load_identity(folder: Path, role: Role | None = None, *, now: dt.datetime | None = None) -> Identity:
     """Read the certificates of this machine and check all that can be checked without the other side.
 
     The files are there, the key is closed to others and belongs to the certificate, the authority beside it
-    has signed it, it has a role, and it is valid now. Raises CertificateError, whose hint says which command
+    has signed it, it has a role (this one), and it is valid now. Raises CertificateError, whose hint says which command
     helps. Show `identity.warning()` next.
     """
     identity = read_identity(folder)
@@ -160,6 +160,14 @@ def load_identity(folder: Path, *, now: dt.datetime | None = None) -> Identity:
             expected=f"a time before {identity.not_after:%Y-%m-%d %H:%M}",
             found=f"{now:%Y-%m-%d %H:%M} UTC",
             hint=_RENEW,
+        )
+    if role not in (None, identity.role):
+        raise CertificateError(
+            f"this certificate is not for a {role}",
+            where=str(identity.cert),
+            expected=str(role),
+            found=identity.role,
+            hint=f"Put the folder there that `fission_admin.py certs` has made for the {role}",
         )
     return identity
 
