@@ -233,15 +233,22 @@ def test_the_cheap_state_of_a_sink_is_the_newest_one(cheap):
 
 
 def test_what_takes_long_to_be_stored_is_stored_less_often(cheap):
-    cheap.now += 1.0
-    cheap.look(6)
-    assert cheap.next().round == 6
-    cheap.now += 0.1
-    cheap.stored(6)
-    cheap.look(7)
-    cheap.ledger.output_released(8, 1, 7)
-    due = cheap.look(7)
-    assert due == pytest.approx(101.0 + 0.1 * checkpoints._TRIP_SHARE)
+    cheap.one._trip, cheap.one._best = 0.02, 0.02
+    trips = {6: 0.02, 7: 0.02, 8: 0.06}
+    for number, trip in trips.items():
+        cheap.now += 2.0
+        cheap.look(number)
+        assert cheap.next().round == number
+        cheap.now += trip
+        cheap.ledger.output_released(8, 1, number)
+        cheap.stored(number)
+        cheap.look(number + 1)
+        if number == 7:  # as at best
+            cheap.ledger.output_released(8, 1, 8)
+            assert cheap.look(8) == pytest.approx(cheap.now - 0.02 + 0.02 * checkpoints._TRIP_SHARE)
+    smooth = 0.03
+    cheap.ledger.output_released(8, 1, 9)
+    assert cheap.look(9) == pytest.approx(cheap.now - 0.06 + smooth * checkpoints._TRIP_SHARE * smooth / 0.02)
 
 
 def test_no_drafts_are_made_of_a_state_that_has_become_large(cheap):

@@ -16,6 +16,7 @@ import os
 import queue
 import threading
 from collections.abc import Callable, Sequence
+from math import inf
 from pathlib import Path
 from time import monotonic
 
@@ -42,8 +43,10 @@ _DRAFTS = 10
 """Drafts that are made from one to the other."""
 _DRAFT_SHARE = 50
 """Drafts take no more than one part in so many of the job's time."""
-_TRIP_SHARE = 8
+_TRIP_SHARE = 16
 """One is on its way, to the other machines and back, for no more than one part in so many of the time."""
+_SMOOTH = 0.25
+"""Part of the latest one in the time that they are taken to be on their way."""
 
 NOTHING = b""
 """The state of a job that has no attributes."""
@@ -79,7 +82,8 @@ class Checkpoints:
         self._cost = 0.0  # seconds that the last capture took
         self._last = 0.0  # when one was stored last
         self._cheap = False
-        self._trip = 0.0  # seconds that the last one was on its way
+        self._trip = 0.0  # seconds that the last ones were on their way
+        self._best = inf  # the least that this has been
         self._sent = 0.0  # when the last one was sent
         self._drafted = 0.0  # when the last draft was made
         self._drafts = Drafts(interval / _OFTEN / _DRAFTS)
@@ -132,7 +136,9 @@ class Checkpoints:
         """A copy of the state after this round is safe; what is older than `restart` is not needed any more."""
         if position == self._on_its_way:
             self._on_its_way = None
-            self._trip = monotonic() - self._sent
+            trip = monotonic() - self._sent
+            self._trip += (_SMOOTH if self._trip else 1.0) * (trip - self._trip)
+            self._best = min(self._best, self._trip)
         self._work.put(lambda: self._forget(restart))
 
     # -- inside ------------------------------------------------------------------------------------------
@@ -156,7 +162,7 @@ class Checkpoints:
         """Send the latest draft that becomes the restart point by that, if it is time to; return when to look again."""
         if not self._drafts.ready(ledger.bound):
             return None
-        due = self._sent + max(self._interval / _OFTEN, _TRIP_SHARE * self._trip)
+        due = self._often_due
         if now < due:
             return due
         draft = self._drafts.take(ledger.bound)
@@ -172,7 +178,7 @@ class Checkpoints:
         if not self._cheap or progress <= max(self._captured, self._drafts.newest):
             return None
         if progress <= ledger.bound:  # as with a sink: the newest one can be stored itself
-            due = self._sent + max(self._interval / _OFTEN, _TRIP_SHARE * self._trip)
+            due = self._often_due
         else:
             due = self._drafted + max(self._drafts.spacing, _DRAFT_SHARE * self._cost)
         if now < due:
@@ -182,6 +188,15 @@ class Checkpoints:
         if data is not None and self._cheap:
             self._drafts.add(progress, data)
         return None
+
+    @property
+    def _often_due(self) -> float:
+        """When another state may be stored before its interval is over.
+
+        Where they take longer than at best, other things are busy, and should not become busier by that: then more seldom still.
+        """
+        busy = self._trip / self._best if self._best else 1.0
+        return self._sent + max(self._interval / _OFTEN, _TRIP_SHARE * self._trip * busy)
 
     def _capture(self, now: float) -> bytes | None:
         """Capture the state, and see what that costs."""
