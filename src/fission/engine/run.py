@@ -111,7 +111,8 @@ class ClusterRun:
         self._asked = 0
         self._started = monotonic()
         self._broken = False
-        self._listen: Callable[[str], None] | None = None
+        self._meet: Callable[[str], None] | None = None
+        self._seen_as = ""
 
     # -- from outside ------------------------------------------------------------------------------------
 
@@ -146,8 +147,8 @@ class ClusterRun:
         if isinstance(event, JobSaid):
             self._teller.said(event)
         else:
-            if isinstance(event, NodeJoined) and self._listen is not None:
-                self._listen(event.node)
+            if isinstance(event, NodeJoined) and self._meet is not None:
+                self._meet(event.node)
             self.handle(event)
             self._look_who_answered()
 
@@ -218,8 +219,7 @@ class ClusterRun:
         """Wait for the nodes, join them ourselves, and start."""
         await local.warm()
         if link is not None:
-            if self.taken_over:
-                self._listen = partial(self._keep_states, link, local)
+            self._meet = partial(self._met, link, local)
             await link.start()
             if self._invited:
                 link.invite(self._invited)
@@ -231,8 +231,8 @@ class ClusterRun:
         if not self._asked:
             self._teller.nodes(self._invited, {} if link is None else link.away())
         self._teller.catch_up()
-        self._listen = None
-        self.on_event(await local.open(self._own_address(link)))
+        self._meet = None
+        self.on_event(await local.open(self._own_address()))
         if self.engine is not None:
             self.engine.tell_keepers()
         if self._asked:
@@ -241,11 +241,16 @@ class ClusterRun:
             self._require_nodes()
             self.handle(StartRequested())
 
-    def _keep_states(self, link: ClientLink, local: LocalHost, node: str) -> None:
-        """The first node of a network that runs may have jobs started at once: they need the states that we keep."""
-        self._listen = None
+    def _met(self, link: ClientLink, local: LocalHost, node: str) -> None:
+        """The first node says how others see us, and may be gone by the time that we need to know it.
+
+        The first node of a network that runs may have jobs started at once: they need the states that we keep.
+        """
+        self._meet = None
         try:
-            local.listen(self._network.settings.client_ip or link.own_address(node))
+            self._seen_as = link.own_address(node)
+            if self.taken_over:
+                local.listen(self._own_address())
         except FissionError as error:  # `open` tries it again, and fails for good
             self._teller.warn(str(error))
 
@@ -265,15 +270,12 @@ class ClusterRun:
                 else "Do their node services run? `--embedded 3` needs none, `--wait 1m` gives them time",
             )
 
-    def _own_address(self, link: ClientLink | None) -> str:
+    def _own_address(self) -> str:
         """The address of the client in data connections."""
         declared = [node.ip for node in self._network.nodes if isinstance(node, LocalNode)]
         if self._network.settings.client_ip:
             return self._network.settings.client_ip
-        for address, node in self.coordinator.nodes.items():
-            if link is not None and address != LOCAL and node.service:
-                return link.own_address(address)
-        return declared[0] if declared else "127.0.0.1"
+        return self._seen_as or (declared[0] if declared else "127.0.0.1")
 
     def _carry_out(self, instruction: Instruction) -> None:
         match instruction:

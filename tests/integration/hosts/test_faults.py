@@ -68,6 +68,24 @@ def test_a_network_runs_to_its_end(scene: Scene) -> None:
     scene.end()
 
 
+def test_the_node_that_joined_first_dies_while_the_client_waits_for_another(lab: Lab) -> None:
+    there = list(lab.nodes)
+    away = there.pop(1)  # two are left of each group
+    for host in there:
+        host.start_node()
+    stream = Stream.in_lab(lab, blocks=RATE, rate=RATE)
+    client = stream.start(lab.client, "--wait", "15s")
+    log = stream.root / "FISSION.log"
+    joined = [f"node {host.address}: joined" for host in there]
+    wait_for(lambda: log.exists() and all(line in log.read_text() for line in joined), "three nodes")
+    first = min(there, key=lambda host: log.read_text().index(f"node {host.address}: joined"))
+    assert not any(job_processes(host) for host in lab.nodes), "the client waits for the node that is away"
+    first.kill()
+    assert client.wait(60) == 0, client.tail()
+    assert stream.mistakes() == ""
+    assert away.address in log.read_text()
+
+
 @pytest.mark.parametrize("job", [SOURCE, WORK, SINK])
 def test_the_process_of_a_job_is_killed(scene: Scene, job: int) -> None:
     for _ in range(3):
