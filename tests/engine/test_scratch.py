@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from fission.engine.locks import lock_folder
+from fission.engine.locks import lock_folder, lock_holder
 from fission.engine.scratch import scratch, scratch_folder
 from fission.engine.sockets import socket_folder
 
@@ -24,7 +24,9 @@ def test_folders_that_were_left_behind_leave_no_open_file(
     used = Path(f"/tmp/{prefix}used")
     for folder in (*old, used):
         folder.mkdir()
+    assert lock_holder(used) == 0
     assert lock_folder(used)
+    assert lock_holder(used) == os.getpid()
     try:
         before = len(os.listdir("/proc/self/fd"))
         new = socket_folder()

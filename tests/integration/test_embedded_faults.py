@@ -88,8 +88,8 @@ def alive(pids: set[int]) -> list[int]:
 
 
 @pytest.fixture
-def embedded(tmp_path: Path) -> Iterator[Embedded]:
-    one = Embedded(tmp_path)
+def embedded(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Embedded]:
+    one = Embedded(tmp_path, getattr(request, "param", SECONDS))
     try:
         one.stream.await_rows(50, one.client)
         one.children()
@@ -144,6 +144,27 @@ def test_a_state_that_is_lost_with_all_its_copies_ends_the_network(embedded: Emb
     assert embedded.client.wait(60) == 1
     assert "its stored state is lost" in embedded.client.tail()
     assert embedded.stream.mistakes() == ""
+
+
+@pytest.mark.parametrize("embedded", [600], indirect=True)
+def test_a_network_whose_private_folder_is_removed_is_not_run_twice(embedded: Embedded) -> None:
+    def say(verb: str) -> tuple[int, str]:
+        argv = embedded.stream.command(verb)
+        done = subprocess.run(argv, capture_output=True, text=True, timeout=60, check=False)
+        return done.returncode, done.stderr
+
+    client = f"process {embedded.client.pid}"
+    code, said = say("run")
+    assert (code, client in said) == (2, True), said
+    private_folder(embedded.stream.network).rename(embedded.stream.root / "removed")
+    for verb, expected in (("status", 1), ("stop", 1), ("run", 2), ("status", 1)):
+        code, said = say(verb)
+        assert (code, client in said) == (expected, True), said
+    embedded.client.send(signal.SIGINT)
+    assert embedded.client.wait(10) == 1  # it had not finished
+    assert embedded.stream.mistakes() == ""
+    code, said = say("status")
+    assert "it does not run" in said
 
 
 def test_ctrl_c_ends_everything(embedded: Embedded) -> None:

@@ -1,9 +1,9 @@
 """Folders that belong to one process at a time: a lock that goes with the process, however it ends."""
 
-import contextlib
 import fcntl
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from fission.errors import RunError
@@ -14,7 +14,7 @@ def lock_folder(folder: Path) -> bool:
     return _lock(folder) >= 0
 
 
-@contextlib.contextmanager
+@contextmanager
 def locked(folder: Path) -> Iterator[bool]:
     """Lock an existing folder for a while; False when another process has it. Raises OSError."""
     handle = _lock(folder)
@@ -45,6 +45,31 @@ def is_locked(folder: Path) -> bool:
         return True
     finally:
         os.close(handle)
+    return False
+
+
+def lock_holder(folder: Path) -> int:
+    """The process that has locked a folder with `lock_folder`; 0 when there is none, or none that may be seen.
+
+    It is found without touching the lock, so nobody who wants it at this moment is refused because of the question.
+    """
+    with suppress(OSError):
+        wanted = folder.stat()
+        lines = [line.split() for line in Path("/proc/locks").read_text().splitlines()]
+        for pid in {line[4] for line in lines if line[1:4] == ["FLOCK", "ADVISORY", "WRITE"]}:
+            if _holds(Path("/proc", pid), wanted):
+                return int(pid)
+    return 0
+
+
+def _holds(process: Path, wanted: os.stat_result) -> bool:
+    """Whether one of the files that a process has open is this one, and locked."""
+    with suppress(OSError):  # it has ended, or is somebody else's
+        for handle in (process / "fd").iterdir():
+            with suppress(OSError):  # it was closed meanwhile
+                same = os.path.samestat(handle.stat(), wanted)
+                if same and "FLOCK" in (process / "fdinfo" / handle.name).read_text():
+                    return True
     return False
 
 

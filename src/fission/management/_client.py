@@ -5,6 +5,7 @@ from typing import Any
 
 from fission.engine.control import ask_client
 from fission.engine.journal import left_running
+from fission.engine.locks import lock_holder
 from fission.errors import RunError
 from fission.management._guard import say_error
 from fission.project.load import find_network
@@ -26,8 +27,18 @@ def private_folder(network_folder: Path | str) -> Path:
 
 def ask(root: Path, name: str, **request: Any) -> dict[str, Any] | None:
     """Ask the client that runs a network; None when there is none. Raises ProjectError, RunError."""
-    folder = private_folder(find_network(root, name))
-    return ask_client(folder, **request) if folder.is_dir() else None
+    home = find_network(root, name)
+    folder = private_folder(home)
+    answer = ask_client(folder, **request) if folder.is_dir() else None
+    if answer is None and (client := lock_holder(home)) and lock_holder(folder) != client:
+        if lock_holder(home) != client:
+            return None  # it has ended between the two questions
+        raise RunError(
+            f"its client, process {client}, cannot be asked: its folder {PRIVATE} has been removed",
+            where=f"network {name}",
+            hint=f"It runs on; end it with: kill -INT {client}",
+        )
+    return answer
 
 
 def tell_client(root: Path, name: str, **request: Any) -> int:

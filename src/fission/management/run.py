@@ -24,7 +24,7 @@ from fission.engine.cluster import ClusterEngine
 from fission.engine.control import ControlServer
 from fission.engine.embedded import EmbeddedCluster, EmbeddedNode, plan, played
 from fission.engine.journal import Journal, remove_journal
-from fission.engine.locks import lock_folder
+from fission.engine.locks import lock_folder, lock_holder
 from fission.engine.orders import OrderBook
 from fission.engine.run import GATHER_SECONDS, ClusterRun, RunOutcome
 from fission.engine.scratch import EMBEDDED, scratch
@@ -239,11 +239,14 @@ def _soon(loop: asyncio.AbstractEventLoop, call: Callable[[], None]) -> None:
 
 
 def _own(network: Network) -> Path:
-    """Make the client's private folder and lock it until this process ends."""
-    folder = private_folder(network.folder)
+    """Lock the network's folder and the client's private one in it, which is made, until this process ends.
+
+    The private folder may be removed while the network runs: the lock of the other one refuses a second client even then.
+    """
+    home, folder = Path(network.folder), private_folder(network.folder)
     try:
         folder.mkdir(mode=0o700, exist_ok=True)
-        if lock_folder(folder):
+        if lock_folder(folder) and lock_folder(home):
             return folder
     except OSError as error:
         raise ProjectError(
@@ -252,6 +255,7 @@ def _own(network: Network) -> Path:
     raise ProjectError(
         "the network is being run already",
         where=f"network {network.name}",
+        found=f"process {pid}" if (pid := lock_holder(home)) else "",
         hint=f"See `fission status {network.name}`, or end it: `fission stop {network.name}`",
     )
 
