@@ -30,6 +30,12 @@ class Tight(PicklePipe):
     RETAIN = 2000
 
 
+def last_one() -> None:
+    """The last block of a stream is held back as long as there is a file `hold` beside the job's folder."""
+    while Path("../hold").exists():
+        sleep(0.005)
+
+
 class Numbers(PythonJob):
     """A source that is not killed: 1, 2, ... `total`, in bursts of 20."""
 
@@ -39,6 +45,8 @@ class Numbers(PythonJob):
 
     def run(self):
         for number in range(1, self.total + 1):
+            if number == self.total:
+                last_one()
             yield number
             if number % 20 == 0:
                 sleep(self.pause)
@@ -112,6 +120,8 @@ class Source(PythonJob):
         if self.count % 20 == 0:
             sleep(self.pause)
         self.count += 1
+        if self.count == self.total:
+            last_one()
         return self.count
 
     def snapshot(self):
@@ -127,6 +137,8 @@ class Generator(Source):
     def run(self):
         while self.count < self.total:
             self.count += 1
+            if self.count == self.total:
+                last_one()
             yield self.count
             if self.count % 20 == 0:
                 sleep(self.pause)
