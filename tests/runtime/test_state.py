@@ -107,6 +107,10 @@ def test_what_cannot_be_pickled_is_left_out_and_named_once():
     other = Job(lock="that of setup()")
     JobState(other, quiet).restore(first)
     assert (other.lock, other.number) == ("that of setup()", 1)
+    after = Job(lock=threading.Lock(), loop=[iter([])])
+    state_of_after = JobState(after, quiet)
+    state_of_after.restore(first)
+    assert state_of_after.capture() is not None  # and does not name them again
     job.lock = None  # can be pickled from now on
     JobState(other, quiet).restore(state.capture())
     assert other.lock is None

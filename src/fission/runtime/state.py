@@ -23,8 +23,8 @@ _restoring: PythonJob | None = None
 class JobState:
     """The state of one job, made after its `setup()`: `capture` between two rounds, `restore` before the first.
 
-    Attributes that cannot be pickled at that moment are left out, and named once in the log. Those that `run` has
-    deleted are deleted again by `restore`.
+    Attributes that cannot be pickled at that moment are left out, and named in the log, once: whoever gets the state
+    knows which. Those that `run` has deleted are deleted again by `restore`.
     """
 
     def __init__(self, job: PythonJob, log: Callable[[int, str], None]) -> None:
@@ -97,7 +97,7 @@ class JobState:
         job = self._job
         _restoring = job
         try:
-            how, finishing, state, *deleted = pickle.loads(data)
+            how, finishing, state, *rest = pickle.loads(data)
         finally:
             _restoring = None
         if finishing:
@@ -106,9 +106,11 @@ class JobState:
             job.restore(state)  # type: ignore[attr-defined]
         elif how == "kept" and not self._told:
             job.__dict__.update(state)
-            for name in deleted[0]:
+            deleted, named = rest
+            for name in deleted:
                 job.__dict__.pop(name, None)
-            self._made.update(deleted[0])
+            self._made.update(deleted)
+            self._named.update(named)
         else:
             raise RunError(
                 "the stored state is of another kind",
@@ -126,10 +128,10 @@ class JobState:
         unsaved = self._job._UNSAVED
         return {name: value for name, value in list(self._job.__dict__.items()) if name not in unsaved}
 
-    def _whole(self) -> tuple[str, bool, dict[str, Any], list[str]]:
-        """All that is captured, with the names of what `setup()` makes and `run` has deleted."""
+    def _whole(self) -> tuple[str, bool, dict[str, Any], list[str], list[str]]:
+        """All that is captured, with the names of what `run` has deleted, and of what was left out and named in the log."""
         deleted = sorted(self._made - self._job.__dict__.keys())
-        return "kept", self._job._finishing, self._kept(), deleted
+        return "kept", self._job._finishing, self._kept(), deleted, sorted(self._named)
 
     def _pickled(self, state: object) -> bytes:
         buffer = io.BytesIO()
