@@ -87,7 +87,7 @@ def test_after_a_reconnection_it_says_where_to_go_on():
         (hello(version=VERSION + 1), "version"),
         (hello(run="other"), "run"),
         (hello(pipe=8), "pipe 8"),
-        (hello(1), "superseded"),
+        (hello(1), "replaced"),
     ],
 )
 def test_who_is_refused_and_why(frame, reason):

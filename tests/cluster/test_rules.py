@@ -234,6 +234,26 @@ def test_a_process_that_just_ends(code: int, how: str) -> None:
     assert talk.say(JobExited(talk.who(2)[0], 2, 1, code))[0].level == 10
 
 
+def test_what_is_said_of_a_restart() -> None:
+    """Who is killed while he gets on is started again; attempts are counted where a job fails, or gains nothing."""
+    talk = Talk(chain(), Policy(back_off=(0.0,))).start()
+
+    def said(*events: Event) -> str:
+        out = [one for event in events for one in talk.say(event)]
+        texts = [tell.text for tell in of(Tell, out) if tell.level == 40]
+        if of(StartJob, talk.say(Tick())) or of(StartJob, out):
+            talk.up(2)
+        return texts[-1].partition("; ")[2]
+
+    assert said(JobExited(*talk.who(2), -9)) == "restart 1 of 3"
+    assert said(JobExited(*talk.who(2), -9)) == "restart 2 of 3"
+    for done in (3000, 3001):
+        talk.say(JobProgress(*talk.who(2), done))
+        assert said(JobExited(*talk.who(2), -9)) == f"starts again after round {done}"
+    texts = [tell.text for tell in of(Tell, failed(talk, 2, 3100))]
+    assert texts[-1 - ("is started" in texts[-1])] == "restart 1 of 3 at round 3100"
+
+
 def test_a_start_tells_that_there_must_be_a_state() -> None:
     talk = Talk(chain()).start()
     talk.say(JobStored(*talk.who(2)))

@@ -147,7 +147,7 @@ def test_an_order_that_was_overtaken_is_refused(tmp_path: Path, jobs: Any, store
         job = jobs.Talker()
         await host.start(order(job, incarnation=5))
         await host.start(order(job, incarnation=4))
-        assert "superseded" in (await events.wait(JobNotStarted)).message
+        assert "started again since" in (await events.wait(JobNotStarted)).message
 
     play(tmp_path / "root", store, scenario)
 

@@ -293,7 +293,7 @@ class Receiver:
         if frame.pipe != self._pipe:
             return f"pipe {frame.pipe}, expected {self._pipe}"
         if frame.incarnation < self.incarnation:
-            return f"superseded: incarnation {frame.incarnation}, now {self.incarnation}"
+            return f"start {frame.incarnation} of its sender was replaced by start {self.incarnation}"
         return ""
 
     def _simply_next(self, batch: Batch) -> bool:

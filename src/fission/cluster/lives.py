@@ -38,7 +38,7 @@ def start(board: Board, job: JobRecord, node: str) -> None:
     job.told = Told(epoch=job.epoch)
     board.touched.add(job.id)
     if job.incarnation > 1:
-        board.tell(INFO, f"goes on on {_name(node)} (start {job.incarnation})", job=job)
+        board.tell(INFO, f"is started on {_name(node)} (start {job.incarnation})", job=job)
     board.send(StartJob(node, job.id, job.incarnation, job.incarnation > 1, job.epoch, job.stored))
 
 
@@ -252,23 +252,34 @@ def _count(board: Board, job: JobRecord, how: str = "") -> None:
     this time tells whether anything was gained by the last restart.
     """
     failed, policy = job.failing or job.round + 1, board.policy
+    killed = not job.failing
     live = job.id in board.wiring.live
     # A live origin counts from 1 again each time: for it another round is progress, but not to fail at once.
     farther = (failed > 1 and failed != job.failed_round) if live else failed > job.failed_round
-    if not job.failing:
+    if killed:
         farther |= job.began > job.failed_from
         job.failed_from = job.began
     if farther:
         job.restarts = 0
     job.failed_round = failed
+    at = _at(job, failed)
     if job.restarts >= policy.max_restarts:
-        given_up = f"given up after {job.restarts} restarts at round {failed}"
+        given_up = f"given up after {job.restarts} restarts{at}"
         board.tell(ERROR, f"{how}; {given_up}" if how else given_up, job=job)
         begin_ending(board, Outcome.FAILED, 1, job.failure)
         return
     delay = policy.back_off[min(job.restarts, len(policy.back_off) - 1)]
     job.restarts += 1
     job.timer = board.now + delay
-    restart = f"restart {job.restarts} of {policy.max_restarts} at round {failed}"
+    restart = f"restart {job.restarts} of {policy.max_restarts}{at}"
+    if killed and farther and failed > 1:
+        restart = f"starts again{at}"  # no attempt at something that fails: it had got on
     restart += f" in {delay:g} s" if delay else ""
     board.tell(ERROR if how else WARNING, f"{how}; {restart}" if how else restart, job=job)
+
+
+def _at(job: JobRecord, failed: int) -> str:
+    """Where it failed, for people; nothing where it had not come as far as its rounds."""
+    if failed == 1 and not (job.failing and job.numbered):
+        return ""
+    return f" at round {failed}" if job.failing else f" after round {failed - 1}"

@@ -110,7 +110,8 @@ def fence(board: Board, node: NodeRecord, run: str, job: int, incarnation: int) 
     if node.life is NodeLife.UP:
         node.life = NodeLife.FENCED
     if run == board.run:
-        board.tell(WARNING, f"ends job {job}, incarnation {incarnation}: superseded", node=node.address)
+        name = board.jobs[job].name if job in board.jobs else f"job {job}"
+        board.tell(WARNING, f"ends {name}, start {incarnation}: it is not needed any more", node=node.address)
     else:
         board.tell(INFO, f"ends job {job} of an earlier run", node=node.address)
     board.send(StopJob(node.address, job, incarnation, run))

@@ -200,8 +200,11 @@ class ClusterEngine:
 
     async def _prepare(self, node: str) -> None:
         """Bring the user's modules to a node and let it make them ready, so that a failover need not wait for that."""
-        await self._ship(node, self._first)
-        await self._ask(node, "prepare", timeout=_PREPARE_SECONDS, code=self._first)
+        try:
+            await self._ship(node, self._first)
+            await self._ask(node, "prepare", timeout=_PREPARE_SECONDS, code=self._first)
+        except FissionError as error:
+            self._complain(node, error)
 
     async def _pre_copy(self, node: str) -> None:
         """Bring all files to a node before it gets a job; those that cannot be brought are tried again then."""
@@ -210,7 +213,7 @@ class ClusterEngine:
             for digest in self._bundles:
                 await self._ship(node, digest)
         except FissionError as error:
-            self._failed(error)
+            self._complain(node, error)
         finally:
             self.copying.discard(node)
 
@@ -301,6 +304,10 @@ class ClusterEngine:
             _log.warning("%s speaks for %s: ignored", node, getattr(event, "node", ""))
             return
         self._on_event(event)
+
+    def _complain(self, node: str, error: FissionError) -> None:
+        text = str(error)  # that of a broken link names the node
+        _log.warning("%s", text if text.startswith(node) else f"node {node}: {text}")
 
     def _failed(self, error: Exception) -> None:
         level = logging.WARNING if isinstance(error, FissionError) else logging.ERROR

@@ -101,7 +101,7 @@ class JobHost:
 
         others = [one for one in self._known.values() if (one.network, one.job) == (network, key[1])]
         if self._closing or any(one.run == run and one.incarnation > key[2] for one in others):
-            tell(JobNotStarted(self._name, key[1], key[2], "this incarnation was superseded"))
+            tell(JobNotStarted(self._name, key[1], key[2], "it has been started again since"))
             return
         one = Incarnation(order, self._name, tell, self._keeper)
         self._forget(lambda old: old.network == network and (old.job == one.job or old.run != run))

@@ -128,7 +128,7 @@ def attack(
 def test_an_incarnation_that_was_replaced_before_we_were_started(tmp_path: Path) -> None:
     async def story() -> None:
         async with Wired(tmp_path, chain(4096, delay=0.001), "tcp", senders={1: 1, 2: 2}) as wired:
-            told = "superseded: incarnation 1, now 2"
+            told = "start 1 of its sender was replaced by start 2"
             await wired.until(lambda: any(told in line for line in wired.logs(SINK)), told)
             assert wired.rounds(SINK) == 0
 
