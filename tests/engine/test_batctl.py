@@ -1,11 +1,13 @@
 """Transmit qualities: tables as batctl's README and man page show them, and a stand-in program on PATH."""
 
+import asyncio
 import logging
 from pathlib import Path
 
 import pytest
 
 from fission.engine.batctl import BEST_TQ, Batctl, parse_json, parse_text
+from fission.engine.mesh import Mesh
 
 OLD = """\
 [B.A.T.M.A.N. adv 2011.4.0, MainIF/MAC: eth0/fe:fe:00:00:01:01 (bat0)]
@@ -142,6 +144,30 @@ def test_an_address_is_translated_once(stand_in: StandIn) -> None:
     stand_in.answer("originators_json", JSON.replace("251", "99"))
     assert batctl.qualities(["10.0.0.2"]) == {"10.0.0.2": 99}
     assert stand_in.calls().count("translate 10.0.0.2") == 1
+
+
+def test_a_node_knows_the_links_to_those_that_it_has_met(stand_in: StandIn) -> None:
+    stand_in.answer("originators_json", JSON)
+    stand_in.answer("translate-10.0.0.2", "16:7b:3c:c2:bf:b8\n")
+
+    async def story() -> None:
+        mesh = Mesh()
+        mesh.meet(["10.0.0.2", 7])
+        watching = asyncio.create_task(mesh.watch())
+        async with asyncio.timeout(20):
+            while not mesh.tq:
+                await asyncio.sleep(0.01)
+        watching.cancel()
+        assert mesh.tq == {"10.0.0.2": 251.0}
+
+    asyncio.run(story())
+
+
+def test_a_node_without_a_mesh_knows_no_links(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    mesh = Mesh()
+    asyncio.run(mesh.watch())
+    assert mesh.tq == {}
 
 
 def complaints(caplog: pytest.LogCaptureFixture) -> list[str]:

@@ -9,10 +9,8 @@ their client for as long as their orders say. The service never runs the users' 
 """
 
 import asyncio
-import contextlib
 import datetime as dt
 import logging
-import shutil
 import time
 import uuid
 from collections.abc import Awaitable, Callable, Mapping
@@ -24,12 +22,12 @@ from fission.cluster import JobExited, NodeDraining, NodeReport
 from fission.core.nodes import NodeInfo
 from fission.engine import upkeep, wire
 from fission.engine.base import EngineEvent, NodeLink, Plain
-from fission.engine.batctl import Batctl
 from fission.engine.diary import read_tail, write_down
 from fission.engine.homes import node_home
 from fission.engine.host import BundleStore, JobHost
 from fission.engine.keeper import StateKeeper
 from fission.engine.load import LoadMeter
+from fission.engine.mesh import Mesh
 from fission.engine.state_link import StateServer
 from fission.engine.states import StateStore
 from fission.engine.tenants import Client, Tenants
@@ -39,8 +37,6 @@ from fission.security import IdentityFiles
 _log = logging.getLogger(__name__)
 
 REPORT_SECONDS = 1.0
-MESH_SECONDS = 5.0
-"""How often the mesh is asked for the quality of its links, where there is one."""
 
 _REMEMBERED = 14 * 86400.0
 """How long a network is remembered whose client has gone in the middle of a run: for longer than any ORPHAN_TIMEOUT."""
@@ -91,28 +87,39 @@ class NodeService:
         self._states = StateStore(settings.root / ".states")
         self._state_server = StateServer(self._states, identity)
         self._keeper = StateKeeper(identity)
-        self.host = JobHost(
-            settings.address,
-            settings.address,
-            homes=partial(node_home, settings.root),
-            place=str(settings.root),
-            store=store,
-            on_event=self._heard,
-            identity=settings.identity,
-            keeper=self._keeper,
-        )
         self._store = store
+        self.host = self._make_host()
         self._versions = dict(versions)
         self._in_use = in_use
         self._tenants = Tenants(settings.address, self._post, self._backlog)
         self._meter = LoadMeter(settings.root)
         self._info = self._meter.sample()
-        self._mesh = Batctl() if shutil.which("batctl") else None
-        self._tq: dict[str, float] = {}
-        self._peers: set[str] = set()
+        self._mesh = Mesh()
         self._tasks: list[asyncio.Task[None]] = []
         self._draining = False
-        self._own: dict[str, Callable[[Client, Mapping[str, Plain]], Awaitable[Plain]]] = {
+        self._own = self._operations()
+        self._further: dict[str, Operation] = {
+            **(operations or {}),
+            "log": self._read_log,
+            "look": self._look,
+        }
+        self._observers: set[str] = set()
+
+    def _make_host(self) -> JobHost:
+        settings = self.settings
+        return JobHost(
+            settings.address,
+            settings.address,
+            homes=partial(node_home, settings.root),
+            place=str(settings.root),
+            store=self._store,
+            on_event=self._heard,
+            identity=settings.identity,
+            keeper=self._keeper,
+        )
+
+    def _operations(self) -> dict[str, Callable[[Client, Mapping[str, Plain]], Awaitable[Plain]]]:
+        return {
             "hello": self._hello,
             "inventory": self._inventory,
             "prepare": self._prepare,
@@ -124,12 +131,6 @@ class NodeService:
             "remove": self._remove,
             "reboot": self._reboot,
         }
-        self._further: dict[str, Operation] = {
-            **(operations or {}),
-            "log": self._read_log,
-            "look": self._look,
-        }
-        self._observers: set[str] = set()
 
     # -- life --------------------------------------------------------------------------------------------
 
@@ -144,9 +145,7 @@ class NodeService:
         if self.link is not None:
             await self.link.start()
         self.host.warm()
-        self._tasks = [asyncio.create_task(self._report())]
-        if self._mesh is not None:
-            self._tasks.append(asyncio.create_task(self._measure(self._mesh)))
+        self._tasks = [asyncio.create_task(self._report()), asyncio.create_task(self._mesh.watch())]
 
     async def close(self, *, force: bool = False) -> None:
         """Say goodbye, so that the clients start their jobs elsewhere, and end all jobs, at once if `force`."""
@@ -221,7 +220,7 @@ class NodeService:
     async def _hello(self, client: Client, arguments: Mapping[str, Plain]) -> Plain:
         client.name = _text(arguments, "address", self.settings.address)
         client.run = _text(arguments, "run", "")
-        self._peers |= {peer for peer in arguments.get("peers", ()) if isinstance(peer, str)}
+        self._mesh.meet(arguments.get("peers", ()))
         client.greeted = True
         await asyncio.to_thread(self._states.keep_runs, client.network, [client.run])
         return {**self._self(client.network), "states": self._keeper.own}
@@ -240,7 +239,7 @@ class NodeService:
             "occupied": self._occupied(network),
             "info": wire.info_to_plain(self._info),
             "versions": self._versions,
-            "tq": dict(self._tq),
+            "tq": dict(self._mesh.tq),
         }
 
     async def _remove(self, client: Client, arguments: Mapping[str, Plain]) -> Plain:
@@ -355,7 +354,7 @@ class NodeService:
         self._tell_use()
         for client in self._tenants.clients:
             occupied = self._occupied(client.network)
-            self._post(client.id, NodeReport(client.name, self._info, occupied, dict(self._tq)))
+            self._post(client.id, NodeReport(client.name, self._info, occupied, dict(self._mesh.tq)))
         for network, seconds in self._tenants.abandoned(time.monotonic()):
             await self._end_orphans(network, seconds)
 
@@ -371,17 +370,6 @@ class NodeService:
         elif seconds >= max(one.orphan_timeout for one in jobs):
             _log.warning("ends %d jobs of network %s: no client for %.0f s", len(jobs), network, seconds)
             await self.host.abandon(network)
-
-    async def _measure(self, mesh: Batctl) -> None:
-        while True:
-            with contextlib.suppress(OSError):
-                self._tq = {
-                    address: float(quality)
-                    for address, quality in (
-                        await asyncio.to_thread(mesh.qualities, sorted(self._peers))
-                    ).items()
-                }
-            await asyncio.sleep(MESH_SECONDS)
 
     @property
     def info(self) -> NodeInfo:
