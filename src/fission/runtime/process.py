@@ -15,14 +15,9 @@ from collections.abc import Callable, Sequence
 from types import FrameType
 from typing import TYPE_CHECKING, NoReturn
 
-from fission.channel.mailbox import Mailbox
 from fission.channel.ranges import Position
-from fission.channel.receiver import Receiver
-from fission.channel.sender import Sender
-from fission.channel.windows import live_room
 from fission.core.jobs import PythonJob
 from fission.core.jobs.base import has_state
-from fission.core.pipes import BasePipe
 from fission.errors import RunError
 from fission.runtime import messages, transport
 from fission.runtime.control import Control
@@ -34,7 +29,7 @@ from fission.runtime.loop import RoundLoop
 from fission.runtime.messages import JobSpec
 from fission.runtime.outgoing import Outgoing
 from fission.runtime.poller import Poller
-from fission.runtime.ports import InPort, OutPort
+from fission.runtime.port_making import in_ports, out_ports
 from fission.runtime.reporting import Reporter
 from fission.runtime.resume import find_restart_point, first_point, goes_on, look_for_state
 from fission.runtime.transport import Listener
@@ -189,39 +184,8 @@ class JobProcess:
     def _connect(self, job: "PythonJob | ExecutableJob", listeners: Sequence[Listener]) -> Exchange:
         spec = self._spec
         resuming = goes_on(job, spec)
-        inputs: list[InPort] = []
-        joined = 0
-        for pipe in job.inputs:
-            receiver = Receiver(
-                pipe.id,
-                run=spec.run,
-                delivery=_delivery(pipe),
-                retain=pipe.RETAIN,
-                incarnation=spec.senders.get(pipe.id, 0),
-                placed=pipe.ASYNC or not resuming,
-                room=_room(pipe, job.MAX_QUEUE * pipe.BLOCK_COUNT),
-            )
-            mailbox = Mailbox.of(pipe) if pipe.ASYNC else None
-            inputs.append(InPort(pipe, receiver, index=joined, mailbox=mailbox, max_queue=job.MAX_QUEUE))
-            joined += not pipe.ASYNC
-        outputs = [
-            OutPort(
-                pipe,
-                Sender(
-                    pipe.id,
-                    run=spec.run,
-                    incarnation=spec.incarnation,
-                    delivery=_delivery(pipe),
-                    retain=pipe.RETAIN,
-                    max_queue=spec.queue_limits.get(pipe.id, 0),
-                    room=_room(pipe, spec.queue_limits.get(pipe.id, 0)),
-                    needed=spec.needed_blocks.get(pipe.id, 1),
-                    start=(first_point(job, spec)[0], 1),
-                    resuming=resuming,
-                ),
-            )
-            for pipe in job.outputs
-        ]
+        inputs = in_ports(job, spec, resuming=resuming)
+        outputs = out_ports(job, spec, resuming=resuming)
         poller = Poller()
         exchange = Exchange(
             Incoming(inputs, listeners, poller, self._log, self._certificate),
@@ -343,16 +307,6 @@ def _carry_out(message: messages.ToJob, exchange: Exchange) -> None:
             exchange.stored((message.epoch, message.round))
         case messages.BeginEpoch():
             exchange.epoch = max(exchange.epoch, message.epoch)
-
-
-def _delivery(pipe: BasePipe) -> str:
-    """Asynchronous pipes are never waited for, so their blocks are not kept either."""
-    return "live" if pipe.ASYNC else pipe.DELIVERY
-
-
-def _room(pipe: BasePipe, max_queue: int) -> int:
-    """How many blocks of a live pipe may be ahead of the job. An asynchronous one has a mailbox, which is read at once."""
-    return 0 if pipe.ASYNC or pipe.DELIVERY != "live" else live_room(max_queue, pipe.BLOCK_COUNT)
 
 
 def _load_certificate(spec: JobSpec) -> "Certificate | None":
