@@ -9,6 +9,7 @@ import pytest
 from fission.cluster import NodeRefused
 from fission.engine.base import ClientLink
 from fission.engine.cluster import ClusterEngine
+from fission.errors import RunError
 
 NODE = "127.0.0.2"
 
@@ -64,3 +65,25 @@ def test_a_node_that_introduces_itself_badly_is_refused(hello: Any) -> None:
         await engine.close()
 
     asyncio.run(main())
+
+
+@pytest.mark.parametrize("where", ["/root/.store", NODE])
+def test_what_goes_wrong_before_a_job_is_started_is_told_with_its_node(
+    where: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def main() -> None:
+        engine = hands([])
+
+        async def send(_node: str, _digest: str) -> None:
+            raise RunError("there is not enough room", where=where)
+
+        vars(engine)["_send"] = send
+        await engine._prepare(NODE)
+        await engine._pre_copy(NODE)
+        await engine.close()
+
+    asyncio.run(main())
+    text = f"{NODE}: there is not enough room"
+    assert (
+        caplog.messages == [text if where == NODE else f"node {NODE}: {where}: there is not enough room"] * 2
+    )
