@@ -38,7 +38,7 @@ _STOP = {stop!r}
 
 
 class Source(PythonJob):
-    """1, 2, 3, ... until the file exists."""
+    """1, 2, 3, ... until the file exists; then it writes beside that how far it came."""
 
     def __init__(self, outputs):
         super().__init__([], outputs)
@@ -46,6 +46,8 @@ class Source(PythonJob):
 
     def run(self):
         if os.path.exists(_STOP):
+            with open(_STOP + "ped", "w") as file:
+                file.write(str(self.count))
             return None
         time.sleep({pause})
         self.count += 1
@@ -153,7 +155,8 @@ class _Campaign:
         code = self._run.wait(time.monotonic() - self._run.started + PATIENCE)
         if code != 0:
             raise GaveUpError("run did not end" if code is None else f"run ended with exit code {code}")
-        self._result.rows, self._result.problem = judged(self._sink.read_text(encoding="utf-8"))
+        sent = int((self._folder / "stopped").read_text(encoding="utf-8"))
+        self._result.rows, self._result.problem = judged(self._sink.read_text(encoding="utf-8"), sent)
 
     def _kill(self) -> None:
         job = self._random.choice(JOBS)
@@ -198,15 +201,15 @@ class _Campaign:
             time.sleep(0.02)
 
 
-def judged(text: str) -> tuple[int, str]:
-    """Count the rows of the sink, and say which one is not as if nothing had happened; "" if none."""
+def judged(text: str, sent: int) -> tuple[int, str]:
+    """Count the rows of the sink, and say what of them is not as if nothing had happened; "" if it all is."""
     rows = [row.strip('"') for row in text.split("\n")[1:-1]]
     for number, total, row in zip(
         itertools.count(1), itertools.accumulate(itertools.count(1)), rows, strict=False
     ):
         if row != f"{number} {total}":
             return len(rows), f"row {number}: expected {number} {total}, found {row}"
-    return len(rows), "" if rows else "there are no rows"
+    return len(rows), "" if 0 < len(rows) == sent else f"{len(rows)} rows of {sent} blocks"
 
 
 def _left(run: Run, folder: Path) -> str:

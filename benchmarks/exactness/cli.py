@@ -16,7 +16,7 @@ from benchmarks.report.show import show
 ELEMENTS = (0, 500)
 SIZES = (1_000, 1_000_000, 100_000_000)
 EPILOG = """examples:
-  python -m benchmarks.exactness                         3 rounds of everything, about 12 minutes
+  python -m benchmarks.exactness                         3 rounds of everything, about 15 minutes
   python -m benchmarks.exactness --runs 1 --seconds 3    is all alive?
   python -m benchmarks.exactness --only states --size 100000000
   python -m benchmarks.exactness --publish

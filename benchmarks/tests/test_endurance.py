@@ -40,9 +40,10 @@ def test_what_grows_is_found(what: str, figures: list[float], grows: bool) -> No
 
 
 def test_rows_are_judged() -> None:
-    assert judged('pipe_2\n"1 1"\n"2 3"\n') == (2, "")
-    assert judged('pipe_2\n"1 1"\n"3 4"\n') == (2, "row 2: expected 2 3, found 3 4")
-    assert judged("pipe_2\n") == (0, "there are no rows")
+    assert judged('pipe_2\n"1 1"\n"2 3"\n', 2) == (2, "")
+    assert judged('pipe_2\n"1 1"\n"2 3"\n', 3) == (2, "2 rows of 3 blocks")
+    assert judged('pipe_2\n"1 1"\n"3 4"\n', 2) == (2, "row 2: expected 2 3, found 3 4")
+    assert judged("pipe_2\n", 0) == (0, "0 rows of 0 blocks")
 
 
 def test_a_verdict_is_not_good_when_anything_is_wrong() -> None:

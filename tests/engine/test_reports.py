@@ -23,6 +23,19 @@ def test_a_round_that_is_repeated_counts_once() -> None:
     assert heard(report, (1, 100), (1, 90), (1, 101)) == [100, 100, 101]
 
 
+def test_an_epoch_that_is_repeated_completes_nothing_new() -> None:
+    report = JobReport("Work 2")
+    assert heard(report, (1, 500), (2, 5), (1, 460), (1, 470), (2, 3), (2, 8)) == [
+        500,
+        505,
+        505,
+        505,
+        505,
+        508,
+    ]
+    assert (report.epoch, report.round) == (2, 8)
+
+
 def test_the_rate_is_that_since_we_came() -> None:
     ours, taken_over = JobReport("Work 2"), JobReport("Work 2", seen=None)
     for report in (ours, taken_over):

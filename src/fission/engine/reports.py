@@ -27,10 +27,11 @@ class JobReport:
     incarnation: int = 1
 
     def hear(self, status: Status) -> None:
-        """Take in what its process reports."""
+        """Take in what its process reports. In an epoch that is repeated after a restart it completes nothing new."""
         if status.epoch > self.epoch:
             self.epoch, self.round = status.epoch, 0
-        self.complete(status.rounds)
+        if status.epoch == self.epoch:
+            self.complete(status.rounds)
         self.pipes, self.cpu_seconds = status.pipes, status.cpu_seconds
 
     def complete(self, round: int) -> None:

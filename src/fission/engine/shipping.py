@@ -86,16 +86,19 @@ class _Shipment:
         failures = 0
         problem: RunError = LinkError("the files of the network do not arrive whole")
         while failures < _TRIES:
+            failures += 1
+            whole = False
             try:
                 missing = await self._lacking()
                 if not missing:
                     return
-                failures = 0 if self._gets_on(missing) else failures + 1
-                await self._send(missing)
+                if self._gets_on(missing):
+                    failures = 1
+                whole = await self._send(missing)
             except LinkError as error:
-                failures += 1
                 problem = error
-            await asyncio.sleep(min(_PAUSE * 2**failures, _LONGEST_PAUSE) if failures else 0)
+            if not whole:
+                await asyncio.sleep(min(_PAUSE * 2**failures, _LONGEST_PAUSE))
         raise problem
 
     async def _lacking(self) -> dict[str, int]:
@@ -118,8 +121,8 @@ class _Shipment:
                     )
         return any(missing.get(digest, have + 1) > have for digest, have in before.items())
 
-    async def _send(self, missing: dict[str, int]) -> None:
-        """Send what is missing, some requests at a time; ends early when one of them did not go well."""
+    async def _send(self, missing: dict[str, int]) -> bool:
+        """Send what is missing, some requests at a time; ends early, with False, when one of them did not go well."""
         running: set[asyncio.Task[bool]] = set()
         requests = self._requests(missing)
         good = True
@@ -129,12 +132,13 @@ class _Shipment:
                     parts = await asyncio.to_thread(_read, planned)
                     running.add(asyncio.create_task(self._put(parts)))
                 if not running:
-                    return
+                    return True
                 done, running = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
                 answers = await asyncio.gather(*done, return_exceptions=True)
                 for failure in (answer for answer in answers if isinstance(answer, BaseException)):
                     raise failure
                 good = all(answers)
+            return False
         finally:
             for task in running:
                 task.cancel()

@@ -242,7 +242,7 @@ def test_a_job_knows_which_rounds_its_receivers_have_already(kind, victim, tmp_p
         await run.wait_for(lambda: run.lives[3].rounds > 100, "rounds")
         run.kill(victim)
 
-    rows = asyncio.run(run(jobs, tmp_path / "a", faults)).splitlines()
+    rows = asyncio.run(run(jobs, tmp_path / "a", faults, hold=True)).splitlines()
     assert len(rows) == 401
     said = [line.split() for line in (tmp_path / "a" / str(victim) / "rounds").read_text().splitlines()]
     before, after = ([one for one in said if (one[1] == said[0][1]) is old] for old in (True, False))

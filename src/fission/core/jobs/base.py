@@ -54,7 +54,7 @@ class BaseJob:
     """Whether a process of this job has worked on the stream before, and this one goes on; known from `setup` on."""
 
     repeating: bool = False
-    """Whether the round of this `run` was computed before the restart, and all that wait for its blocks have them already."""
+    """Whether the round of this `run` was computed before the restart, and one receiver at least has it already."""
 
     id: int
     """1, 2, ... in the order of JOBS."""
