@@ -62,7 +62,7 @@ def test_the_properties_catch(check, mutant):
             assert any(caught(check, channel) for _ in range(TRIES)), "no property notices it"
 
 
-TRIES = 5
+TRIES = 12
 """Further attempts, with new examples, before a mutant counts as overlooked."""
 
 
