@@ -213,6 +213,18 @@ def test_a_job_that_dies_where_it_began_is_a_crash_loop(began: int) -> None:
     assert talk.made.phase is Phase.ENDING
 
 
+def test_a_process_that_dies_before_it_has_begun_makes_no_progress_of_the_next_one() -> None:
+    talk = Talk(chain(), Policy(max_restarts=5)).start()
+    for early in (False, True, False, True, False, True):
+        killed(talk, 2)
+        node, _, _ = who = talk.who(2)
+        if not early:
+            talk.say(JobListening(*who, f"{node}/2"))
+            talk.say(JobReady(*who, 50))
+    killed(talk, 2)
+    assert talk.made.phase is Phase.ENDING
+
+
 def test_a_failure_at_a_known_round_counts_wherever_the_job_began() -> None:
     talk = Talk(chain()).start()
     for began in (100, 200, 300):
@@ -510,8 +522,9 @@ def test_inventory_of_a_client_that_was_away() -> None:
 
 
 def test_nodes_that_do_not_come_back_are_lost() -> None:
-    talk = Talk(network((Plain, "", "a"), (Near, "a", ""))).start()
+    talk = Talk(network((Plain, "", "a"), (Near, "a", "")), Policy(back_off=(9.0,))).start()
     home = talk.who(1)[0]
+    talk.say(JobExited(*talk.who(2), -9))
     talk.made = Coordinator.from_snapshot(
         talk.net, talk.made.snapshot(), 5.0, policy=Policy(return_grace=1.0)
     )
@@ -695,8 +708,28 @@ def test_waiting_begins_anew_with_a_new_client() -> None:
     policy = Policy(allocation_timeout=60.0)
     talk = Talk(chain(), policy, nodes=("n1",)).start()
     talk.say(NodeLost("n1", "silent"), 50.0)
-    again = Coordinator.from_snapshot(talk.net, talk.made.snapshot(), 7.0, policy=policy)
+    again = Coordinator.from_snapshot(talk.net, talk.made.snapshot(), 6.0, policy=policy)
+    again.handle(NodeJoined("LOCAL", INFO), 7.0)
     assert {job.timer for job in again.jobs.values()} == {67.0}
+
+
+@pytest.mark.parametrize("slots", [3, 0])
+def test_the_time_of_a_job_begins_when_it_is_not_held_any_more(slots: int) -> None:
+    policy = Policy(allocation_timeout=3.0, return_grace=5.0)
+    talk = Talk(chain(), policy).start()
+    home = talk.who(2)[0]
+    talk.made = Coordinator.from_snapshot(talk.net, talk.made.snapshot(), 0.0, policy=policy)
+    talk.slots = slots
+    talk.say(talk.join(home))  # the job has died with the client; the other node never comes back
+    assert talk.state(2) is JobState.WAITING
+    talk.say(Tick(), 4.0)
+    assert talk.made.phase is Phase.RUNNING
+    started = {one.job for one in of(StartJob, talk.say(Tick(), 1.0))}
+    assert (2 in started) is (slots > 0)
+    talk.say(Tick(), 2.9)
+    assert talk.made.phase is Phase.RUNNING
+    talk.say(Tick(), 0.1)
+    assert (talk.made.phase is Phase.RUNNING) is (slots > 0)
 
 
 def test_every_state_knows_what_to_do_when_the_network_stops() -> None:

@@ -42,7 +42,7 @@ class JobRecord:
     `node` holds its slot, from being placed until its process has ended: its reservation while it backs off.
     `round` is the last complete one of this incarnation, as far as known, `failing` the one at which it says
     that it failed; `restarts` counts those at `failed_round`. `began` is the restart point of this incarnation, `failed_from`
-    that of the last one that ended without saying at which round. `numbered`: it may have numbered blocks in `epoch`.
+    the farthest one of those that ended without saying at which round. `numbered`: it may have numbered blocks in `epoch`.
     `stored`: a state of it is kept elsewhere.
     `avoid` is a node that could not start it, `target` the one that it is to move to.
     `shown` is the traceback that people have seen last. What `timer` is for depends on the state, see `lives.expire`.

@@ -60,10 +60,8 @@ def _begin_epoch(board: Board, job: JobRecord) -> None:
 
 
 def wait(board: Board, job: JobRecord) -> None:
-    """A job has become WAITING: it is placed at the end of this event, if it can be."""
+    """A job has become WAITING: it is placed at the end of this event, if it can be; or its time begins (`placing`)."""
     leave(board, job)
-    timeout = board.policy.allocation_timeout
-    job.timer = None if timeout is None else board.now + timeout
 
 
 def leave(board: Board, job: JobRecord) -> None:
@@ -258,10 +256,11 @@ def _count(board: Board, job: JobRecord, how: str = "") -> None:
     farther = (failed > 1 and failed != job.failed_round) if live else failed > job.failed_round
     if killed:
         farther |= job.began > job.failed_from
-        job.failed_from = job.began
+        job.failed_from = max(job.failed_from, job.began)  # it may have died before it had begun
     if farther:
         job.restarts = 0
-    job.failed_round = failed
+    # One that ends at once says nothing of how far the others came.
+    job.failed_round = failed if failed > 1 else max(job.failed_round, failed)
     at = _at(job, failed)
     if job.restarts >= policy.max_restarts:
         given_up = f"given up after {job.restarts} restarts{at}"

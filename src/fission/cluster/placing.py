@@ -30,7 +30,10 @@ def start_network(board: Board) -> None:
 
 
 def place_waiting(board: Board) -> None:
-    """Start the jobs that wait and for which there is a node now; say once why not for the others."""
+    """Start the jobs that wait and for which there is a node now; say once why not for the others, whose time begins.
+
+    The time of those that are held begins when they are not held any more: until then no node could come for them.
+    """
     waiting = [job for job in board.jobs.values() if job.state is JobState.WAITING and not board.held(job)]
     for job in waiting:
         if job.target is not None:
@@ -40,6 +43,10 @@ def place_waiting(board: Board) -> None:
     waiting = [job for job in waiting if job.state is JobState.WAITING]
     if waiting:
         _place(board, waiting)
+    timeout = board.policy.allocation_timeout
+    for job in waiting:
+        if job.state is JobState.WAITING and job.timer is None and timeout is not None:
+            job.timer = board.now + timeout
 
 
 def possible(board: Board, jobs: list[JobRecord], among: Collection[str] | None = None) -> Placement:

@@ -80,6 +80,7 @@ def restore(board: Board, snapshot: Mapping[str, Any], now: float) -> None:
         board.start_timer = now + board.policy.fence_grace
     for address in dict.fromkeys([LOCAL, *snapshot["nodes"]]):
         board.nodes[address] = NodeRecord(address, NodeLife.AWAITED, timer=now + board.policy.return_grace)
+    board.nodes[LOCAL].timer = None  # the client is sure to join, but may have to wait for a node before that
     board.drained = set(snapshot.get("drained", ()))
     for plain in jobs:
         _restore_job(board, board.jobs[plain["id"]], plain)
@@ -99,8 +100,6 @@ def _restore_job(board: Board, job: JobRecord, plain: Mapping[str, Any]) -> None
     match job.state:
         case JobState.BACKING_OFF:
             job.timer = board.now
-        case JobState.WAITING if board.phase is Phase.RUNNING and board.policy.allocation_timeout is not None:
-            job.timer = board.now + board.policy.allocation_timeout
         case JobState.FAILED | JobState.FINISHED | JobState.MOVING if job.node is not None:
             job.timer = board.now + board.policy.return_grace
         case JobState.PLACED | JobState.STARTING | JobState.RUNNING if plain["surplus"]:

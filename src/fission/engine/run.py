@@ -75,7 +75,7 @@ class LocalHost(Protocol):
 class ClusterRun:
     """One run. Give `up`, `down` ... of `engine` to the link that is passed to `run`; `interrupt` may be called any time.
 
-    `invited` maps the addresses of the nodes to their ports. `local_address` is what CLIENT_IP says, or None.
+    `invited` maps the addresses of the nodes to their ports.
     """
 
     def __init__(
@@ -113,6 +113,8 @@ class ClusterRun:
         self._broken = False
         self._meet: Callable[[str], None] | None = None
         self._seen_as = ""
+        self._seen = asyncio.Event()
+        """Nobody needs to wait any more for a node that says how others see us."""
 
     # -- from outside ------------------------------------------------------------------------------------
 
@@ -120,6 +122,7 @@ class ClusterRun:
         """Stop everything everywhere; the second time by force."""
         self._asked += 1
         self._answered.set()
+        self._seen.set()
         if self._over is not None:
             self.handle(StopRequested(force=force or self._asked > 1))
 
@@ -211,12 +214,14 @@ class ClusterRun:
                 hint="Its jobs on nodes wait for the next `run`, which takes them over",
             )
         self._broken = True
+        self._seen.set()
         self._teller.fail(str(error))
         if self._over is not None and not self._over.done():
             self._over.set_exception(error)
 
     async def _assemble(self, link: ClientLink | None, local: LocalHost) -> None:
         """Wait for the nodes, join them ourselves, and start."""
+        early = self._asked > 0  # nobody has told the coordinator yet
         await local.warm()
         if link is not None:
             self._meet = partial(self._met, link, local)
@@ -230,12 +235,15 @@ class ClusterRun:
                     await asyncio.sleep(_LOOK)
         if not self._asked:
             self._teller.nodes(self._invited, {} if link is None else link.away())
+            await self._be_seen()
         self._teller.catch_up()
         self._meet = None
+        if self.coordinator.phase is Phase.ENDED or self._broken:
+            return
         self.on_event(await local.open(self._own_address()))
         if self.engine is not None:
             self.engine.tell_keepers()
-        if self._asked:
+        if early:
             self.handle(StopRequested())
         elif self.coordinator.phase is Phase.GATHERING:
             self._require_nodes()
@@ -246,13 +254,30 @@ class ClusterRun:
 
         The first node of a network that runs may have jobs started at once: they need the states that we keep.
         """
-        self._meet = None
         try:
             self._seen_as = link.own_address(node)
+        except FissionError as error:  # its link has just been cut: the next node is asked
+            self._teller.warn(str(error))
+            return
+        self._meet = None
+        self._seen.set()
+        try:
             if self.taken_over:
                 local.listen(self._own_address())
-        except FissionError as error:  # `open` tries it again, and fails for good
+        except FissionError as error:  # `open` tries to listen again, and fails for good
             self._teller.warn(str(error))
+
+    async def _be_seen(self) -> None:
+        """In a network that runs, wait for a node where only that can say how others see us: an address counts for good.
+
+        A start without nodes ends, unless all jobs are local: then it is seen by nobody else.
+        """
+        remote = self._invited and any(job.GROUPS != LOCAL for job in self._network.jobs)
+        if self.coordinator.phase is Phase.GATHERING or not remote or self._known_address():
+            return
+        self._teller.wait_for_a_node()
+        self.handle(Tick())  # its times run from now on, although nothing has happened yet
+        await self._seen.wait()
 
     def _require_nodes(self) -> None:
         """Say it before placement says that there are no nodes: there are, and none has come."""
@@ -272,10 +297,12 @@ class ClusterRun:
 
     def _own_address(self) -> str:
         """The address of the client in data connections."""
+        return self._known_address() or "127.0.0.1"
+
+    def _known_address(self) -> str:
+        """The same, if something or somebody has said it; or ""."""
         declared = [node.ip for node in self._network.nodes if isinstance(node, LocalNode)]
-        if self._network.settings.client_ip:
-            return self._network.settings.client_ip
-        return self._seen_as or (declared[0] if declared else "127.0.0.1")
+        return self._network.settings.client_ip or self._seen_as or (declared[0] if declared else "")
 
     def _carry_out(self, instruction: Instruction) -> None:
         match instruction:
@@ -284,6 +311,7 @@ class ClusterRun:
             case Placed():
                 self._teller.placed(instruction.placement)
             case EndNetwork():
+                self._seen.set()
                 if self._over is not None and not self._over.done():
                     self._over.set_result(instruction)
             case _ if self.engine is not None:

@@ -97,6 +97,11 @@ class Teller:
         else:
             self._watcher.log(tell.job, tell.level, text)
 
+    def wait_for_a_node(self) -> None:
+        """Say why nothing happens."""
+        text = "waits for the first node, to hear at which address nodes reach the client (CLIENT_IP says it, too)"
+        self._watcher.news(None, text)
+
     def warn(self, text: str) -> None:
         """Tell of something that the client itself cannot do now."""
         self._watcher.log(None, logging.WARNING, text)
