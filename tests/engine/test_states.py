@@ -11,20 +11,14 @@ from typing import Any
 import pytest
 
 from fission.engine import state_link
-from fission.engine.base import JobOrder
 from fission.engine.keeper import StateKeeper
 from fission.engine.state_link import StateLink, StateServer
 from fission.engine.states import LARGEST, StateEntry, StateKey, StateStore
 from fission.errors import RunError
-from fission.runtime.messages import Checkpoint, JobSpec
-from fission.security import IdentityFiles
+from fission.runtime.messages import Checkpoint
 from fission.security.ephemeral import ephemeral_authority
 
-KEY = StateKey("net", "run", 3)
-
-
-def entry(round: int, digest: str = "00aa00aa", size: int = 5) -> StateEntry:
-    return StateEntry(1, round, digest, size)
+from .state_kit import KEY, entry, order_for, talk
 
 
 def read(store: StateStore, digest: str) -> bytes:
@@ -142,22 +136,6 @@ def test_threads_do_not_undo_what_others_did(tmp_path: Path) -> None:
 # -- over the wire -------------------------------------------------------------------------------------------
 
 
-def talk(
-    store: StateStore, server: Path | None, client: Path | None, story: Callable[[StateLink], Awaitable[None]]
-) -> None:
-    async def whole() -> None:
-        serving = StateServer(store, None if server is None else IdentityFiles(server))
-        address = await serving.start("127.0.0.1")
-        link = StateLink(address, None if client is None else IdentityFiles(client))
-        try:
-            await story(link)
-        finally:
-            link.close()
-            await serving.close()
-
-    asyncio.run(asyncio.wait_for(whole(), 20))
-
-
 @pytest.mark.parametrize("secure", [False, True])
 def test_states_travel(tmp_path: Path, secure: bool) -> None:
     made = ephemeral_authority(tmp_path / "certs", ["127.0.0.1"])
@@ -218,11 +196,6 @@ async def silent(story: Callable[[str], Awaitable[None]]) -> None:
     finally:
         gone.set()
         server.close()
-
-
-def order_for(*keepers: str, stored: bool = False) -> JobOrder:
-    spec = JobSpec(KEY.run, KEY.job, "job", 2, "", (), "", 0, "INFO", {}, {}, b"", resume=True, stored=stored)
-    return JobOrder("net", "", spec, "", "", keepers=keepers)
 
 
 def checkpoint_in(folder: Path) -> Checkpoint:

@@ -184,12 +184,12 @@ class StateKeeper:
                 for digest, holders in places.items()
             )
         )
-        paths = {digest: path for digest, path in zip(places, brought, strict=True) if path is not None}
+        paths = {digest: path for digest, path in zip(places, brought, strict=True) if isinstance(path, Path)}
         if entries and not paths:
             raise RunError(
                 "its state is kept but cannot be brought here",
                 where=f"job {key.job}",
-                found=", ".join(sorted({link.address for holders in places.values() for link in holders})),
+                found="; ".join(sorted({str(why) for why in brought})),
             )
         return tuple(
             Checkpoint(entry.epoch, entry.round, os.fspath(paths[entry.digest]), entry.digest, entry.size)
@@ -255,7 +255,9 @@ class StateKeeper:
 
     async def _bring(
         self, key: StateKey, digest: str, size: int, holders: Sequence[StateLink], path: Path
-    ) -> Path | None:
+    ) -> Path | RunError:
+        """Return the file, or why the last one of the holders could not give it."""
+        why = RunError("nobody has it")
         for holder in holders:
             # nobody else waits while a big state comes
             link = holder if size <= _SMALL else StateLink(holder.address, self._identity)
@@ -263,9 +265,10 @@ class StateKeeper:
                 await link.get(key, digest, path)
             except RunError as error:
                 _log.warning("job %d of %s: a state is not brought: %s", key.job, key.network, error)
+                why = error
                 continue
             finally:
                 if link is not holder:
                     link.close()
             return path
-        return None
+        return why

@@ -14,6 +14,7 @@ An answer with `error` says why not.
 """
 
 import asyncio
+import contextlib
 import json
 import logging
 import os
@@ -69,6 +70,7 @@ class StateServer:
         self._server: asyncio.Server | None = None
         self._connections: set[asyncio.Task[Any]] = set()
         self._idle: dict[asyncio.Task[Any], None] = {}
+        self._logged = ""
 
     async def start(self, address: str) -> str:
         """Listen at a port of the system's choice and serve; return "address:port". Raises RunError."""
@@ -152,16 +154,21 @@ class StateServer:
         """Carry out one request."""
         _check(head, size)
         draft: Path | None = None
-        answer: dict[str, Any] = {}
+        failed: RunError | None = None
+        state: bytes | Path = b""
         file: BinaryIO | None = None
         try:
             async with asyncio.timeout(_seconds_for(size)):
                 header = _header(await reader.readexactly(head))
-                if size > _PIECE:
-                    draft = await asyncio.to_thread(self._store.draft)
-                    await _receive(reader, size, draft)
-                state = draft or await reader.readexactly(size)
-            answer, file = await asyncio.to_thread(self._answer, header, state, size)
+                if size <= _PIECE:
+                    state = await reader.readexactly(size)
+                else:
+                    try:
+                        state = draft = await asyncio.to_thread(self._store.draft)
+                    except RunError as error:
+                        failed = error
+                    failed = await _receive(reader, size, draft) or failed
+            answer, file = await asyncio.to_thread(self._answer, header, state, size, failed)
             async with asyncio.timeout(_seconds_for(0 if file is None else _length(file))):
                 await _write(writer, answer, file)
         finally:
@@ -171,9 +178,12 @@ class StateServer:
                 await asyncio.to_thread(draft.unlink, missing_ok=True)
 
     def _answer(
-        self, header: Mapping[str, Any], state: bytes | Path, size: int
+        self, header: Mapping[str, Any], state: bytes | Path, size: int, failed: RunError | None
     ) -> tuple[dict[str, Any], BinaryIO | None]:
+        """What to answer; `failed`: the state has come but could not be written."""
         try:
+            if failed is not None:
+                raise failed
             key = StateKey(header["network"], header["run"], header["job"])
             match header["do"]:
                 case "put":
@@ -190,8 +200,15 @@ class StateServer:
                 case "get":
                     return {"ok": True}, self._store.open(key, header["digest"])
         except FissionError as error:
+            self._complain(error)
             return {"error": str(error)}, None
         return {"error": "unknown request"}, None
+
+    def _complain(self, error: FissionError) -> None:
+        """Log that the disk fails, once each time it fails otherwise."""
+        if isinstance(error.__cause__, OSError) and str(error) != self._logged:
+            self._logged = str(error)
+            _log.warning("%s", error)
 
 
 class StateLink:
@@ -203,6 +220,7 @@ class StateLink:
         self._context: ssl.SSLContext | None = None
         self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
         self._lock = asyncio.Lock()
+        self._closed = False
 
     async def put(
         self,
@@ -230,7 +248,11 @@ class StateLink:
         await self._ask(header, into=path, seconds=_ANSWER_SECONDS)
 
     def close(self) -> None:
-        """Close the connection, and fail what waits for it; the next request makes another one."""
+        """Close the connection, and fail what waits for it. A later request makes one for itself only."""
+        self._closed = True
+        self._drop()
+
+    def _drop(self) -> None:
         if self._streams is not None:
             self._streams[1].transport.abort()  # TLS would wait for the goodbye of a peer that is silent
             self._streams = None
@@ -253,18 +275,21 @@ class StateLink:
                 except (OSError, EOFError):
                     if used is None or self._streams is not used:
                         raise
-                    self.close()  # it had been closed while nothing was said
+                    self._drop()  # it had been closed while nothing was said
                     answer = await self._exchange(header, state, into, seconds)
             except (OSError, EOFError, PeerError, ValueError) as error:
-                self.close()
+                self._drop()
                 raise RunError(
                     "who keeps states does not answer",
                     where=self.address,
                     found=str(error) or type(error).__name__,
                 ) from error
-            except asyncio.CancelledError:
-                self.close()
+            except (RunError, asyncio.CancelledError):  # our own disk fails, or nobody waits any more
+                self._drop()
                 raise
+            finally:
+                if self._closed:
+                    self._drop()  # whoever had it has closed it while others waited for their turn
         if "error" in answer:
             raise RunError(str(answer["error"]), where=self.address)
         return answer
@@ -281,8 +306,8 @@ class StateLink:
             _check(head, size)
             answer = _header(await reader.readexactly(head))
         async with asyncio.timeout(_seconds_for(size)):
-            if into is not None and "error" not in answer:
-                await _receive(reader, size, into)
+            if into is not None and "error" not in answer and (failed := await _receive(reader, size, into)):
+                raise failed
         return answer
 
     async def _connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
@@ -315,34 +340,57 @@ def _header(data: bytes) -> dict[str, Any]:
 
 
 async def _write(writer: asyncio.StreamWriter, header: Mapping[str, Any], file: BinaryIO | None) -> None:
-    """Send a message, with what is in a file."""
+    """Send a message, with what is in a file. Raises RunError when that cannot be read."""
     head, size, piece = json.dumps(header).encode(), 0, b""
     if file is not None:
         size = left = _length(file)
-        piece = file.read(_PIECE) if size <= _PIECE else b""
+        piece = _read(file, size) if size <= _PIECE else b""
     writer.write(_HEAD.pack(len(head), size) + head + piece)
     await writer.drain()
     if file is not None and size > _PIECE:
         while left:
-            piece = await asyncio.to_thread(file.read, min(_PIECE, left))
-            if not piece:
-                raise ValueError("a state has become shorter while it was sent")
+            piece = await asyncio.to_thread(_read, file, min(_PIECE, left))
             left -= len(piece)
             writer.write(piece)
             await writer.drain()
 
 
-async def _receive(reader: asyncio.StreamReader, size: int, path: Path) -> None:
-    """Take so many bytes into a file."""
-    if size <= _PIECE:
-        data = await reader.readexactly(size)
-        await asyncio.to_thread(path.write_bytes, data)
-        return
-    with await asyncio.to_thread(path.open, "wb") as file:
-        while size:
-            piece = await reader.readexactly(min(_PIECE, size))
-            size -= len(piece)
-            await asyncio.to_thread(file.write, piece)
+def _read(file: BinaryIO, size: int) -> bytes:
+    try:
+        piece = file.read(size)
+    except OSError as error:
+        raise RunError("a state cannot be read", found=error.strerror or str(error)) from error
+    if len(piece) < size:
+        raise ValueError("a state has become shorter while it was sent")
+    return piece
+
+
+async def _receive(reader: asyncio.StreamReader, size: int, path: Path | None) -> RunError | None:
+    """Take so many bytes into a file; return why that was not possible, or None. They are taken from the stream anyhow."""
+    failed: RunError | None = None
+    mode = "wb"
+    while size or mode == "wb":
+        piece = await reader.readexactly(min(_PIECE, size))
+        size -= len(piece)
+        if path is not None and failed is None:
+            failed = await asyncio.to_thread(_add, path, mode, piece)
+        mode = "ab"
+    return failed
+
+
+def _add(path: Path, mode: str, piece: bytes) -> RunError | None:
+    """Write a piece of a state; where that fails, leave nothing of it on a disk that is perhaps full."""
+    try:
+        with path.open(mode) as file:
+            file.write(piece)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            path.unlink(missing_ok=True)
+        reason = error.strerror or str(error)
+        failed = RunError(f"a state cannot be written: {reason}", where=str(path.parent))
+        failed.__cause__ = error
+        return failed
+    return None
 
 
 def _length(file: BinaryIO) -> int:

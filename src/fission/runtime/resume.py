@@ -55,5 +55,6 @@ def look_for_state(job: BaseJob, spec: JobSpec, start: Position, log: Callable[[
         where=f"job {job.name}",
         expected=f"the state after round {start[1]} of epoch {start[0]}",
         found=there or "none, on no machine that answers",
-        hint="Have several machines died at once? When none comes back that kept it, start the network with --fresh",
+        hint="Have several machines died at once? Unless one comes back that kept it, before the restarts are used up, the "
+        "network ends, and `run` begins anew",
     )
