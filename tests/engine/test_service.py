@@ -323,6 +323,33 @@ def test_a_run_that_has_ended_leaves_nothing(play: Play, jobs: Any, tmp_path: Pa
     play(scenario)
 
 
+def test_the_end_of_a_run_does_not_reach_the_next_one(
+    play: Play, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    states = tmp_path / "root" / ".states"
+
+    async def scenario(bed: Bed) -> None:
+        ended = asyncio.Event()
+
+        async def abandon(_network: str) -> None:
+            await ended.wait()  # a job of the earlier run takes its time to end
+
+        await bed.join("c1", run="run0")
+        monkeypatch.setattr(bed.service.host, "abandon", abandon)
+        ending = asyncio.create_task(bed.ask("c1", "ended"))
+        await asyncio.sleep(0)
+        bed.service.gone("c1")  # it has not waited
+        hello = await bed.join("c2", run="run1")
+        await keep_a_state(bed, hello["states"])
+        await bed.ask("c2", "keepers", addresses=["127.0.0.1:9"])
+        ended.set()
+        await ending
+        assert (states / "net" / "run1").exists()
+        assert bed.service._keeper._keepers["net"] == ("127.0.0.1:9",)
+
+    play(scenario)
+
+
 def test_a_network_whose_client_never_comes_back_is_forgotten(
     play: Play, jobs: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

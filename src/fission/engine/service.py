@@ -302,7 +302,8 @@ class NodeService:
         """The client's run is over: what is left of it here is of no use to anybody."""
         client.ended = True
         await self.host.abandon(client.network)
-        await self._forget(client.network)
+        if not self._tenants.belongs_to_another(client):  # who has not been waited for, and has new jobs here
+            await self._forget(client.network)
         return None
 
     async def _forget(self, network: str) -> None:

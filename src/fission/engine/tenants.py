@@ -73,6 +73,11 @@ class Tenants:
         """The client of this name, if it has joined."""
         return self._clients.get(id)
 
+    def belongs_to_another(self, client: Client) -> bool:
+        """Whether the network of a client has been taken by another one, since it has left."""
+        tenancy = self._tenancies.get(client.network)
+        return tenancy is not None and tenancy.client is not None and tenancy.client.id != client.id
+
     def admit(self, id: str, network: str, who: str, since: str) -> str:
         """Let a client in, or return why not. `who` and `since` are for other clients to read."""
         if not network.isidentifier():

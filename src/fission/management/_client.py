@@ -55,11 +55,22 @@ def tell_client(root: Path, name: str, **request: Any) -> int:
 
 def no_client(root: Path, name: str) -> RunError:
     """The error of a command that needs the client of a running network, where there is none."""
-    where = f"network {name}"
-    if left_running(private_folder(find_network(root, name))):
+    where, folder = f"network {name}", private_folder(find_network(root, name))
+    if client := lock_holder(folder):
+        return not_to_be_asked(name, client)
+    if left_running(folder):
         return RunError(
             "its client is gone; its jobs may go on on their nodes",
             where=where,
             hint=f"`fission run {name}` takes them over, `fission stop {name}` ends them",
         )
     return RunError("it does not run", where=where, hint=f"Start it: fission run {name}")
+
+
+def not_to_be_asked(name: str, client: int) -> RunError:
+    """The error of a command that meets a client between taking its folder and listening there, or at its end."""
+    return RunError(
+        f"its client, process {client}, cannot be asked: it has just begun, or ends",
+        where=f"network {name}",
+        hint="Try again in a moment",
+    )

@@ -4,8 +4,9 @@ import time
 from pathlib import Path
 
 from fission.engine.journal import left_running
+from fission.engine.locks import lock_holder
 from fission.errors import RunError
-from fission.management._client import ask, private_folder
+from fission.management._client import ask, not_to_be_asked, private_folder
 from fission.management._problems import load_sound
 from fission.management.run import RunOptions, run_network
 from fission.project.load import find_network
@@ -18,7 +19,14 @@ def stop_command(root: Path, name: str, *, force: bool) -> int:
 
     Without a client that runs it, but with jobs that an earlier one has left, these are taken over and stopped.
     """
-    answer = ask(root, name, do="stop", force=force)
+    deadline = time.monotonic() + _LONGEST
+    while (answer := ask(root, name, do="stop", force=force)) is None:
+        client = lock_holder(private_folder(find_network(root, name)))
+        if not client:
+            break
+        if time.monotonic() > deadline:
+            raise not_to_be_asked(name, client)
+        time.sleep(0.1)  # it has just begun, and can be asked soon; or ends
     if answer is None:
         if not left_running(private_folder(find_network(root, name))):
             print(f"{name} does not run")
