@@ -159,6 +159,17 @@ def test_the_client_is_killed_and_started_again(lab: Lab) -> None:
     scene.end()
 
 
+def test_the_client_is_started_again_while_no_node_can_be_reached(lab: Lab) -> None:
+    scene = Scene(lab, seconds=10)
+    lab.client.kill()
+    lab.client.link_down()
+    scene.client = scene.stream.start(lab.client)
+    scene.logs("waits for the first node")
+    lab.client.link_up()
+    scene.go_on()  # the sender of the sink is told where the client is, as the nodes see it
+    scene.end()
+
+
 def test_the_client_stands_still_for_a_while(scene: Scene) -> None:
     pids = {job: scene.pid_of(job) for job in (SOURCE, WORK)}
     scene.client.send(signal.SIGSTOP)
