@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -11,10 +12,13 @@ import pytest
 from fission.cluster import (
     Coordinator,
     Instruction,
+    JobExited,
+    Life,
     NodeJoined,
     Outcome,
     Phase,
     Policy,
+    Resident,
     StartRequested,
     StopJob,
 )
@@ -154,6 +158,26 @@ def test_it_can_be_stopped_while_it_waits(tmp_path: Path) -> None:
         working = asyncio.create_task(client.work())
         await client.until(lambda: client.waits)
         client.run.interrupt()
+        assert (await working).end.outcome is Outcome.STOPPED
+
+    asyncio.run(story())
+
+
+def test_it_takes_over_only_to_stop_and_stops_once(tmp_path: Path) -> None:
+    async def story() -> None:
+        client = Client(tmp_path, *left_by_another())
+        client.run.interrupt()  # as `stop` does
+        alive = [Resident(job, 1, "run1", Life.RUNNING) for job in client.run.coordinator.jobs]
+        client.run.on_event(replace(joined("n1"), inventory=tuple(alive)))
+        working = asyncio.create_task(client.work())
+        await client.until(lambda: any(isinstance(one, StopJob) for one in client.done))
+        assert not client.waits
+        stops = [one for one in client.done if isinstance(one, StopJob)]
+        assert [(one.job, one.force) for one in stops] == [
+            (job, False) for job in client.run.coordinator.jobs
+        ]
+        for one in stops:
+            client.run.on_event(JobExited(one.node, one.job, one.incarnation, 0, "run1"))
         assert (await working).end.outcome is Outcome.STOPPED
 
     asyncio.run(story())
