@@ -27,7 +27,8 @@ class Source(PythonJob):
         self.count = 0
 
     def run(self):
-        time.sleep(0.2)
+        if not self.repeating:
+            time.sleep(0.2)
         while os.path.exists(self.rest):
             time.sleep(0.1)
         self.count += 1
