@@ -11,6 +11,7 @@ import pickle
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import cast
 
 from fission.runtime import messages
 from fission.runtime.launch import FreshLauncher, Launched, Launcher
@@ -82,10 +83,14 @@ class JobSupervisor:
                 os.close(out_end)
                 os.close(err_end)
         self._process = process
-        reader, self._writer = await asyncio.open_connection(sock=ours)
+        # Two hands: a write that fails, because the job has just ended, must not take its last words with it.
+        control = ours.dup()
+        control.setblocking(False)
+        _, self._writer = await asyncio.open_connection(sock=ours)
+        cast(asyncio.Transport, self._writer.transport).pause_reading()
         self._send(messages.Start(self.spec))
         outputs = [await _read_pipe(out), await _read_pipe(err)]
-        self._watcher = asyncio.create_task(self._watch(process, reader, outputs))
+        self._watcher = asyncio.create_task(self._watch(process, control, outputs))
 
     def route(self, pipe: int, address: str) -> None:
         """Tell the job where the receiver of its output `pipe` listens."""
@@ -116,9 +121,7 @@ class JobSupervisor:
         if self._writer is not None and not self._writer.is_closing():
             self._writer.write(messages.encode(message))
 
-    async def _watch(
-        self, process: Launched, control: asyncio.StreamReader, outputs: "list[_Output]"
-    ) -> None:
+    async def _watch(self, process: Launched, control: socket.socket, outputs: "list[_Output]") -> None:
         tasks = [
             asyncio.create_task(self._read_lines("stdout", outputs[0].reader)),
             asyncio.create_task(self._read_lines("stderr", outputs[1].reader)),
@@ -130,6 +133,7 @@ class JobSupervisor:
             task.cancel()
         for output in outputs:
             output.transport.close()
+        control.close()
         if self._writer is not None:
             self._writer.close()
         self._on_event(Exited(code))
@@ -147,11 +151,11 @@ class JobSupervisor:
                 return
             self._on_event(OutputLine(name, line.decode("utf-8", "backslashreplace").rstrip("\r\n")))
 
-    async def _read_messages(self, control: asyncio.StreamReader) -> None:
-        reader = MessageReader()
+    async def _read_messages(self, control: socket.socket) -> None:
+        reader, loop = MessageReader(), asyncio.get_running_loop()
         # What cannot be read was written by something that has taken over the socket: no message of ours.
         with contextlib.suppress(ConnectionError, ValueError, pickle.UnpicklingError):
-            while data := await control.read(1 << 16):
+            while data := await loop.sock_recv(control, 1 << 16):
                 for message in reader.feed(data):
                     self._on_event(message)
 
