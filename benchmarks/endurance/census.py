@@ -56,7 +56,7 @@ def role_of(process: psutil.Process, client: int) -> str:
         return "jobs"
     if "fission.node" in command:
         return "nodes"
-    return "fork servers" if "fission.runtime.fork_server" in command else "wardens"
+    return "fork servers" if "fission.runtime.launch.fork_server" in command else "wardens"
 
 
 def job_processes(client: int) -> dict[int, int]:

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fission.core.network import Network
-from fission.engine.spec import needed_blocks, pickle_job, queue_limits
+from fission.engine.host.job_spec import needed_blocks, pickle_job, queue_limits
+from fission.runtime.launch.supervisor import Event, JobSupervisor
 from fission.runtime.messages import Failed, Finished, JobSpec, Listening
-from fission.runtime.supervisor import Event, JobSupervisor
 
 _CLONE_NEWNET = 0x40000000
 

@@ -9,7 +9,7 @@ import sys
 if __name__ == "__main__":
     gc.disable()  # imports make very many objects and no garbage; the service enables it when it serves
     if sys.argv[1:2] == ["--checked"]:
-        from fission.management._node_serve import main
+        from fission.management.node.serve import main
     else:
-        from fission.management.node import main
+        from fission.management.cli.fission_node import main
     sys.exit(main())

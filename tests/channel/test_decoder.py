@@ -21,13 +21,13 @@ from fission.channel.frames import (
     VERSION,
     Ack,
     Batch,
+    CheckpointRequest,
     Done,
+    Durable,
     End,
     Hello,
     Kind,
-    Press,
     Refuse,
-    Secured,
     Welcome,
 )
 from fission.errors import RemoteProtocolError
@@ -79,7 +79,7 @@ def steps_of(sizes):
 
 FRAMES = st.lists(
     st.sampled_from(
-        [Welcome(1, 2), Ack(1, 7), End(2, 9), Done(), Refuse("no"), Secured(1, 9), Press(), HELLO]
+        [Welcome(1, 2), Ack(1, 7), End(2, 9), Done(), Refuse("no"), Durable(1, 9), CheckpointRequest(), HELLO]
     )
     | st.lists(
         st.binary(max_size=40)

@@ -8,15 +8,15 @@ from fission.channel.frames import (
     WIRE_RESET,
     Ack,
     Batch,
+    CheckpointRequest,
     Done,
+    Durable,
     End,
     Hello,
-    Press,
-    Secured,
     Welcome,
 )
-from fission.channel.kept import BLOCK_COST, FRAME_COST
 from fission.channel.receiver import ACK_BLOCKS, ACK_SECONDS, Receiver
+from fission.channel.retained import BLOCK_COST, FRAME_COST
 from fission.errors import LocalProtocolError, RemoteProtocolError
 
 
@@ -212,11 +212,11 @@ def test_a_join_may_release_beyond_what_an_old_epoch_had():
 def test_pressing_when_half_of_the_window_is_delivered_but_not_released():
     r = streaming(retain=2 * (2 * (FRAME_COST + BLOCK_COST) + 50))
     r.receive(batch(1, 1, size=49))
-    assert not r.pressing
+    assert not r.checkpoint_requested
     r.receive(batch(2, 2, size=1))
-    assert r.pressing
+    assert r.checkpoint_requested
     r.release(1, 1)
-    assert not r.pressing
+    assert not r.checkpoint_requested
 
 
 def test_the_end_is_acknowledged_with_its_own_number_and_at_once():
@@ -321,15 +321,15 @@ def test_a_live_pipe_with_room_tells_how_far_the_job_is():
     r.hello(hello())
     assert r.take(0.0) == [Welcome(1, 1), Ack(1, 0)]
     r.receive(batch(1, 8))
-    r.worked_off(1, 1)
+    r.processed(1, 1)
     assert r.take(0.0) == []
-    r.worked_off(1, 3)
-    r.worked_off(1, 2)
+    r.processed(1, 3)
+    r.processed(1, 2)
     assert r.take(0.0) == [Ack(1, 3)]
     assert r.released == (1, 0)
     r.hello(hello(2))
     assert r.take(0.0) == [Welcome(1, 9), Ack(1, 3)]
-    r.worked_off(2, 0)
+    r.processed(2, 0)
     assert r.take(0.0) == [Ack(2, 0)]
     r.receive(End(2, 1))
     r.release(2, 1)
@@ -342,7 +342,7 @@ def test_a_live_pipe_with_little_room_tells_every_block():
     r.take(0.0)
     for number in range(1, 4):
         r.receive(batch(number, number))
-        r.worked_off(1, number)
+        r.processed(1, number)
         assert r.take(0.0) == [Ack(1, number)]
 
 
@@ -354,7 +354,7 @@ def test_a_live_pipe_acknowledges_nothing_but_the_end():
     r.release(1, 900)
     assert r.deadline() is None
     assert r.take(99.0) == []
-    assert not r.pressing
+    assert not r.checkpoint_requested
     r.receive(End(1, 1001))
     r.release(1, 1000)
     assert r.take(99.0) == []
@@ -422,15 +422,15 @@ def test_lost_is_what_is_wanted_and_gone(released, lost):
 def test_what_is_secured_is_told_once_on_every_connection():
     r = streaming()
     r.receive(batch(1, 9))
-    r.secure(1, 4)
+    r.mark_durable(1, 4)
     assert r.deadline() == 0.0
-    assert r.take(0.0) == [Secured(1, 4)]
+    assert r.take(0.0) == [Durable(1, 4)]
     assert r.take(0.0) == []
-    r.secure(1, 3)
+    r.mark_durable(1, 3)
     assert r.take(0.0) == []
     r.disconnected()
     r.hello(hello())
-    assert r.take(0.0) == [Welcome(1, 10), Ack(1, 0), Secured(1, 4)]
+    assert r.take(0.0) == [Welcome(1, 10), Ack(1, 0), Durable(1, 4)]
     r.release(1, 4)
     r.disconnected()
     r.hello(hello())
@@ -440,7 +440,7 @@ def test_what_is_secured_is_told_once_on_every_connection():
 def test_a_sender_that_presses_is_pressing_until_something_is_released():
     r = streaming()
     r.receive(batch(1, 3))
-    assert r.receive(Press()) == []
-    assert r.pressing
+    assert r.receive(CheckpointRequest()) == []
+    assert r.checkpoint_requested
     r.release(1, 1)
-    assert not r.pressing
+    assert not r.checkpoint_requested

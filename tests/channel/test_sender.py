@@ -8,12 +8,12 @@ from fission.channel.frames import (
     WIRE_RESET,
     Ack,
     Batch,
+    CheckpointRequest,
     Done,
+    Durable,
     End,
     Hello,
-    Press,
     Refuse,
-    Secured,
     Welcome,
 )
 from fission.channel.sender import Sender
@@ -23,7 +23,7 @@ from fission.errors import LocalProtocolError, RemoteProtocolError
 @pytest.fixture(autouse=True)
 def readable(monkeypatch):
     """Frames instead of bytes."""
-    monkeypatch.setattr("fission.channel.kept.encode_batch", lambda batch: [batch])
+    monkeypatch.setattr("fission.channel.retained.encode_batch", lambda batch: [batch])
     monkeypatch.setattr("fission.channel.sender.encode_control", lambda frame: frame)
 
 
@@ -447,25 +447,25 @@ def test_a_full_window_lets_through_what_is_needed_beyond_what_is_secured():
     s = streaming(retain=1, needed=3)
     write(s, 6)
     assert not s.writable
-    s.receive(Secured(1, 2))
+    s.receive(Durable(1, 2))
     assert s.writable
-    assert s.secured_more
-    assert s.secured == (1, 2)
+    assert s.durable_advanced
+    assert s.durable == (1, 2)
     write(s, 1)
     assert s.writable
     write(s, 1)  # six after number 2
     assert not s.writable
-    s.receive(Secured(1, 1))
+    s.receive(Durable(1, 1))
     assert not s.writable
     s.receive(Ack(1, 3))
-    assert s.secured == (1, 3)
+    assert s.durable == (1, 3)
 
 
 def test_it_presses_once_until_something_is_released():
     s = streaming()
-    assert s.press() == []  # nothing to release
+    assert s.request_checkpoint() == []  # nothing to release
     write(s, 2)
-    assert s.press() == [Press()]
-    assert s.press() == []
+    assert s.request_checkpoint() == [CheckpointRequest()]
+    assert s.request_checkpoint() == []
     s.receive(Ack(1, 1))
-    assert s.press() == [Press()]
+    assert s.request_checkpoint() == [CheckpointRequest()]

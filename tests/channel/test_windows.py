@@ -4,7 +4,7 @@ import pytest
 
 from fission.channel.counters import PipeCounters
 from fission.channel.frames import WIRE_FINISHED, WIRE_RESET, Batch
-from fission.channel.kept import FRAME_BLOCKS, FRAME_BYTES, FRAME_COST
+from fission.channel.retained import FRAME_BLOCKS, FRAME_BYTES, FRAME_COST
 from fission.channel.windows import (
     LIVE_BLOCKS,
     LiveWindow,
@@ -21,7 +21,7 @@ def window(retain=1 << 20, **more):
 
 def frames(monkeypatch):
     """Let the window hand out batches instead of encoded frames."""
-    monkeypatch.setattr("fission.channel.kept.encode_batch", lambda batch: [batch])
+    monkeypatch.setattr("fission.channel.retained.encode_batch", lambda batch: [batch])
 
 
 def summary(batches):

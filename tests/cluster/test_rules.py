@@ -12,7 +12,9 @@ from fission.cluster import (
     DrainRequested,
     EndNetwork,
     Event,
+    IncarnationStatus,
     Instruction,
+    InventoryEntry,
     JobExited,
     JobFailed,
     JobFinished,
@@ -22,20 +24,18 @@ from fission.cluster import (
     JobReady,
     JobState,
     JobStored,
-    Life,
     MoveRequested,
     NodeDraining,
     NodeJoined,
-    NodeLife,
     NodeLost,
     NodeRefused,
     NodeReport,
+    NodeStatus,
     Outcome,
     Phase,
     Policy,
     RebalanceRequested,
     ReceiverGone,
-    Resident,
     SenderGone,
     SendRoute,
     StartJob,
@@ -45,8 +45,8 @@ from fission.cluster import (
     Tell,
     Tick,
 )
-from fission.cluster.states import JOB_TABLE, JobMove
-from fission.cluster.wiring import Wiring
+from fission.cluster.topology import Topology
+from fission.cluster.transitions import JOB_TABLE, JobMove
 from fission.core.jobs import PythonJob
 from fission.core.network import Network
 from fission.core.nodes import BaseNode, NodeInfo
@@ -70,7 +70,7 @@ class Talk:
         for node in nodes:
             self.say(self.join(node))
 
-    def join(self, node: str, *inventory: Resident) -> NodeJoined:
+    def join(self, node: str, *inventory: InventoryEntry) -> NodeJoined:
         return NodeJoined(node, INFO, slots=self.slots, service="1", inventory=inventory)
 
     def say(self, event: Event, later: float = 0.0) -> list[Instruction]:
@@ -274,7 +274,7 @@ def test_a_start_tells_that_there_must_be_a_state() -> None:
     assert [(one.job, one.stored) for one in starts] == [(2, True), (3, False)]
     talk.made = Coordinator.from_snapshot(talk.net, snapshot, 5.0)
     home = talk.who(3)[0]
-    talk.say(talk.join(home, Resident(3, 1, "r", Life.RUNNING, stored=True)))
+    talk.say(talk.join(home, InventoryEntry(3, 1, "r", IncarnationStatus.RUNNING, stored=True)))
     assert [talk.made.jobs[job].stored for job in (1, 2, 3)] == [False, True, True]
 
 
@@ -388,11 +388,11 @@ def test_company_is_transitive_and_ends_at_asynchronous_pipes() -> None:
         (Plain, "", "ad"), (Plain, "", "b"), (Replayable, "", "ce"), (Plain, "ab", ""), (Plain, "bc"[1:] + "d", ""),
         (Plain, "eX", "f"), (Plain, "", "X"), (Plain, "f", ""),
     )  # fmt: skip
-    wiring = Wiring.of(net)
-    assert wiring.company[1] == {1, 2, 3} == wiring.company[2]
-    assert wiring.company[7] == {7}
-    assert wiring.live == {1, 2, 7}
-    assert Wiring.of(loose()).company.keys() == {1, 4}
+    topology = Topology.of(net)
+    assert topology.reset_group[1] == {1, 2, 3} == topology.reset_group[2]
+    assert topology.reset_group[7] == {7}
+    assert topology.live == {1, 2, 7}
+    assert Topology.of(loose()).reset_group.keys() == {1, 4}
 
 
 def test_routes_follow_receivers_and_reach_new_senders() -> None:
@@ -464,16 +464,18 @@ def test_fencing() -> None:
     talk = Talk(chain(), slots=5).start()
     node, _, _ = who = talk.who(2)
     talk.say(NodeLost(node, "silent"))
-    old = Resident(2, 1, "r", Life.RUNNING)
-    foreign = Resident(2, 1, "other", Life.RUNNING)
-    out = talk.say(talk.join(node, old, foreign, Resident(99, 1, "other", Life.GONE, alive=False)))
+    old = InventoryEntry(2, 1, "r", IncarnationStatus.RUNNING)
+    foreign = InventoryEntry(2, 1, "other", IncarnationStatus.RUNNING)
+    out = talk.say(
+        talk.join(node, old, foreign, InventoryEntry(99, 1, "other", IncarnationStatus.GONE, alive=False))
+    )
     assert of(StopJob, out) == [StopJob(*who, "r"), StopJob(*who, "other")]
-    assert talk.made.nodes[node].life is NodeLife.FENCED
+    assert talk.made.nodes[node].status is NodeStatus.FENCED
     talk.say(JobProgress(*who, 9))
     assert len(of(StopJob, talk.say(Tick(), 2.0))) == 2
     talk.say(JobExited(*who, -9))
     talk.say(JobExited(*who, -9, "other"))
-    assert talk.made.nodes[node].life is NodeLife.UP
+    assert talk.made.nodes[node].status is NodeStatus.UP
 
 
 def test_an_unknown_process_is_ended() -> None:
@@ -484,7 +486,7 @@ def test_an_unknown_process_is_ended() -> None:
 
 def test_a_start_waits_for_old_jobs_to_end() -> None:
     talk = Talk(chain(), nodes=())
-    talk.say(talk.join("n1", Resident(1, 3, "old", Life.RUNNING)))
+    talk.say(talk.join("n1", InventoryEntry(1, 3, "old", IncarnationStatus.RUNNING)))
     assert of(StartJob, talk.say(StartRequested())) == []
     assert len(of(StartJob, talk.say(JobExited("n1", 1, 3, -15, "old")))) == 3
 
@@ -493,9 +495,9 @@ def test_a_job_that_waits_is_taken_back() -> None:
     talk = Talk(chain(), nodes=("n1",)).start()
     talk.say(NodeLost("n1", "silent"))
     lines = [
-        Resident(1, 1, "r", Life.RUNNING, address="n1/1.1", round=4),
-        Resident(2, 1, "r", Life.STARTING),
-        Resident(3, 1, "r", Life.GONE, alive=False),
+        InventoryEntry(1, 1, "r", IncarnationStatus.RUNNING, address="n1/1.1", round=4),
+        InventoryEntry(2, 1, "r", IncarnationStatus.STARTING),
+        InventoryEntry(3, 1, "r", IncarnationStatus.GONE, alive=False),
     ]
     out = talk.say(talk.join("n1", *lines))
     assert [talk.state(job) for job in (1, 2, 3)] == [JobState.RUNNING, JobState.STARTING, JobState.PLACED]
@@ -509,9 +511,9 @@ def test_inventory_of_a_client_that_was_away() -> None:
     homes = {job: talk.who(job)[0] for job in (1, 2, 3)}
     talk.made, talk.now = made, 5.0
     lines = {
-        1: Resident(1, 1, "r", Life.RUNNING, address="x"),
-        2: Resident(2, 1, "r", Life.GONE, alive=False),
-        3: Resident(3, 1, "r", Life.FINISHED, alive=False),
+        1: InventoryEntry(1, 1, "r", IncarnationStatus.RUNNING, address="x"),
+        2: InventoryEntry(2, 1, "r", IncarnationStatus.GONE, alive=False),
+        3: InventoryEntry(3, 1, "r", IncarnationStatus.FINISHED, alive=False),
     }
     for node in ("n1", "n2"):
         talk.say(talk.join(node, *(lines[job] for job in lines if homes[job] == node)))
@@ -547,7 +549,9 @@ def test_a_job_goes_on_only_when_those_are_back_who_may_keep_its_state() -> None
         talk.made, talk.now = Coordinator.from_snapshot(talk.net, snapshot, 5.0), 5.0
         assert not of(StartJob, talk.say(talk.join(home)))
         for node in others[:1] if late else others:
-            lines = [Resident(job, 1, "r", Life.RUNNING) for job in (1, 3) if homes[job] == node]
+            lines = [
+                InventoryEntry(job, 1, "r", IncarnationStatus.RUNNING) for job in (1, 3) if homes[job] == node
+            ]
             out = talk.say(talk.join(node, *lines))
         assert bool(of(StartJob, out)) is not late
         assert (2 in {one.job for one in of(StartJob, talk.say(Tick(), 5.0))}) is late
@@ -582,7 +586,7 @@ def test_snapshots_of_every_state() -> None:
 
 def test_a_snapshot_while_gathering_old_jobs() -> None:
     talk = Talk(chain(), nodes=())
-    talk.say(talk.join("n1", Resident(1, 3, "old", Life.RUNNING)))
+    talk.say(talk.join("n1", InventoryEntry(1, 3, "old", IncarnationStatus.RUNNING)))
     talk.say(StartRequested())
     again = Coordinator.from_snapshot(talk.net, talk.made.snapshot(), 0.0)
     assert again.phase is Phase.STARTING
@@ -624,7 +628,7 @@ def test_stop_with_a_node_that_left_and_one_that_comes() -> None:
     talk = Talk(chain(), slots=5).start()
     talk.say(StopRequested())
     home = talk.who(1)[0]
-    line = Resident(1, 1, "r", Life.RUNNING, address="x")
+    line = InventoryEntry(1, 1, "r", IncarnationStatus.RUNNING, address="x")
     assert of(StopJob, talk.say(talk.join(home, line))) == [StopJob(*talk.who(1), "r")]
     for node in ("n1", "n2"):
         out = talk.say(NodeLost(node, "silent"))
@@ -633,7 +637,7 @@ def test_stop_with_a_node_that_left_and_one_that_comes() -> None:
 
 def test_stop_forces_orphans_too() -> None:
     talk = Talk(chain(), nodes=())
-    talk.say(talk.join("n1", Resident(1, 3, "old", Life.RUNNING)))
+    talk.say(talk.join("n1", InventoryEntry(1, 3, "old", IncarnationStatus.RUNNING)))
     talk.say(StopRequested())
     out = talk.say(StopRequested())
     assert of(StopJob, out) == [StopJob("n1", 1, 3, "old", force=True)]
@@ -664,7 +668,7 @@ def test_refused_nodes_and_draining_nodes_get_nothing() -> None:
 
 def test_nodes_are_those_of_the_configuration() -> None:
     talk = Talk(network((Plain, "", ""), nodes=(BaseNode("n2", max_jobs=4),))).start()
-    assert talk.made.nodes["n1"].life is NodeLife.DRAINING
+    assert talk.made.nodes["n1"].status is NodeStatus.DRAINING
     assert talk.made.nodes["n2"].state.slots == 4
     assert talk.who(1)[0] == "n2"
 
@@ -810,9 +814,9 @@ def test_a_node_is_drained_and_takes_jobs_again() -> None:
     for stop in stops:
         (start,) = of(StartJob, talk.say(JobExited(node, stop.job, stop.incarnation, 0)))
         assert start.node != node
-    assert talk.made.nodes[node].life is NodeLife.DRAINING
+    assert talk.made.nodes[node].status is NodeStatus.DRAINING
     talk.say(DrainRequested(node, undo=True))
-    assert talk.made.nodes[node].life is NodeLife.UP
+    assert talk.made.nodes[node].status is NodeStatus.UP
 
 
 def test_a_job_stays_on_a_drained_node_when_no_other_takes_it() -> None:
@@ -827,12 +831,12 @@ def test_a_node_stays_drained_when_it_comes_back_and_for_the_next_client() -> No
     talk.say(DrainRequested("n1"))
     talk.say(NodeLost("n1", "silent"))
     talk.say(talk.join("n1"))
-    assert talk.made.nodes["n1"].life is NodeLife.DRAINING
+    assert talk.made.nodes["n1"].status is NodeStatus.DRAINING
     made = Coordinator.from_snapshot(talk.net, talk.made.snapshot(), 0.0)
-    made.handle(talk.join("n1", Resident(9, 1, "old", Life.RUNNING)), 0.1)
-    assert made.nodes["n1"].life is NodeLife.DRAINING
+    made.handle(talk.join("n1", InventoryEntry(9, 1, "old", IncarnationStatus.RUNNING)), 0.1)
+    assert made.nodes["n1"].status is NodeStatus.DRAINING
     made.handle(DrainRequested("n1", undo=True), 0.2)
-    assert made.nodes["n1"].life is NodeLife.FENCED  # until the old job has ended
+    assert made.nodes["n1"].status is NodeStatus.FENCED  # until the old job has ended
     assert made.snapshot()["drained"] == []
 
 
@@ -842,12 +846,12 @@ def test_only_a_drain_is_undone() -> None:
     assert "not drained" in of(Tell, talk.say(DrainRequested("n1", undo=True)))[0].text
     talk.say(DrainRequested("n1"))
     assert "about to end" in of(Tell, talk.say(DrainRequested("n1", undo=True)))[0].text
-    assert talk.made.nodes["n1"].life is NodeLife.DRAINING
+    assert talk.made.nodes["n1"].status is NodeStatus.DRAINING
     talk.say(DrainRequested("n2"))
     talk.say(NodeLost("n2", "silent"))
     talk.say(DrainRequested("n2", undo=True))
     talk.say(talk.join("n2"))
-    assert talk.made.nodes["n2"].life is NodeLife.UP
+    assert talk.made.nodes["n2"].status is NodeStatus.UP
 
 
 @pytest.mark.parametrize("wish", [MoveRequested(1), DrainRequested("n1"), RebalanceRequested()])
@@ -881,6 +885,6 @@ def test_a_move_is_gone_through_with_by_the_next_client() -> None:
     node, _, incarnation = talk.who(2)
     talk.say(MoveRequested(2))
     made = Coordinator.from_snapshot(talk.net, talk.made.snapshot(), 0.0)
-    line = Resident(2, incarnation, "r", Life.RUNNING, address="x")
+    line = InventoryEntry(2, incarnation, "r", IncarnationStatus.RUNNING, address="x")
     out = made.handle(talk.join(str(node), line), 0.1)
     assert [stop.job for stop in of(StopJob, out)] == [2]

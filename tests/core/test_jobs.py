@@ -18,7 +18,7 @@ from fission.core.jobs import (
     STOPPED,
     BaseJob,
     DistributingJob,
-    JobState,
+    JobStatus,
     LocalJob,
     PythonJob,
 )
@@ -127,7 +127,7 @@ def test_local_jobs_in_either_order() -> None:
 
 
 def test_states() -> None:
-    assert [STOPPED, RUNNING, RESTARTING, FINISHED] == [0, 1, 2, 3] == list(JobState)
+    assert [STOPPED, RUNNING, RESTARTING, FINISHED] == [0, 1, 2, 3] == list(JobStatus)
 
 
 def test_hooks_do_nothing_by_themselves() -> None:
@@ -284,7 +284,7 @@ def test_what_a_job_process_imports_is_light() -> None:
 def test_exports() -> None:
     for name in fission.core.jobs.__all__:
         thing = getattr(fission.core.jobs, name)
-        assert isinstance(thing, JobState) or thing.__name__ == name
+        assert isinstance(thing, JobStatus) or thing.__name__ == name
     assert dir(fission.core.jobs) == sorted(fission.core.jobs.__all__)
     with pytest.raises(AttributeError, match="NoJob"):
         fission.core.jobs.NoJob  # noqa: B018

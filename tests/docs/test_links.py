@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import typer
 
-from fission.management._apps import PROJECT_VERBS, fission_app
+from fission.management.cli.apps import PROJECT_VERBS, fission_app
 
 from .pages import ROOT, all_pages, fences
 

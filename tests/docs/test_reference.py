@@ -13,13 +13,13 @@ from fission.core import head, jobs, nodes, pipes
 from fission.core.jobs import BaseJob
 from fission.core.network import Settings
 from fission.core.pipes import BasePipe, OptionalMixIn
-from fission.management._apps import ADMIN_VERBS, PROJECT_VERBS, fission_app
+from fission.management.cli.apps import ADMIN_VERBS, PROJECT_VERBS, fission_app
 from fission.project.settings import OTHER_SETTINGS, SETTINGS
 
 from .pages import DOCS
 
 REFERENCE = DOCS / "reference"
-NOT_USED_YET = {"JobState", "STOPPED", "RUNNING", "RESTARTING", "FINISHED"}
+NOT_USED_YET = {"JobStatus", "STOPPED", "RUNNING", "RESTARTING", "FINISHED"}
 """Public names that no page describes, because nothing in this version gives them out."""
 
 

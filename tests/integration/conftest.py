@@ -104,7 +104,7 @@ def processes_of(root: Path) -> list[psutil.Process]:
     found = []
     for process in psutil.process_iter():
         try:
-            if "fission.runtime.process" in process.cmdline() and process.cwd().startswith(str(root)):
+            if "fission.runtime.job.process" in process.cmdline() and process.cwd().startswith(str(root)):
                 found.append(process)
         except (psutil.NoSuchProcess, psutil.AccessDenied, psutil.ZombieProcess):
             continue

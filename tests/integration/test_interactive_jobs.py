@@ -192,7 +192,7 @@ def test_a_window_of_the_desktop(project: Project, tmp_path: Path, monkeypatch: 
     folder = project.simulation / "1"
     assert (
         project.root / "asked"
-    ).read_text() == f"-e {sys.executable} -m fission.management.lines {folder}\n"
+    ).read_text() == f"-e {sys.executable} -m fission.management.commands.cluster.lines {folder}\n"
     assert "more consoles: fission interact net 1" in one.printed
 
 

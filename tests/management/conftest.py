@@ -1,53 +1,17 @@
 """The three programs, run in this process, in a project on disk."""
 
 import sys
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from fission.core import base
-from fission.management import admin, cli, manage
+from fission.management import manage
+from fission.management.cli import admin, fission
 from fission.project.scaffold import start_network, start_project
-
-from .stalled import Pipe
-
-JOBS = """
-from fission.core.jobs import PythonJob
-
-class SourceJob(PythonJob):
-    def run(self):
-        yield from range(3)
-
-class SinkJob(PythonJob):
-    def run(self, value):
-        print("got", value)
-"""
-
-CONFIG = """
-from fission.core.pipes import PicklePipe
-from demo.jobs.jobs import SourceJob, SinkJob
-
-JOBS = [SourceJob(outputs=[PicklePipe(101)]), SinkJob(inputs=[PicklePipe(101)])]
-"""
-
-
-@dataclass
-class Result:
-    """What a program did."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def last(self) -> str:
-        """The last line on stderr."""
-        return self.err.strip().splitlines()[-1] if self.err.strip() else ""
-
-
-Run = Callable[..., Result]
+from kits.command_line import CONFIG, JOBS, Result, Run
+from kits.stalled import Pipe
 
 
 @pytest.fixture
@@ -87,7 +51,7 @@ def run(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> R
             if program == "manage.py":
                 code = manage.main(list(arguments), root=Path.cwd())
             else:
-                code = {"fission": cli.main, "fission_admin.py": admin.main}[program]()
+                code = {"fission": fission.main, "fission_admin.py": admin.main}[program]()
         except SystemExit as exit:
             code = int(exit.code or 0)
         out, err = capfd.readouterr()

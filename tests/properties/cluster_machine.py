@@ -10,7 +10,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 
 from fission.cluster import (
     DrainRequested,
-    Life,
+    IncarnationStatus,
     MoveRequested,
     NodeReport,
     Outcome,
@@ -47,7 +47,7 @@ class ClusterMachine(RuleBasedStateMachine):
         machines = [Machine(name, count) for name, count in zip(NODES, slots, strict=True)]
         machines[0].groups = frozenset({"fast"})
         if orphan:
-            old = Process(1, 7, "old", 1, run="an old run", life=Life.RUNNING, listens=True)
+            old = Process(1, 7, "old", 1, run="an old run", status=IncarnationStatus.RUNNING, listens=True)
             machines[1].processes.append(old)
         self.cluster = Cluster(shape(), machines, Policy())
         for machine in self.cluster.machines.values():
@@ -108,7 +108,7 @@ class ClusterMachine(RuleBasedStateMachine):
     @rule(node=nodes, choice=small)
     def hang(self, node: str, choice: int) -> None:
         process = self._process(node, choice)
-        if process is not None and process.life is not Life.STARTING:
+        if process is not None and process.status is not IncarnationStatus.STARTING:
             process.stubborn = True
 
     @rule(job=st.integers(1, 6), node=st.sampled_from(("", *NODES)))

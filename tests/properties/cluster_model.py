@@ -14,7 +14,9 @@ from fission.cluster import (
     Coordinator,
     EndNetwork,
     Event,
+    IncarnationStatus,
     Instruction,
+    InventoryEntry,
     JobExited,
     JobFailed,
     JobFinished,
@@ -24,18 +26,16 @@ from fission.cluster import (
     JobReady,
     JobState,
     JobStored,
-    Life,
     NodeDraining,
     NodeJoined,
-    NodeLife,
     NodeLost,
     NodeReport,
+    NodeStatus,
     Outcome,
     Phase,
     Placed,
     Policy,
     ReceiverGone,
-    Resident,
     SenderGone,
     SendRoute,
     StartJob,
@@ -45,7 +45,7 @@ from fission.cluster import (
     Tell,
     Tick,
 )
-from fission.cluster.wiring import Wiring
+from fission.cluster.topology import Topology
 from fission.core.groups import LOCAL
 from fission.core.jobs.base import is_replayable
 from fission.core.network import Network
@@ -65,7 +65,7 @@ class Process:
     address: str
     epoch: int
     run: str = RUN
-    life: Life = Life.STARTING
+    status: IncarnationStatus = IncarnationStatus.STARTING
     listens: bool = False
     alive: bool = True
     round: int = 0
@@ -109,7 +109,7 @@ class Cluster:
 
     def __init__(self, network: Network, machines: list[Machine], policy: Policy) -> None:
         self.network = network
-        self.wiring = Wiring.of(network)
+        self.topology = Topology.of(network)
         self.policy = policy
         self.now = 100.0
         self.machines = {one.address: one for one in [Machine(LOCAL, 1 << 20), *machines]}
@@ -124,7 +124,7 @@ class Cluster:
         self.over = False  # the sources' streams have ended
         self.end: EndNetwork | None = None
         self.stop_asked: float | None = None
-        self.told: list[Tell] = []
+        self.delivered: list[Tell] = []
 
     # -- the client --------------------------------------------------------------------------------------
 
@@ -155,7 +155,7 @@ class Cluster:
                 self.end = instruction
                 self.check_end()
             case Tell():
-                self.told.append(instruction)
+                self.delivered.append(instruction)
             case Placed():
                 pass  # for people
             case _:
@@ -215,11 +215,11 @@ class Cluster:
         machine.late.extend(machine.outbox)
         machine.outbox.clear()
         inventory = tuple(
-            Resident(
+            InventoryEntry(
                 p.job,
                 p.incarnation,
                 p.run,
-                p.life,
+                p.status,
                 p.alive,
                 p.address if p.listens else "",
                 p.round,
@@ -324,23 +324,23 @@ class Cluster:
 
     def exit(self, machine: Machine, process: Process, code: int) -> None:
         process.alive = False
-        if process.life is not Life.FINISHED:
-            process.life = Life.GONE
+        if process.status is not IncarnationStatus.FINISHED:
+            process.status = IncarnationStatus.GONE
         process.listens = False
         machine.say(JobExited(machine.address, process.job, process.incarnation, code, process.run))
 
     def crash(self, machine: Machine, process: Process) -> None:
-        if process.run == RUN and process.life is not Life.FINISHED:
+        if process.run == RUN and process.status is not IncarnationStatus.FINISHED:
             self.crashes[process.job] = self.crashes.get(process.job, 0) + 1
         self.exit(machine, process, -9)
 
     def fail(self, machine: Machine, process: Process) -> None:
         """The user's code raises; the process is there for a while."""
-        if process.failing or process.run != RUN or process.life is Life.FINISHED:
+        if process.failing or process.run != RUN or process.status is IncarnationStatus.FINISHED:
             return
         process.failing = True
         self.crashes[process.job] = self.crashes.get(process.job, 0) + 1
-        where = "run" if process.life is Life.RUNNING else "setup"
+        where = "run" if process.status is IncarnationStatus.RUNNING else "setup"
         number = process.round + 1
         machine.say(JobFailed(machine.address, process.job, process.incarnation, number, where, "boom", "tb"))
 
@@ -364,19 +364,19 @@ class Cluster:
         elif not process.listens:
             process.listens = True
             machine.say(JobListening(*who, process.address))
-        elif process.life is Life.STARTING:
-            process.life = Life.RUNNING
+        elif process.status is IncarnationStatus.STARTING:
+            process.status = IncarnationStatus.RUNNING
             machine.say(JobReady(*who))
-        elif process.life is Life.FINISHED:
+        elif process.status is IncarnationStatus.FINISHED:
             self.exit(machine, process, 0)
         else:
             return self.flow(machine, process)
         return True
 
     def compute(self, machine: Machine, process: Process) -> None:
-        if process.life is Life.RUNNING and not process.failing and process.run == RUN:
+        if process.status is IncarnationStatus.RUNNING and not process.failing and process.run == RUN:
             process.round += 5
-            if process.job in self.wiring.company:
+            if process.job in self.topology.reset_group:
                 newest = self.numbered.get(process.job, 0)
                 self.numbered[process.job] = max(newest, process.epoch)
             machine.say(JobProgress(machine.address, process.job, process.incarnation, process.round))
@@ -394,7 +394,7 @@ class Cluster:
 
     def flow(self, machine: Machine, process: Process) -> bool:
         """END and DONE as `Exchange.finish` passes them on."""
-        into, out_of = self.wiring.into[process.job], self.wiring.out_of[process.job]
+        into, out_of = self.topology.into[process.job], self.topology.out_of[process.job]
         before = (len(process.ends), len(process.done), len(process.said_done), process.ended)
         for pipe in into:
             for sender in self.connected(pipe.id, pipe.source, process):
@@ -407,13 +407,13 @@ class Cluster:
                     if pipe.id in receiver.said_done and process in current:
                         process.done.add(pipe.id)
         awaited = {p.id for p in into if p.waited} or {p.id for p in into}
-        unwanted = bool(out_of) and process.done >= {p.id for p in out_of}
-        process.ended |= unwanted or (awaited <= process.ends if into else self.over)
+        cancelled = bool(out_of) and process.done >= {p.id for p in out_of}
+        process.ended |= cancelled or (awaited <= process.ends if into else self.over)
         if process.ended:
             process.said_done |= {p.id for p in into if not p.waited}
             if process.done >= {p.id for p in out_of}:
                 process.said_done |= {p.id for p in into}
-                process.life = Life.FINISHED
+                process.status = IncarnationStatus.FINISHED
                 machine.say(JobFinished(machine.address, process.job, process.incarnation, process.round))
                 return True
         return before != (len(process.ends), len(process.done), len(process.said_done), process.ended)
@@ -423,7 +423,9 @@ class Cluster:
         senders = [
             p
             for _, p in self.processes()
-            if p.job == source and p.life is not Life.STARTING and p.routes.get(pipe) == receiver.address
+            if p.job == source
+            and p.status is not IncarnationStatus.STARTING
+            and p.routes.get(pipe) == receiver.address
         ]
         newest = max([receiver.newest.get(pipe, 0), *(p.incarnation for p in senders)])
         receiver.newest[pipe] = newest
@@ -465,9 +467,9 @@ class Cluster:
         assert order.resume == (before > 0) or order.incarnation > 1
         self.started[order.job] = order.incarnation
         numbered = self.numbered.get(order.job, 0)
-        live = order.job in self.wiring.company and not is_replayable(self.network.job(order.job))
+        live = order.job in self.topology.reset_group and not is_replayable(self.network.job(order.job))
         assert not live or order.epoch > numbered, f"{order}: blocks of epoch {numbered} again"
-        assert self.client.nodes[order.node].life is NodeLife.UP
+        assert self.client.nodes[order.node].status is NodeStatus.UP
 
     def check_slots(self) -> None:
         for machine in self.machines.values():
@@ -492,10 +494,10 @@ class Cluster:
             assert end.failure is not None
             limit = self.policy.max_restarts
             assert any(count > limit for count in self.crashes.values()), f"{end} for no reason"
-        if not any("could not be ended" in one.text for one in self.told):
+        if not any("could not be ended" in one.text for one in self.delivered):
             for machine in self.machines.values():
                 if machine.linked and machine.address in self.known:
-                    left = [p for p in machine.living() if p.life is not Life.FINISHED]
+                    left = [p for p in machine.living() if p.status is not IncarnationStatus.FINISHED]
                     assert not left, f"{left} on {machine.address} after the end"
 
     def check_calm(self) -> None:
@@ -507,7 +509,7 @@ class Cluster:
         for machine in self.machines.values():
             assert (machine.address in self.known) == machine.up
             node = client.nodes.get(machine.address)
-            assert (node is not None and node.life is NodeLife.UP) == machine.up
+            assert (node is not None and node.status is NodeStatus.UP) == machine.up
             for process in machine.living():
                 job = client.jobs[process.job]
                 assert process.run == RUN
@@ -525,23 +527,23 @@ class Cluster:
     def _check_running(self, at: dict[int, tuple[Machine, Process]], job: int) -> None:
         machine, process = at[job]
         assert machine.up
-        assert process.life is Life.RUNNING
+        assert process.status is IncarnationStatus.RUNNING
         groups = self.network.job(job).GROUPS
         allowed = groups == "ALL" or (groups == "LOCAL") == (machine.address == LOCAL)
         assert allowed, (groups, machine.address)
         assert (machine.address == LOCAL) == (groups == "LOCAL")
         assert not isinstance(groups, tuple) or set(groups) & machine.groups
-        for pipe in self.wiring.out_of[job]:
+        for pipe in self.topology.out_of[job]:
             if pipe.destination in at:
                 assert process.routes.get(pipe.id) == at[pipe.destination][1].address, f"pipe {pipe.id}"
             elif self.client.jobs[pipe.destination].state is JobState.FINISHED:
                 assert pipe.id in process.done
-        for pipe in self.wiring.into[job]:
+        for pipe in self.topology.into[job]:
             if pipe.waited:
                 state = self.client.jobs[pipe.source].state
                 assert state is not JobState.FINISHED, "waits for a job that has finished"
-        for other in self.wiring.company.get(job, ()):
-            if other in at and at[other][1].life is Life.RUNNING:
+        for other in self.topology.reset_group.get(job, ()):
+            if other in at and at[other][1].status is IncarnationStatus.RUNNING:
                 assert at[other][1].epoch == process.epoch, "a join of two epochs"
 
     def _check_waiting(self) -> None:
@@ -557,7 +559,9 @@ class Cluster:
         placed = [one.job for one in placement if one.job in waiting and one.node is not None]
         assert not placed, f"jobs {placed} wait although there is a node"
         for job in waiting:
-            assert any(tell.job == job and "waits" in tell.text for tell in self.told), "waits in silence"
+            assert any(tell.job == job and "waits" in tell.text for tell in self.delivered), (
+                "waits in silence"
+            )
 
 
 __all__ = ["Cluster", "Machine", "NodeDraining", "NodeReport", "StartRequested", "StopRequested"]

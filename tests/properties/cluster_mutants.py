@@ -6,10 +6,18 @@ from typing import Any
 
 import pytest
 
-from fission.cluster import StartJob, coordinator, lives, members, placing, snapshots, telling
-from fission.cluster.board import Board, JobRecord, NodeRecord
-from fission.cluster.states import JobState
-from fission.cluster.wiring import Wiring
+from fission.cluster import (
+    StartJob,
+    coordinator,
+    job_lifecycle,
+    job_placement,
+    node_membership,
+    route_updates,
+    snapshots,
+)
+from fission.cluster.state import ClusterState, JobRecord, NodeRecord
+from fission.cluster.topology import Topology
+from fission.cluster.transitions import JobState
 from fission.placement import propose
 
 Mutant = Callable[[pytest.MonkeyPatch], None]
@@ -18,12 +26,12 @@ Mutant = Callable[[pytest.MonkeyPatch], None]
 def numbers_incarnations_by_place(patch: pytest.MonkeyPatch) -> None:
     """A job that starts again on its node keeps its incarnation."""
 
-    def start(board: Board, job: JobRecord, node: str, real: Any = lives.start) -> None:
+    def start(cluster: ClusterState, job: JobRecord, node: str, real: Any = job_lifecycle.start) -> None:
         job.incarnation -= job.incarnation > 1
-        real(board, job, node)
+        real(cluster, job, node)
 
-    patch.setattr(lives, "start", start)
-    patch.setattr(placing, "start", start)
+    patch.setattr(job_lifecycle, "start", start)
+    patch.setattr(job_placement, "start", start)
 
 
 def waits_for_senders_that_are_to_come(patch: pytest.MonkeyPatch) -> None:
@@ -42,107 +50,121 @@ def waits_for_senders_that_are_to_come(patch: pytest.MonkeyPatch) -> None:
 
 def leaves_orphans_alone(patch: pytest.MonkeyPatch) -> None:
     """What should not run on a node that comes back goes on there."""
-    patch.setattr(members, "fence", lambda *_: None)
+    patch.setattr(node_membership, "fence", lambda *_: None)
 
 
 def does_not_wait_for_orphans(patch: pytest.MonkeyPatch) -> None:
     """Orphans are told to end, but their node gets jobs at once."""
 
-    def fence(board: Board, node: NodeRecord, *orphan: Any, real: Any = members.fence) -> None:
-        life = node.life
-        real(board, node, *orphan)
-        node.life = life
+    def fence(
+        cluster: ClusterState, node: NodeRecord, *orphan: Any, real: Any = node_membership.fence
+    ) -> None:
+        life = node.status
+        real(cluster, node, *orphan)
+        node.status = life
 
-    patch.setattr(members, "fence", fence)
+    patch.setattr(node_membership, "fence", fence)
 
 
 def believes_inventories(patch: pytest.MonkeyPatch) -> None:
     """Whatever a node has of this run is what the job is."""
-    patch.setattr(members, "_counts", lambda _board, node, job, _line: job.node in (None, node.address))
+    patch.setattr(
+        node_membership, "_counts", lambda _state, node, job, _line: job.node in (None, node.address)
+    )
 
 
 def forgets_to_check_inventories(patch: pytest.MonkeyPatch) -> None:
     """A job that its node no longer has is believed to run on."""
     patch.setattr(
-        members,
+        node_membership,
         "lose",
-        lambda board, job, why: None if "with node" not in why else lives.lose(board, job, why),
+        lambda cluster, job, why: None if "with node" not in why else job_lifecycle.lose(cluster, job, why),
     )
 
 
 def keeps_jobs_of_lost_nodes(patch: pytest.MonkeyPatch) -> None:
     """Jobs of a lost node are not started elsewhere."""
     patch.setattr(
-        members, "lose", lambda board, job, why: None if "with node" in why else lives.lose(board, job, why)
+        node_membership,
+        "lose",
+        lambda cluster, job, why: None if "with node" in why else job_lifecycle.lose(cluster, job, why),
     )
 
 
 def talks_to_the_dead(patch: pytest.MonkeyPatch) -> None:
     """Instructions are sent to nodes whatever they are."""
-    patch.setattr(Board, "reachable", lambda _self, address: address is not None)
+    patch.setattr(ClusterState, "reachable", lambda _self, address: address is not None)
 
 
 def routes_once(patch: pytest.MonkeyPatch) -> None:
     """A sender hears of the first receiver only."""
 
     def tell(
-        board: Board, pipe: Any, sender: JobRecord, receiver: JobRecord, real: Any = telling._tell_sender
+        cluster: ClusterState,
+        pipe: Any,
+        sender: JobRecord,
+        receiver: JobRecord,
+        real: Any = route_updates._tell_sender,
     ) -> None:
-        if pipe.id not in sender.told.routes or board.finished(receiver.id):
-            real(board, pipe, sender, receiver)
+        if pipe.id not in sender.delivered.routes or cluster.finished(receiver.id):
+            real(cluster, pipe, sender, receiver)
 
-    patch.setattr(telling, "_tell_sender", tell)
+    patch.setattr(route_updates, "_tell_sender", tell)
 
 
 def routes_to_the_first_sender(patch: pytest.MonkeyPatch) -> None:
     """Successors of a sender are not told where its receivers are."""
 
     def tell(
-        board: Board, pipe: Any, sender: JobRecord, receiver: JobRecord, real: Any = telling._tell_sender
+        cluster: ClusterState,
+        pipe: Any,
+        sender: JobRecord,
+        receiver: JobRecord,
+        real: Any = route_updates._tell_sender,
     ) -> None:
         if sender.incarnation == 1:
-            real(board, pipe, sender, receiver)
+            real(cluster, pipe, sender, receiver)
 
-    patch.setattr(telling, "_tell_sender", tell)
+    patch.setattr(route_updates, "_tell_sender", tell)
 
 
 def revives_what_has_finished(patch: pytest.MonkeyPatch) -> None:
     """Nothing follows for a job from the end of a job that it waits for."""
-    patch.setattr(lives, "worked_off", lambda *_: False)
-    patch.setattr(Wiring, "receivers", lambda *_: ())
+    patch.setattr(job_lifecycle, "processed_by_sender", lambda *_: False)
+    patch.setattr(Topology, "receivers", lambda *_: ())
 
 
 def keeps_senders_of_finished_jobs(patch: pytest.MonkeyPatch) -> None:
     """Nobody is told that a receiver has finished."""
-    patch.setattr(telling, "ReceiverGone", telling.SendRoute)
+    patch.setattr(route_updates, "ReceiverGone", route_updates.SendRoute)
     patch.setattr(
-        telling,
+        route_updates,
         "_tell_sender",
-        lambda board, pipe, sender, receiver, real=telling._tell_sender: (
-            None if board.finished(receiver.id) else real(board, pipe, sender, receiver)
+        lambda cluster, pipe, sender, receiver, real=route_updates._tell_sender: (
+            None if cluster.finished(receiver.id) else real(cluster, pipe, sender, receiver)
         ),
     )
 
 
 def continues_live_sources(patch: pytest.MonkeyPatch) -> None:
     """A live source that begins again does not begin an epoch."""
-    patch.setattr(lives, "_begin_epoch", lambda *_: None)
+    patch.setattr(job_lifecycle, "_begin_epoch", lambda *_: None)
 
 
 def resets_alone(patch: pytest.MonkeyPatch) -> None:
     """The others that a live source meets in a join count on."""
 
-    def begin(board: Board, job: JobRecord) -> None:
-        board.epoch += 1
-        job.epoch = board.epoch
+    def begin(cluster: ClusterState, job: JobRecord) -> None:
+        cluster.epoch += 1
+        job.epoch = cluster.epoch
 
-    patch.setattr(lives, "_begin_epoch", begin)
+    patch.setattr(job_lifecycle, "_begin_epoch", begin)
 
 
 def packs_nodes(patch: pytest.MonkeyPatch) -> None:
     """Jobs that live take no slots when others are placed."""
     patch.setattr(
-        placing,
+        job_placement,
         "propose",
         lambda network, nodes, links, *, fixed, only: propose(network, nodes, links, only=only),
     )
@@ -151,9 +173,9 @@ def packs_nodes(patch: pytest.MonkeyPatch) -> None:
 def waits_for_ever(patch: pytest.MonkeyPatch) -> None:
     """A job that has found no node is not tried again."""
 
-    def place(board: Board, real: Any = placing.place_waiting) -> None:
-        if not any(job.complained for job in board.jobs.values()):
-            real(board)
+    def place(cluster: ClusterState, real: Any = job_placement.place_waiting) -> None:
+        if not any(job.complained for job in cluster.jobs.values()):
+            real(cluster)
 
     patch.setattr(coordinator, "place_waiting", place)
 
@@ -166,11 +188,11 @@ def stores_no_incarnations(patch: pytest.MonkeyPatch) -> None:
 def never_gives_up_a_reservation(patch: pytest.MonkeyPatch) -> None:
     """A job that has finished keeps its slot when its process has ended."""
 
-    def leave(board: Board, job: JobRecord, real: Any = lives.leave) -> None:
+    def leave(cluster: ClusterState, job: JobRecord, real: Any = job_lifecycle.leave) -> None:
         if job.state is not JobState.FINISHED:
-            real(board, job)
+            real(cluster, job)
 
-    patch.setattr(lives, "leave", leave)
+    patch.setattr(job_lifecycle, "leave", leave)
 
 
 MUTANTS: tuple[Mutant, ...] = (

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from fission.management.certs import certs_command
+from fission.management.commands.devices.certs import certs_command
 from fission.security import CertificateError
 from fission.security.store import CertificateStore, NodeNames
 

@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 from fission.errors import ProjectError, UserError
-from fission.management.test import test_network as run_tests  # under its own name pytest would collect it
+from fission.management.commands.network.test import (
+    test_network as run_tests,  # under its own name pytest would collect it
+)
 from fission.project.scaffold import start_network, start_project
 
 JOBS = """
@@ -265,7 +267,7 @@ def test_no_process_is_left(root):
 
 
 def command(root, *arguments):
-    text = "import sys; from pathlib import Path; from fission.management.test import test_network as run; "
+    text = "import sys; from pathlib import Path; from fission.management.commands.network.test import test_network as run; "
     text += "sys.exit(run(Path(sys.argv[1]), 'demo', sys.argv[2:]))"
     return subprocess.run(
         [sys.executable, "-c", text, str(root), *arguments],
@@ -300,7 +302,7 @@ def test_the_command_without_tests(root):
 
 
 def test_the_command_without_pytest(root, monkeypatch):
-    monkeypatch.setattr("fission.management.test.find_spec", lambda name: None)
+    monkeypatch.setattr("fission.management.commands.network.test.find_spec", lambda name: None)
     with pytest.raises(UserError, match="pip install pytest"):
         run_tests(root, "demo", [])
 

@@ -30,15 +30,15 @@ from fission.channel.frames import (
     SIZE,
     Ack,
     Batch,
+    CheckpointRequest,
     Control,
     Done,
+    Durable,
     End,
     Frame,
     Hello,
     Kind,
-    Press,
     Refuse,
-    Secured,
     Welcome,
 )
 from fission.channel.pieces import WRITABLE, Malformed, OwnMemory, Sizes, cut, cut_equal
@@ -288,11 +288,11 @@ class FrameDecoder:
             )
 
 
-_WITH_POSITION: dict[int, type[Welcome | Ack | End | Secured]] = {
+_WITH_POSITION: dict[int, type[Welcome | Ack | End | Durable]] = {
     Kind.WELCOME: Welcome,
     Kind.ACK: Ack,
     Kind.END: End,
-    Kind.SECURED: Secured,
+    Kind.SECURED: Durable,
 }
 
 
@@ -308,7 +308,7 @@ def _control(kind: int, body: bytes) -> Control:
         case Kind.REFUSE:
             return Refuse(_printable(body.decode()))
         case Kind.PRESS if not body:
-            return Press()
+            return CheckpointRequest()
     raise Malformed(
         "a frame of unknown kind", expected="kind 1 to 9", found=f"kind {kind} with {len(body)} bytes"
     )

@@ -22,14 +22,14 @@ from fission.channel.frames import (
     Ack,
     Batch,
     Buffer,
+    CheckpointRequest,
     Control,
     Done,
+    Durable,
     End,
     Hello,
     Kind,
     Payload,
-    Press,
-    Secured,
     Welcome,
 )
 from fission.errors import LocalProtocolError
@@ -73,7 +73,7 @@ _WITH_POSITION: dict[type, int] = {
     Welcome: Kind.WELCOME,
     Ack: Kind.ACK,
     End: Kind.END,
-    Secured: Kind.SECURED,
+    Durable: Kind.SECURED,
 }
 
 
@@ -81,11 +81,11 @@ def _body(frame: Control) -> tuple[int, bytes]:
     match frame:
         case Hello(version, run, pipe, incarnation, released):
             return Kind.HELLO, HELLO.pack(version, pipe, incarnation, *released) + run.encode()
-        case Welcome(epoch, number) | Ack(epoch, number) | End(epoch, number) | Secured(epoch, number):
+        case Welcome(epoch, number) | Ack(epoch, number) | End(epoch, number) | Durable(epoch, number):
             return _WITH_POSITION[type(frame)], POSITION.pack(epoch, number)
         case Done():
             return Kind.DONE, b""
-        case Press():
+        case CheckpointRequest():
             return Kind.PRESS, b""
     return Kind.REFUSE, frame.reason[:_MAX_REASON].encode(errors="replace")
 

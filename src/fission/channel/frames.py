@@ -71,16 +71,16 @@ __all__ = [
     "Ack",
     "Batch",
     "Buffer",
+    "CheckpointRequest",
     "Control",
     "Done",
+    "Durable",
     "End",
     "Frame",
     "Hello",
     "Kind",
     "Payload",
-    "Press",
     "Refuse",
-    "Secured",
     "Welcome",
     "frozen",
     "payload_size",
@@ -220,7 +220,7 @@ class Refuse:
 
 
 @dataclass(frozen=True, slots=True)
-class Secured:
+class Durable:
     """What the receiving job has made of the blocks up to here is stored, or will be worked off downstream without it.
 
     It is no release: the job may have to begin earlier after a restart. But from here on the sender must let through as
@@ -232,11 +232,11 @@ class Secured:
 
 
 @dataclass(frozen=True, slots=True)
-class Press:
+class CheckpointRequest:
     """The sender waits for a release, or somebody before it does: let there be a checkpoint soon."""
 
 
-Control = Hello | Welcome | Ack | End | Done | Refuse | Secured | Press
+Control = Hello | Welcome | Ack | End | Done | Refuse | Durable | CheckpointRequest
 Frame = Batch | Control
 
 

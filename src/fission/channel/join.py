@@ -40,7 +40,7 @@ class InputRule:
 
 
 @dataclass(slots=True)
-class Stretch:
+class RoundBatch:
     """Consecutive rounds of one epoch whose heads are equal from round to round.
 
     `heads` has the wire heads of one round: per input, one per block. `columns` has the payloads: per input, `count` times its
@@ -142,7 +142,7 @@ class Join:
         if one.live:  # a user may change what he gets; a dummy repeats what came
             queue.newest = frozen(blocks[-1])
 
-    def straight(self, batch: Batch) -> Stretch | None:
+    def straight(self, batch: Batch) -> RoundBatch | None:
         """Return the rounds that a batch makes by itself; None when it has to be offered.
 
         For a join with one input and one block per round where nothing waits: what `offer` and `take` would do.
@@ -157,7 +157,7 @@ class Join:
             return None
         one.last += len(blocks)
         self._round = first + len(blocks)
-        return Stretch(self._epoch, first, len(blocks), ((head,),), [blocks])
+        return RoundBatch(self._epoch, first, len(blocks), ((head,),), [blocks])
 
     def end(self, index: int) -> None:
         """No more blocks will be offered to this input."""
@@ -165,7 +165,7 @@ class Join:
 
     # -- out ---------------------------------------------------------------------------------------------
 
-    def take(self, now: float, limit: int = 4096) -> Stretch | None:
+    def take(self, now: float, limit: int = 4096) -> RoundBatch | None:
         """Return consecutive rounds that can be computed now, at most `limit`; None when there are none."""
         while limit > 0:
             count = self._ready(limit)
@@ -261,7 +261,7 @@ class Join:
                 count = rounds
         return count
 
-    def _cut(self, count: int) -> Stretch:
+    def _cut(self, count: int) -> RoundBatch:
         heads = []
         columns = []
         for one in self._inputs:
@@ -273,7 +273,7 @@ class Join:
             columns.append(queue.take(count * size))
         first = self._round
         self._round = first + count
-        return Stretch(self._epoch, first, count, tuple(heads), columns)
+        return RoundBatch(self._epoch, first, count, tuple(heads), columns)
 
     def _due(self) -> float | None:
         """When the inputs that are short of a full round get dummies; None while there is something to wait for."""

@@ -11,17 +11,17 @@ from fission.channel.frames import (
     Ack,
     Batch,
     Buffer,
+    CheckpointRequest,
     Done,
+    Durable,
     End,
     Frame,
     Hello,
-    Press,
-    Secured,
     Welcome,
 )
-from fission.channel.kept import BLOCK_COST, FRAME_COST
 from fission.channel.machine import Machine
 from fission.channel.ranges import Position
+from fission.channel.retained import BLOCK_COST, FRAME_COST
 from fission.channel.windows import ReceiveWindow
 
 ACK_BLOCKS = 256
@@ -41,7 +41,7 @@ class Receiver:
     before it counts as released. A receiver that is not `placed` does not know it yet: it keeps its sender waiting until
     `place` is called. If nothing else tells where to begin, call `ask`, and see what is `offered`. `incarnation` is the
     oldest incarnation of the sender that is accepted. `retain` is the sender's window in bytes; releases are told before an
-    eighth of it has gathered. On a live pipe with `room` the sender is told how far the job is: call `worked_off`.
+    eighth of it has gathered. On a live pipe with `room` the sender is told how far the job is: call `processed`.
     """
 
     def __init__(
@@ -128,7 +128,7 @@ class Receiver:
             self._welcome = True
             self._hear(frame)
             return []
-        if isinstance(frame, Press):
+        if isinstance(frame, CheckpointRequest):
             self._machine.fire(_E.PRESS)
             self._pressed = True
             return []
@@ -167,7 +167,7 @@ class Receiver:
         if self._say_secured:
             self._say_secured = False
             if self._secured > self._told:
-                out.append(encode_control(Secured(*self._secured)))
+                out.append(encode_control(Durable(*self._secured)))
         return out
 
     def deadline(self) -> float | None:
@@ -220,11 +220,11 @@ class Receiver:
             self._unreleased_bytes -= size
             self._untold_bytes += size
 
-    def worked_off(self, epoch: int, sqn: int) -> None:
+    def processed(self, epoch: int, sqn: int) -> None:
         """The job has computed on everything up to here. For live pipes with `room`; nothing is released by that."""
         self._worked_off = max(self._worked_off, (epoch, sqn))
 
-    def secure(self, epoch: int, sqn: int) -> None:
+    def mark_durable(self, epoch: int, sqn: int) -> None:
         """What was made of the blocks up to here is stored, here or downstream; `release` may follow later."""
         if (epoch, sqn) > self._secured:
             self._secured = (epoch, sqn)
@@ -272,7 +272,7 @@ class Receiver:
         return self._window.end is not None
 
     @property
-    def pressing(self) -> bool:
+    def checkpoint_requested(self) -> bool:
         """Whether half of the sender's window is delivered but not released, or the sender presses: time for a checkpoint."""
         return self._pressed or 2 * self._unreleased_bytes >= self._retain
 

@@ -14,14 +14,14 @@ from fission.channel.frames import (
     VERSION,
     Ack,
     Buffer,
+    CheckpointRequest,
     Done,
+    Durable,
     End,
     Frame,
     Hello,
     Payload,
-    Press,
     Refuse,
-    Secured,
     Welcome,
 )
 from fission.channel.machine import Machine
@@ -33,7 +33,7 @@ _S, _E, _T = SenderState, SenderEvent, StreamState
 _EVENT_OF: dict[type, SenderEvent] = {
     Welcome: _E.WELCOME,
     Ack: _E.ACK,
-    Secured: _E.SECURED,
+    Durable: _E.SECURED,
     Done: _E.DONE,
     Refuse: _E.REFUSE,
 }
@@ -68,8 +68,8 @@ class Sender:
     ) -> None:
         self.counters = PipeCounters()
         self.refused = ""
-        self.secured_more = False
-        """Set when `secured` has grown otherwise than by a release; for whoever looks after that."""
+        self.durable_advanced = False
+        """Set when `durable` has grown otherwise than by a release; for whoever looks after that."""
         self._live = delivery == "live"
         self._who = (VERSION, run, pipe, incarnation)
         self._resuming = resuming
@@ -171,9 +171,9 @@ class Sender:
         return self._window.released
 
     @property
-    def secured(self) -> Position:
-        """Up to where the receiver has secured what it made of our blocks."""
-        return max(self._window.secured, self.released)
+    def durable(self) -> Position:
+        """Up to where the receiver has durable what it made of our blocks."""
+        return max(self._window.durable, self.released)
 
     @property
     def acknowledged(self) -> Position:
@@ -241,9 +241,9 @@ class Sender:
         if isinstance(frame, Ack):
             self._window.release((frame.epoch, frame.sqn))
             self._pressed = False
-        elif isinstance(frame, Secured):
-            self._window.secured = max(self._window.secured, (frame.epoch, frame.sqn))
-            self.secured_more = True
+        elif isinstance(frame, Durable):
+            self._window.durable = max(self._window.durable, (frame.epoch, frame.sqn))
+            self.durable_advanced = True
         elif state is _S.DONE:
             self._window.clear()
             self.counters.queued = 0
@@ -271,12 +271,12 @@ class Sender:
         self.counters.queued = window.waiting
         return out
 
-    def press(self) -> list[Buffer]:
+    def request_checkpoint(self) -> list[Buffer]:
         """Return what asks the receiver for a release; [] if it was asked since the last one, or there is nothing to release."""
         if self._pressed or self._connection.state is not _S.STREAMING or not self._window.count:
             return []
         self._pressed = True
-        return [encode_control(Press())]
+        return [encode_control(CheckpointRequest())]
 
     @property
     def _end(self) -> Position:

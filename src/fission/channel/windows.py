@@ -16,8 +16,8 @@ from collections.abc import Iterable
 from fission.channel.counters import PipeCounters
 from fission.channel.encoder import encode_lone
 from fission.channel.frames import WIRE_RESET, Batch, Buffer, Payload
-from fission.channel.kept import BLOCK_COST, FRAME_BLOCKS, FRAME_BYTES, FRAME_COST, Kept, pieces
 from fission.channel.ranges import Position, cut, size_of
+from fission.channel.retained import BLOCK_COST, FRAME_BLOCKS, FRAME_BYTES, FRAME_COST, RetainedFrame, pieces
 
 LIVE_BLOCKS = 1024
 """Blocks that may wait on a live pipe without `MAX_QUEUE`."""
@@ -44,7 +44,7 @@ class SendWindow:
     """Numbers blocks, keeps them until they are released, and knows what is to be sent next.
 
     `retain` bytes, and twice the `needed` blocks (at least 4), have to be kept before the window is full, and so many blocks
-    must have been written after what the receiver has `secured`. Else jobs could wait for each other: a checkpoint that was taken
+    must have been written after what the receiver has `durable`. Else jobs could wait for each other: a checkpoint that was taken
     in the middle of a round of the job downstream is of no use before that round is complete.
     """
 
@@ -58,7 +58,7 @@ class SendWindow:
         self._start: Position = (self.epoch, self.last)
         self.released: Position = self._start
         self.acknowledged: Position = (0, 0)
-        self.secured: Position = (0, 0)
+        self.durable: Position = (0, 0)
         self.wanted: Position = start
         self.count = 0
         self.size = 0
@@ -66,8 +66,8 @@ class SendWindow:
         self._counters = counters
         self._retain = retain
         self._least = max(4, 2 * needed)
-        self._sent: deque[Kept] = deque()
-        self._queue: deque[Kept] = deque()
+        self._sent: deque[RetainedFrame] = deque()
+        self._queue: deque[RetainedFrame] = deque()
 
     @property
     def gone(self) -> Position:
@@ -79,7 +79,7 @@ class SendWindow:
         """Whether so much is kept that the job should wait."""
         if self.size < self._retain or self.count < self._least:
             return False
-        epoch, sqn = self.secured
+        epoch, sqn = self.durable
         return self.last - (sqn if epoch == self.epoch else 0) >= self._least
 
     def write(self, blocks: list[Payload], head: int, mono: float, wall: float) -> int:
@@ -111,7 +111,7 @@ class SendWindow:
         size = len(block)
         head &= ~WIRE_RESET
         frame = encode_lone(epoch, first, head, mono, wall, block)
-        entry = Kept(epoch, first, head, (mono, wall), [], size + BLOCK_COST + FRAME_COST)
+        entry = RetainedFrame(epoch, first, head, (mono, wall), [], size + BLOCK_COST + FRAME_COST)
         entry.count, entry.last, entry.sent, entry.data = 1, first, True, [frame]
         self._sent.append(entry)
         self.count += 1
@@ -187,7 +187,7 @@ class SendWindow:
         self._queue.clear()
         self.count = self.size = self.waiting = 0
 
-    def _hand_out(self, entry: Kept) -> None:
+    def _hand_out(self, entry: RetainedFrame) -> None:
         self._sent.append(entry)
 
     def _append(self, blocks: list[Payload], head: int, times: tuple[float, float]) -> None:
@@ -203,14 +203,14 @@ class SendWindow:
             count = len(blocks)
         size = size_of(blocks) + BLOCK_COST * count
         if count <= FRAME_BLOCKS and size <= FRAME_BYTES:
-            self._keep(Kept(self.epoch, first, head, times, blocks, size))
+            self._keep(RetainedFrame(self.epoch, first, head, times, blocks, size))
             return
         for part in pieces(blocks, size):
             part_size = size_of(part) + BLOCK_COST * len(part)
-            self._keep(Kept(self.epoch, first, head, times, part, part_size))
+            self._keep(RetainedFrame(self.epoch, first, head, times, part, part_size))
             first += len(part)
 
-    def _keep(self, entry: Kept) -> None:
+    def _keep(self, entry: RetainedFrame) -> None:
         self.count += entry.count
         self.waiting += entry.count
         queue = self._queue
@@ -225,7 +225,7 @@ class SendWindow:
         self.size += entry.size
         queue.append(entry)
 
-    def _release_from(self, entry: Kept, position: Position) -> bool:
+    def _release_from(self, entry: RetainedFrame, position: Position) -> bool:
         """Account for what is released of this entry; True when it can go."""
         epoch, sqn = position
         if entry.epoch > epoch:
@@ -313,7 +313,7 @@ class LiveWindow(SendWindow):
         self._sent_ahead = 0
         return super().replay_from(position)
 
-    def _hand_out(self, entry: Kept) -> None:
+    def _hand_out(self, entry: RetainedFrame) -> None:
         self.count -= entry.count
         self.size -= entry.size
         if self._told:
@@ -326,7 +326,9 @@ class LiveWindow(SendWindow):
         blocks = long.blocks[:count]
         size = size_of(blocks) + BLOCK_COST * count
         times = (long.mono, long.wall)
-        self._queue.appendleft(Kept(long.epoch, long.first, long.head, times, blocks, size + FRAME_COST))
+        self._queue.appendleft(
+            RetainedFrame(long.epoch, long.first, long.head, times, blocks, size + FRAME_COST)
+        )
         long.behead(count)
         long.size -= size
         self.size += FRAME_COST

@@ -15,7 +15,7 @@ Rules, each with its place:
   have become free (`placing`). After a restart of the client it waits as well until the nodes are back that were there, for
   a while: they may run the job, or keep its state.
 - A job that has finished is never started again (`lives` says why that is right).
-- A live source that is restarted begins a new epoch, together with all that it meets in joins (`wiring`).
+- A live source that is restarted begins a new epoch, together with all that it meets in joins (`topology`).
 - A job moves by being ended and started elsewhere, as after a failure (`moving`).
 - The processes know their neighbors (`telling`).
 - The network ends once, and says so last (`ending`).
@@ -25,15 +25,15 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Self
 
-from fission.cluster import events, lives, members, moving, snapshots
-from fission.cluster.board import DEBUG, Board, JobRecord, NodeRecord, machine
-from fission.cluster.ending import begin_ending, force, go_on_ending
+from fission.cluster import events, job_lifecycle, node_membership, relocation, snapshots
 from fission.cluster.events import Event, JobEvent
 from fission.cluster.instructions import Instruction, Outcome, StartJob
-from fission.cluster.placing import place_waiting, start_network
-from fission.cluster.states import JOB_TABLE, JobMove, NodeLife, Phase, Policy
-from fission.cluster.telling import tell_neighbors
-from fission.cluster.wiring import Wiring
+from fission.cluster.job_placement import place_waiting, start_network
+from fission.cluster.route_updates import send_route_updates
+from fission.cluster.shutdown import begin_ending, force, go_on_ending
+from fission.cluster.state import DEBUG, ClusterState, JobRecord, NodeRecord, machine
+from fission.cluster.topology import Topology
+from fission.cluster.transitions import JOB_TABLE, JobMove, NodeStatus, Phase, Policy
 from fission.core.groups import LOCAL
 from fission.core.network import Network
 
@@ -51,8 +51,10 @@ class Coordinator:
         self, network: Network, run: str, *, policy: Policy | None = None, client: str = LOCAL
     ) -> None:
         jobs = {job.id: JobRecord(job.id, job.name, machine(job.name)) for job in network.jobs}
-        nodes = {LOCAL: NodeRecord(LOCAL, NodeLife.UP)}
-        self._board = Board(network, Wiring.of(network), run, policy or Policy(), jobs, nodes, client)
+        nodes = {LOCAL: NodeRecord(LOCAL, NodeStatus.UP)}
+        self._state = ClusterState(
+            network, Topology.of(network), run, policy or Policy(), jobs, nodes, client
+        )
         self.revision = 0
         """Changes whenever there is something new to store."""
 
@@ -72,53 +74,53 @@ class Coordinator:
         snapshot belongs to a network with other jobs or to another version of it.
         """
         coordinator = cls(network, str(snapshot.get("run", "")), policy=policy, client=client)
-        snapshots.restore(coordinator._board, snapshot, now)
+        snapshots.restore(coordinator._state, snapshot, now)
         return coordinator
 
     def snapshot(self) -> dict[str, Any]:
         """All that must outlive the client, as plain dicts, lists, numbers and texts (fit for JSON)."""
-        return snapshots.save(self._board)
+        return snapshots.save(self._state)
 
     @property
     def phase(self) -> Phase:
         """Where the network stands."""
-        return self._board.phase
+        return self._state.phase
 
     @property
     def jobs(self) -> Mapping[int, JobRecord]:
         """The jobs, to look at."""
-        return self._board.jobs
+        return self._state.jobs
 
     @property
     def nodes(self) -> Mapping[str, NodeRecord]:
         """The nodes, to look at; the client is `LOCAL`."""
-        return self._board.nodes
+        return self._state.nodes
 
     @property
     def epoch(self) -> int:
         """The newest epoch of the network."""
-        return self._board.epoch
+        return self._state.epoch
 
     def deadline(self) -> float | None:
         """When `handle(Tick(), now)` must be called at the latest; None when nothing is due."""
-        board = self._board
-        if board.phase is Phase.ENDED:
+        cluster = self._state
+        if cluster.phase is Phase.ENDED:
             return None
-        times = [job.timer for job in board.jobs.values()]
-        for node in board.nodes.values():
+        times = [job.timer for job in cluster.jobs.values()]
+        for node in cluster.nodes.values():
             times += [node.timer, *(orphan.timer for orphan in node.orphans)]
-        times += [board.start_timer, board.ending.timer if board.ending else None]
+        times += [cluster.start_timer, cluster.ending.timer if cluster.ending else None]
         return min((time for time in times if time is not None), default=None)
 
     def handle(self, event: Event, now: float) -> list[Instruction]:
         """Take in an event that is seen at `now`; return what is to be done. The only thing that changes anything."""
-        board = self._board
-        if board.phase is Phase.ENDED:
+        cluster = self._state
+        if cluster.phase is Phase.ENDED:
             return []
-        board.now = now
+        cluster.now = now
         self._take(event)
         self._go_on()
-        out, board.out = [self._with_senders(one) for one in board.out], []
+        out, cluster.out = [self._with_senders(one) for one in cluster.out], []
         if out or not isinstance(event, _ROUTINE):
             self.revision += 1
         return out
@@ -127,33 +129,33 @@ class Coordinator:
         """Name the senders of a job that is started as they are at the end of the event, which may have started them, too."""
         if not isinstance(one, StartJob):
             return one
-        jobs, pipes = self._board.jobs, self._board.wiring.into[one.job]
+        jobs, pipes = self._state.jobs, self._state.topology.into[one.job]
         return replace(one, senders={pipe.id: jobs[pipe.source].incarnation for pipe in pipes})
 
     def _take(self, event: Event) -> None:
-        board = self._board
+        cluster = self._state
         match event:
             case events.NodeJoined():
-                members.joined(board, event)
+                node_membership.joined(cluster, event)
             case events.NodeRefused():
-                members.refused(board, event)
+                node_membership.refused(cluster, event)
             case events.NodeReport():
-                members.reported(board, event)
+                node_membership.reported(cluster, event)
             case events.NodeDraining():
-                members.draining(board, event)
+                node_membership.draining(cluster, event)
             case events.NodeLost():
-                members.lost(board, event)
+                node_membership.lost(cluster, event)
             case events.StartRequested():
-                if board.phase is Phase.GATHERING:
-                    board.phase = Phase.STARTING
-                    board.start_timer = board.now + board.policy.fence_grace
+                if cluster.phase is Phase.GATHERING:
+                    cluster.phase = Phase.STARTING
+                    cluster.start_timer = cluster.now + cluster.policy.fence_grace
             case events.StopRequested():
-                if board.ending is not None or event.force:
-                    begin_ending(board, Outcome.STOPPED, 0)
-                    force(board)
-                begin_ending(board, Outcome.STOPPED, 0)
+                if cluster.ending is not None or event.force:
+                    begin_ending(cluster, Outcome.STOPPED, 0)
+                    force(cluster)
+                begin_ending(cluster, Outcome.STOPPED, 0)
             case events.MoveRequested() | events.DrainRequested() | events.RebalanceRequested():
-                moving.wish(board, event)
+                relocation.wish(cluster, event)
             case events.Tick():
                 pass
             case _:
@@ -161,12 +163,12 @@ class Coordinator:
 
     def _hear(self, event: JobEvent) -> None:
         """A job says something, or something is said about one."""
-        board = self._board
-        job = board.jobs.get(event.job)
+        cluster = self._state
+        job = cluster.jobs.get(event.job)
         if (
             job is None
             or (job.node, job.incarnation) != (event.node, event.incarnation)
-            or (isinstance(event, events.JobExited) and event.run not in ("", board.run))
+            or (isinstance(event, events.JobExited) and event.run not in ("", cluster.run))
         ):
             self._ignore(event)
             return
@@ -175,56 +177,56 @@ class Coordinator:
             return
         match event:
             case events.JobListening():
-                lives.listen(board, job, event.address)
+                job_lifecycle.listen(cluster, job, event.address)
             case events.JobReady():
-                lives.ready(job, event.round)
+                job_lifecycle.ready(job, event.round)
             case events.JobProgress():
-                lives.progress(job, event.round)
+                job_lifecycle.progress(job, event.round)
             case events.JobStored():
                 job.stored = True
             case events.JobFinished():
-                lives.progress(job, event.round)
-                lives.finish(board, job)
+                job_lifecycle.progress(job, event.round)
+                job_lifecycle.finish(cluster, job)
             case events.JobFailed():
-                lives.fail(board, job, event)
+                job_lifecycle.fail(cluster, job, event)
             case events.JobNotStarted():
-                lives.not_started(board, job, event.message)
+                job_lifecycle.not_started(cluster, job, event.message)
             case events.JobExited():
-                lives.end(board, job, lives.how_it_ended(event.code))
+                job_lifecycle.end(cluster, job, job_lifecycle.exit_reason(event.code))
 
     def _ignore(self, event: JobEvent) -> None:
         """Events of an old incarnation count for nothing, but they tell that there may be a process to end."""
-        board = self._board
+        cluster = self._state
         what = f"ignored {type(event).__name__} of job {event.job}, incarnation {event.incarnation}"
-        board.tell(DEBUG, what, node=event.node)
-        node = board.nodes.get(event.node)
-        if node is None or not board.reachable(event.node):
+        cluster.tell(DEBUG, what, node=event.node)
+        node = cluster.nodes.get(event.node)
+        if node is None or not cluster.reachable(event.node):
             return
-        run = (event.run if isinstance(event, events.JobExited) else "") or board.run
+        run = (event.run if isinstance(event, events.JobExited) else "") or cluster.run
         if isinstance(event, events.JobExited | events.JobNotStarted):
-            members.unfence(board, node, run, event.job, event.incarnation)
+            node_membership.unfence(cluster, node, run, event.job, event.incarnation)
         else:
-            members.fence(board, node, run, event.job, event.incarnation)
+            node_membership.fence(cluster, node, run, event.job, event.incarnation)
 
     def _go_on(self) -> None:
         """What follows from any event, and from the time."""
-        board = self._board
-        for node in list(board.nodes.values()):
-            members.expire(board, node)
-        for job in board.jobs.values():
-            if job.timer is not None and board.now >= job.timer:
-                lives.expire(board, job)
-        if board.phase is Phase.STARTING:
-            start_network(board)
-        if board.phase is Phase.RUNNING and board.vacancy:
-            board.vacancy = False
-            place_waiting(board)
-        if board.phase is Phase.RUNNING and all(map(board.finished, board.jobs)):
-            outcome = Outcome.FINISHED if board.fault is None else Outcome.FAILED
-            begin_ending(board, outcome, int(board.fault is not None), board.fault)
-        if board.phase is not Phase.ENDING:
-            tell_neighbors(board)
-        go_on_ending(board)
+        cluster = self._state
+        for node in list(cluster.nodes.values()):
+            node_membership.expire(cluster, node)
+        for job in cluster.jobs.values():
+            if job.timer is not None and cluster.now >= job.timer:
+                job_lifecycle.expire(cluster, job)
+        if cluster.phase is Phase.STARTING:
+            start_network(cluster)
+        if cluster.phase is Phase.RUNNING and cluster.vacancy:
+            cluster.vacancy = False
+            place_waiting(cluster)
+        if cluster.phase is Phase.RUNNING and all(map(cluster.finished, cluster.jobs)):
+            outcome = Outcome.FINISHED if cluster.fault is None else Outcome.FAILED
+            begin_ending(cluster, outcome, int(cluster.fault is not None), cluster.fault)
+        if cluster.phase is not Phase.ENDING:
+            send_route_updates(cluster)
+        go_on_ending(cluster)
 
 
 _NEEDED: dict[type[JobEvent], JobMove] = {

@@ -12,7 +12,7 @@ from enum import StrEnum
 from fission.core.nodes import NodeInfo
 
 
-class Life(StrEnum):
+class IncarnationStatus(StrEnum):
     """How far an incarnation in an inventory has got."""
 
     STARTING = "starting"
@@ -25,7 +25,7 @@ class Life(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Resident:
+class InventoryEntry:
     """A line of a node's inventory: one incarnation of a job that the node service was once told to start.
 
     `run` is the run it belongs to; `address` where it listens ("" as long as it does not); `round` the last
@@ -35,7 +35,7 @@ class Resident:
     job: int
     incarnation: int
     run: str
-    life: Life
+    status: IncarnationStatus
     alive: bool = True
     address: str = ""
     round: int = 0
@@ -61,7 +61,7 @@ class NodeJoined:
     """Slots taken by jobs of other networks."""
     service: str = ""
     versions: Mapping[str, str] = field(default_factory=dict)
-    inventory: tuple[Resident, ...] = ()
+    inventory: tuple[InventoryEntry, ...] = ()
     tq: Mapping[str, float] = field(default_factory=dict)
     """Transmit quality (0 to 255) to other addresses, where it is measured."""
 

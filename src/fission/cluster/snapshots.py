@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-from fission.cluster.board import Board, Ending, JobRecord, NodeRecord, machine
 from fission.cluster.instructions import Failure, Outcome
-from fission.cluster.states import REACHABLE, JobState, NodeLife, Phase
+from fission.cluster.state import ClusterState, Ending, JobRecord, NodeRecord, machine
+from fission.cluster.transitions import REACHABLE, JobState, NodeStatus, Phase
 from fission.core.groups import LOCAL
 from fission.errors import RunError
 
@@ -34,15 +34,15 @@ _PLAIN = (
 )
 
 
-def save(board: Board) -> dict[str, Any]:
+def save(cluster: ClusterState) -> dict[str, Any]:
     """Write down what must outlive the client."""
-    ending = board.ending
+    ending = cluster.ending
     return {
         "format": FORMAT,
-        "run": board.run,
-        "phase": board.phase.name,
-        "epoch": board.epoch,
-        "fault": _plain(board.fault),
+        "run": cluster.run,
+        "phase": cluster.phase.name,
+        "epoch": cluster.epoch,
+        "fault": _plain(cluster.fault),
         "ending": ending
         and {
             "outcome": str(ending.outcome),
@@ -51,59 +51,63 @@ def save(board: Board) -> dict[str, Any]:
         },
         "nodes": [
             node.address
-            for node in board.nodes.values()
-            if node.life in REACHABLE or node.life is NodeLife.AWAITED
+            for node in cluster.nodes.values()
+            if node.status in REACHABLE or node.status is NodeStatus.AWAITED
         ],
-        "drained": sorted(board.drained),
-        "jobs": [_job(job) for job in board.jobs.values()],
+        "drained": sorted(cluster.drained),
+        "jobs": [_job(job) for job in cluster.jobs.values()],
     }
 
 
-def restore(board: Board, snapshot: Mapping[str, Any], now: float) -> None:
-    """Fill a fresh board from a snapshot: nodes are awaited, timers start anew."""
+def restore(cluster: ClusterState, snapshot: Mapping[str, Any], now: float) -> None:
+    """Fill a fresh cluster from a snapshot: nodes are awaited, timers start anew."""
     jobs = snapshot.get("jobs", ())
-    names = [job.name for job in board.jobs.values()]
+    names = [job.name for job in cluster.jobs.values()]
     stored = [job.get("name") for job in jobs]
     if snapshot.get("format") != FORMAT or stored != names:
         raise RunError(
             "the stored state does not belong to this network",
-            where=f"network {board.network.name}",
+            where=f"network {cluster.network.name}",
             expected=f"format {FORMAT} and jobs {', '.join(names)}",
             found=f"format {snapshot.get('format')} and jobs {', '.join(map(str, stored))}",
             hint="Start with --fresh if config.py was changed",
         )
-    board.now = now
-    board.epoch = snapshot["epoch"]
-    board.phase = Phase[snapshot["phase"]]
-    board.fault = _failure(snapshot["fault"])
-    if board.phase is Phase.STARTING:
-        board.start_timer = now + board.policy.fence_grace
+    cluster.now = now
+    cluster.epoch = snapshot["epoch"]
+    cluster.phase = Phase[snapshot["phase"]]
+    cluster.fault = _failure(snapshot["fault"])
+    if cluster.phase is Phase.STARTING:
+        cluster.start_timer = now + cluster.policy.fence_grace
     for address in dict.fromkeys([LOCAL, *snapshot["nodes"]]):
-        board.nodes[address] = NodeRecord(address, NodeLife.AWAITED, timer=now + board.policy.return_grace)
-    board.nodes[LOCAL].timer = None  # the client is sure to join, but may have to wait for a node before that
-    board.drained = set(snapshot.get("drained", ()))
+        cluster.nodes[address] = NodeRecord(
+            address, NodeStatus.AWAITED, timer=now + cluster.policy.return_grace
+        )
+    cluster.nodes[
+        LOCAL
+    ].timer = None  # the client is sure to join, but may have to wait for a node before that
+    cluster.drained = set(snapshot.get("drained", ()))
     for plain in jobs:
-        _restore_job(board, board.jobs[plain["id"]], plain)
+        _restore_job(cluster, cluster.jobs[plain["id"]], plain)
     ending = snapshot["ending"]
     if ending is not None:
-        timer = now + board.policy.return_grace
+        timer = now + cluster.policy.return_grace
         outcome = Outcome(ending["outcome"])
-        board.ending = Ending(outcome, ending["exit_code"], _failure(ending["failure"]), timer)
-    board.vacancy = True
+        cluster.ending = Ending(outcome, ending["exit_code"], _failure(ending["failure"]), timer)
+    cluster.vacancy = True
 
 
-def _restore_job(board: Board, job: JobRecord, plain: Mapping[str, Any]) -> None:
+def _restore_job(cluster: ClusterState, job: JobRecord, plain: Mapping[str, Any]) -> None:
     job.machine = machine(job.name, JobState[plain["state"]])
     job.failure = _failure(plain["failure"])
     for name in _PLAIN:
         setattr(job, name, plain[name])
     match job.state:
         case JobState.BACKING_OFF:
-            job.timer = board.now
+            job.timer = cluster.now
         case JobState.FAILED | JobState.FINISHED | JobState.MOVING if job.node is not None:
-            job.timer = board.now + board.policy.return_grace
+            job.timer = cluster.now + cluster.policy.return_grace
         case JobState.PLACED | JobState.STARTING | JobState.RUNNING if plain["surplus"]:
-            job.timer = board.now + board.policy.surplus_grace
+            job.timer = cluster.now + cluster.policy.surplus_grace
 
 
 def _job(job: JobRecord) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from fission.core import base
+from fission.core import registry
 from fission.core.jobs.base import BaseJob
 from fission.core.nodes import BaseNode
 from fission.core.structure import Edge, Problem, join, sound_jobs, sound_nodes
@@ -73,7 +73,7 @@ class Network:
         """
         good_jobs, job_problems = sound_jobs(jobs)
         good_nodes, node_problems = sound_nodes(nodes)
-        base.renumber(good_jobs)
+        registry.renumber(good_jobs)
         edges, pipe_problems = join(good_jobs)
         network = cls(name, good_jobs, edges, good_nodes, settings or Settings(), folder)
         return network, (*job_problems, *pipe_problems, *node_problems)

@@ -1,33 +1,17 @@
 """Nodes: the machines that a network may use."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from fission.core import base
+from fission.core import registry
 from fission.core.groups import ALL, LOCAL, names
+from fission.core.node_info import NodeInfo
 from fission.errors import ConfigError
 
 if TYPE_CHECKING:
     from fission.core.jobs.base import BaseJob
 
 __all__ = ["BaseNode", "LocalNode", "MultiNode", "NodeInfo"]
-
-
-@dataclass(frozen=True)
-class NodeInfo:
-    """How a node is doing, as averages of about 3 s; what `preference` of a job chooses by."""
-
-    cpu: float
-    """Free, in percent."""
-    memory: int
-    """Free, in bytes."""
-    disk: int
-    """Free, in bytes."""
-    swap: float
-    """Used, in percent."""
-    TQ: float = 255.0
-    """Mean quality (0 to 255) of the links to the nodes that the job talks to."""
 
 
 class BaseNode:
@@ -71,10 +55,10 @@ class BaseNode:
         return f"{type(self).__name__}({self.ip!r})"
 
     def _register(self) -> None:
-        base.NODES[self.ip] = self
+        registry.NODES[self.ip] = self
         for group in self.groups:
-            others = [node for node in base.GROUPS.get(group, ()) if node.ip != self.ip]
-            base.GROUPS[group] = [*others, self]
+            others = [node for node in registry.GROUPS.get(group, ()) if node.ip != self.ip]
+            registry.GROUPS[group] = [*others, self]
 
 
 class MultiNode(BaseNode):

@@ -8,7 +8,7 @@ from fission.core.head import WIRE_RESET, Head
 from fission.core.jobs import BaseJob
 from fission.emulate.neighbors import Blocks
 from fission.errors import UserError
-from fission.runtime.ports import OutPort
+from fission.runtime.data.ports import OutPort
 
 __all__ = ["RoundInput", "round_inputs"]
 

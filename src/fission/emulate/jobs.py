@@ -25,11 +25,11 @@ from fission.emulate.folder import JobFolder, find_project
 from fission.emulate.harness import Sealed
 from fission.emulate.neighbors import Neighbors
 from fission.emulate.process import ChildProcess
-from fission.engine.spec import pickle_job
+from fission.engine.host.job_spec import pickle_job
 from fission.errors import JobDefinitionError, RunError
 from fission.runtime import messages
 from fission.runtime.messages import JobSpec
-from fission.runtime.poller import Poller
+from fission.runtime.sockets.poller import Poller
 
 __all__ = ["JobEmulator"]
 

@@ -12,11 +12,11 @@ from fission.channel.join import InputRule, Join
 from fission.channel.receiver import Receiver
 from fission.channel.sender import Sender
 from fission.core.pipes import BasePipe
-from fission.runtime import transport
-from fission.runtime.incoming import Incoming
-from fission.runtime.outgoing import Outgoing
-from fission.runtime.poller import Poller
-from fission.runtime.ports import InPort, OutPort
+from fission.runtime.data.incoming import Incoming
+from fission.runtime.data.outgoing import Outgoing
+from fission.runtime.data.ports import InPort, OutPort
+from fission.runtime.sockets import transport
+from fission.runtime.sockets.poller import Poller
 
 __all__ = ["Blocks", "Neighbors"]
 

@@ -17,7 +17,7 @@ from typing import IO, Any
 from fission.errors import JobFailed, RunError
 from fission.runtime import messages
 from fission.runtime.messages import JobSpec, MessageReader
-from fission.runtime.poller import Poller
+from fission.runtime.sockets.poller import Poller
 
 __all__ = ["ChildProcess"]
 
@@ -195,7 +195,7 @@ class _Output:
 
 def _start(control: int) -> "subprocess.Popen[bytes]":
     return subprocess.Popen(  # noqa: S603 - the interpreter that runs us
-        [sys.executable, "-P", "-m", "fission.runtime.process", str(control)],
+        [sys.executable, "-P", "-m", "fission.runtime.job.process", str(control)],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from fission.management._guard import guard
+from fission.management.console.guard import guard
 
 _HELP = """Work on a network of this project.
 
@@ -22,7 +22,7 @@ def main(argv: list[str], root: Path | None = None) -> int:
     """Run `argv` (without the program's name) for the project `root`, by default the working directory."""
 
     def work() -> int:
-        from fission.management._apps import PROJECT_VERBS, run_named  # noqa: PLC0415 - Ctrl+C is ours here
+        from fission.management.cli.apps import PROJECT_VERBS, run_named  # noqa: PLC0415 - Ctrl+C is ours here
 
         return run_named(
             argv,

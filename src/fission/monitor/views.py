@@ -43,7 +43,7 @@ class JobView:
 
 @dataclass(frozen=True, slots=True)
 class NodeView:
-    """One node: `state` as in cluster.states.NodeLife; cpu free and swap used in percent, memory and disk free in bytes."""
+    """One node: `state` as in cluster.states.NodeStatus; cpu free and swap used in percent, memory and disk free in bytes."""
 
     address: str
     name: str

@@ -17,8 +17,8 @@ from fission.core.network import Network
 from fission.placement.explain import allocation_error
 from fission.placement.model import Links, NodeState, between, by_address
 from fission.placement.preference import preferred
+from fission.placement.request import PlacementRequest
 from fission.placement.result import Decision, Placement, Reason, Rule, Score, Verdict
-from fission.placement.wish import Wish
 
 _NOTHING: Mapping[int, str] = MappingProxyType({})
 
@@ -65,7 +65,7 @@ def propose(
         raise ValueError(f"jobs that are fixed cannot be placed: {sorted(both)}")
     board = _Board(network, nodes, links, fixed)
     decisions = [Decision(job, jobs[job].name, node, Rule.FIXED) for job, node in fixed.items()]
-    decisions += [board.place(job, wish) for job, wish in board.in_order(jobs[one] for one in wanted)]
+    decisions += [board.place(job, request) for job, request in board.in_order(jobs[one] for one in wanted)]
     return Placement(tuple(sorted(decisions, key=lambda one: one.job)))
 
 
@@ -89,49 +89,49 @@ class _Board:
             self._neighbors[edge.source].add(edge.destination)
             self._neighbors[edge.destination].add(edge.source)
 
-    def in_order(self, jobs: Iterable[BaseJob]) -> list[tuple[BaseJob, Wish]]:
+    def in_order(self, jobs: Iterable[BaseJob]) -> list[tuple[BaseJob, PlacementRequest]]:
         """Sort jobs as they are to be placed."""
-        wishes = [(job, Wish.of(job)) for job in jobs]
+        wishes = [(job, PlacementRequest.of(job)) for job in jobs]
         free = [node for node in self._nodes if node.active and self._free[node.address]]
-        possible: dict[Wish, int] = {}
-        for _, wish in wishes:
-            if wish not in possible:
-                possible[wish] = sum(wish.allows(node) for node in free) + (LOCAL in wish.groups)
+        possible: dict[PlacementRequest, int] = {}
+        for _, request in wishes:
+            if request not in possible:
+                possible[request] = sum(request.allows(node) for node in free) + (LOCAL in request.groups)
 
-        def key(one: tuple[BaseJob, Wish]) -> tuple[int, int, int]:
-            job, wish = one
-            if wish.is_local:
+        def key(one: tuple[BaseJob, PlacementRequest]) -> tuple[int, int, int]:
+            job, request = one
+            if request.is_local:
                 return 0, 0, job.id
-            if possible[wish] <= 1:
+            if possible[request] <= 1:
                 return 1, 0, job.id
-            return (2, 0, job.id) if wish.default else (3, possible[wish], job.id)
+            return (2, 0, job.id) if request.default else (3, possible[request], job.id)
 
         return sorted(wishes, key=key)
 
-    def place(self, job: BaseJob, wish: Wish) -> Decision:
+    def place(self, job: BaseJob, request: PlacementRequest) -> Decision:
         """Give one job a node, if there is one, and take the slot."""
-        if wish.is_local:
+        if request.is_local:
             decision = Decision(job.id, job.name, LOCAL, Rule.LOCAL, LOCAL)
         else:
-            seen = self._look(job, wish)
-            decision = self._decide(job, wish, seen)
+            seen = self._look(job, request)
+            decision = self._decide(job, request, seen)
         if decision.node is not None:
             self._where[job.id] = decision.node
             if decision.node != LOCAL:
                 self._free[decision.node] -= 1
         return decision
 
-    def _look(self, job: BaseJob, wish: Wish) -> list[Reason]:
+    def _look(self, job: BaseJob, request: PlacementRequest) -> list[Reason]:
         """Weigh or refuse every node."""
         peers = sorted({self._where[one] for one in self._neighbors[job.id] if one in self._where})
-        return [self._weigh(node, wish, peers) for node in self._nodes]
+        return [self._weigh(node, request, peers) for node in self._nodes]
 
-    def _weigh(self, node: NodeState, wish: Wish, peers: Sequence[str]) -> Reason:
+    def _weigh(self, node: NodeState, request: PlacementRequest, peers: Sequence[str]) -> Reason:
         free = self._free[node.address]
-        group = wish.group_of(node)
+        group = request.group_of(node)
         score = None
-        if not group and not wish.is_default(node):
-            verdict = Verdict.NOT_IN_GROUP if wish.groups else Verdict.NOT_DEFAULT
+        if not group and not request.is_default(node):
+            verdict = Verdict.NOT_IN_GROUP if request.groups else Verdict.NOT_DEFAULT
         elif not node.active:
             verdict = Verdict.DOWN
         elif not free:
@@ -147,13 +147,13 @@ class _Board:
             )
         return Reason(node.address, verdict, group, free, node.slots, score)
 
-    def _decide(self, job: BaseJob, wish: Wish, seen: list[Reason]) -> Decision:
+    def _decide(self, job: BaseJob, request: PlacementRequest, seen: list[Reason]) -> Decision:
         """Choose among the nodes that are possible."""
         possible = [index for index, reason in enumerate(seen) if reason.score is not None]
-        default = [index for index in possible if wish.is_default(self._nodes[index])]
+        default = [index for index in possible if request.is_default(self._nodes[index])]
         if default:
             return self._chosen(job, seen, _best(seen, default), Rule.DEFAULT)
-        for group in wish.groups:
+        for group in request.groups:
             if group == LOCAL:
                 return Decision(job.id, job.name, LOCAL, Rule.LOCAL, LOCAL, tuple(seen))
             candidates = [index for index in possible if seen[index].group == group]

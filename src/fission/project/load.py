@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from fission.core import base
+from fission.core import registry
 from fission.core.jobs import BaseJob
 from fission.core.network import Network, Problem, Settings
 from fission.core.nodes import BaseNode
@@ -36,7 +36,7 @@ def load_network(root: Path, name: str) -> tuple[Network, tuple[Problem, ...]]:
     """
     root = root.resolve()
     folder = find_network(root, name)
-    base.reset()
+    registry.reset()
     config = read_config(root, folder.name)
     settings, mistakes = read_settings(config.values)
     jobs = config.values.get("JOBS")
@@ -138,7 +138,7 @@ def _wrong_jobs(config: ConfigFile, jobs: object) -> Iterator[Problem]:
 def _forgotten(config: ConfigFile, jobs: object) -> Iterator[Problem]:
     """Jobs that were made, and are not in JOBS."""
     listed_jobs = {id(job) for job in jobs} if isinstance(jobs, list | tuple) else set()
-    for job in base.JOBS.values():
+    for job in registry.JOBS.values():
         if listed_jobs and id(job) not in listed_jobs:
             yield Problem(
                 FORGOTTEN_JOB,

@@ -66,11 +66,11 @@ def pytest_load_initial_conftests(early_config: pytest.Config, args: Sequence[st
 @pytest.fixture
 def fission_reset() -> Iterator[None]:
     """Forget all jobs, pipes, nodes and groups, before the test and after it."""
-    from fission.core import base
+    from fission.core import registry
 
-    base.reset()
+    registry.reset()
     yield
-    base.reset()
+    registry.reset()
 
 
 @pytest.fixture

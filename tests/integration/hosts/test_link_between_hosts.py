@@ -7,21 +7,21 @@ import pytest
 
 from lab import Lab, Running, wait_for
 
-NODE = Path(__file__).parents[2] / "engine" / "link_node.py"
+NODE = Path(__file__).parents[2] / "kits" / "link_node.py"
 PORT = 8785
 
 CLIENT = f"""
 import asyncio, sys
 from pathlib import Path
-from fission.engine.base import LinkError
-from fission.engine.client_link import DaskClientLink
+from fission.engine.protocol.interfaces import LinkError
+from fission.engine.client.link import TlsClientLink
 from fission.security import find_identity
 
 def say(*what):
     print(*what, flush=True)
 
 async def main(folder, *nodes):
-    link = DaskClientLink(
+    link = TlsClientLink(
         identity=find_identity(Path(folder)), network="net", client="c1", pulse_interval=0.1,
         up=lambda node: say("up", node),
         down=lambda node, reason: say("down", node, reason),

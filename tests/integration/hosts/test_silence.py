@@ -25,8 +25,8 @@ with socket.create_server(("0.0.0.0", 5000)) as server:
 
 SENDER = """
 import select, socket, sys, time
-from fission.runtime.endpoints import Endpoint
-from fission.runtime.transport import connect, unheard
+from fission.runtime.sockets.endpoints import Endpoint
+from fission.runtime.sockets.transport import connect, unheard
 
 def dial():
     sock = connect(Endpoint("tcp", "{address}", 5000))

@@ -9,13 +9,13 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 
-from fission.cluster.wiring import Wiring
+from fission.cluster.topology import Topology
 from fission.core.jobs import BaseJob
 from fission.core.network import Network
-from fission.engine.spec import needed_blocks, pickle_job, queue_limits
+from fission.engine.host.job_spec import needed_blocks, pickle_job, queue_limits
 from fission.runtime import messages
+from fission.runtime.launch.supervisor import Exited, JobSupervisor
 from fission.runtime.messages import JobSpec
-from fission.runtime.supervisor import Exited, JobSupervisor
 
 HERE = str(Path(__file__).parent)
 DEADLINE = 60.0
@@ -46,7 +46,7 @@ class Run:
         assert not problems
         self.network, self.folder, self.keep = network, folder, keep
         self.run = uuid.uuid4().hex
-        self.wiring = Wiring.of(network)
+        self.topology = Topology.of(network)
         self.lives = {job.id: Life(job) for job in network.jobs}
         self.failures: list[messages.Failed] = []
         self.changed = asyncio.Event()
@@ -107,7 +107,7 @@ class Run:
         folder.mkdir(parents=True, exist_ok=True)
         states = self.folder / f"state-{job.id}"
         states.mkdir(exist_ok=True)
-        if life.incarnation > 1 and job.id in self.wiring.live:
+        if life.incarnation > 1 and job.id in self.topology.live:
             self._begin_epoch(life)
         spec = JobSpec(
             run=self.run,
@@ -125,25 +125,25 @@ class Run:
             resume=life.incarnation > 1,
             epoch=life.epoch,
             stored=life.kept,
-            senders={pipe.id: self.lives[pipe.source].incarnation for pipe in self.wiring.into[job.id]},
+            senders={pipe.id: self.lives[pipe.source].incarnation for pipe in self.topology.into[job.id]},
             state_folder=str(states) if self.keep else "",
             checkpoints=tuple(life.stored),
         )
         life.supervisor = JobSupervisor(spec, lambda event: self._on_event(life, event))
         await life.supervisor.start()
-        for pipe in self.wiring.out_of[job.id]:
+        for pipe in self.topology.out_of[job.id]:
             other = self.lives[pipe.destination]
             if other.finished:
                 life.supervisor.receiver_gone(pipe.id)
             elif other.address:
                 life.supervisor.route(pipe.id, other.address)
-        for pipe in self.wiring.into[job.id]:
+        for pipe in self.topology.into[job.id]:
             if not pipe.waited and self.lives[pipe.source].finished:
                 life.supervisor.tell(messages.SenderGone(pipe.id))
 
     def _begin_epoch(self, life: Life) -> None:
         self._epoch += 1
-        for origin in self.wiring.company[life.job.id]:
+        for origin in self.topology.reset_group[life.job.id]:
             other = self.lives[origin]
             other.epoch = self._epoch
             if other is not life and other.supervisor is not None:
@@ -174,14 +174,14 @@ class Run:
 
     def _spread(self, life: Life, address: str) -> None:
         life.address = address
-        for pipe in self.wiring.into[life.job.id]:
+        for pipe in self.topology.into[life.job.id]:
             sender = self.lives[pipe.source]
             if sender.supervisor is not None and not sender.finished:
                 sender.supervisor.route(pipe.id, address)
 
     def _finished(self, life: Life) -> None:
         life.finished = True
-        for pipe in self.wiring.into[life.job.id]:
+        for pipe in self.topology.into[life.job.id]:
             sender = self.lives[pipe.source].supervisor
             if sender is not None:
                 sender.receiver_gone(pipe.id)

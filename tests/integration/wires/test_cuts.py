@@ -10,7 +10,7 @@ import pytest
 from wired import Wired, machine
 from wired_jobs import chain
 
-from fission.runtime.endpoints import parse
+from fission.runtime.sockets.endpoints import parse
 from fission.security.ephemeral import EphemeralAuthority
 
 

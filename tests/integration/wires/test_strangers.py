@@ -19,7 +19,7 @@ from wired_jobs import chain
 
 from fission.channel.encoder import encode_batch, encode_control
 from fission.channel.frames import Batch, Hello
-from fission.runtime.endpoints import Endpoint, parse
+from fission.runtime.sockets.endpoints import Endpoint, parse
 from fission.security import Role
 from fission.security.authority import Authority
 from fission.security.ephemeral import EphemeralAuthority

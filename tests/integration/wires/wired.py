@@ -12,9 +12,9 @@ import pytest
 
 from fission.core.jobs import PythonJob
 from fission.core.network import Network
-from fission.engine.spec import needed_blocks, pickle_job, queue_limits
+from fission.engine.host.job_spec import needed_blocks, pickle_job, queue_limits
 from fission.runtime import messages
-from fission.runtime.supervisor import Event, Exited, JobSupervisor, OutputLine
+from fission.runtime.launch.supervisor import Event, Exited, JobSupervisor, OutputLine
 
 HERE = Path(__file__).parent
 DEADLINE = 60.0

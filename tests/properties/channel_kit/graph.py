@@ -253,13 +253,13 @@ class Process:
         stored = self.world.stored[self.job]
         stored[(1, number)] = state
         self.ledger.stored(1, number)
-        self.secure((1, number))
+        self.mark_durable((1, number))
         for old in [point for point in stored if point < self.ledger.restart]:
             del stored[old]
 
-    def secure(self, point: tuple[int, int]) -> None:
+    def mark_durable(self, point: tuple[int, int]) -> None:
         for pipe, wire in self.wires.items():
-            wire.receiver.secure(1, point[1] * self.counts[pipe])
+            wire.receiver.mark_durable(1, point[1] * self.counts[pipe])
 
     def end(self) -> bool:
         self.ended = True
@@ -279,7 +279,7 @@ class Process:
         for pipe, position in self.ledger.releases().items():
             self.wires[pipe].receiver.release(*position)
         if self.senders and not self.stateful:
-            self.secure(min(sender.secured for sender in self.senders.values()))
+            self.mark_durable(min(sender.durable for sender in self.senders.values()))
         if self.ended and not self.snapshots and all(sender.finished for sender in self.senders.values()):
             self.exit()
 

@@ -40,7 +40,7 @@ class LiveRules(RuleBasedStateMachine):
         self.told = False  # the sender knows how far the receiver is
         self.before = 0  # sent before it knew
         self.after = 0
-        self.worked_off = 0
+        self.processed = 0
 
     def new_sender(self):
         self.written = 0
@@ -68,16 +68,16 @@ class LiveRules(RuleBasedStateMachine):
     @invariant()
     def no_more_is_ahead_of_the_job_than_there_is_room(self) -> None:
         if hasattr(self, "sender") and self.room:
-            assert self.after - max(0, self.worked_off - self.before) <= self.room
+            assert self.after - max(0, self.processed - self.before) <= self.room
 
     @rule(share=SHARE)
     def work_off(self, share: int) -> None:
         """The job computes on some of what was delivered."""
         count = len(self.waiting) * share // 4
         gone, self.waiting = self.waiting[:count], self.waiting[count:]
-        self.worked_off += sum(number == self.number_of_connection for number, _ in gone)
+        self.processed += sum(number == self.number_of_connection for number, _ in gone)
         if gone:
-            self.wire.receiver.worked_off(*gone[-1][1])
+            self.wire.receiver.processed(*gone[-1][1])
 
     @invariant()
     def the_queue_is_bounded(self) -> None:

@@ -147,7 +147,7 @@ LIVE = (
     Mutant("the newest are dropped", "windows", "entry = self._queue[0]", "entry = self._queue[-1]"),
     Mutant(
         "a shortened frame keeps its first number",
-        "kept",
+        "retained",
         "        self.first += count\n",
         "",
     ),

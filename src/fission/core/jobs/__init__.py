@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from fission.core.jobs.library import ClockJob, DistributingJob, ForwardingJob, SourceJob
     from fission.core.jobs.logged import LoggingJob, LoggingSinkJob
     from fission.core.jobs.sinks import CSVSinkJob, FileSinkJob
-    from fission.core.jobs.states import FINISHED, RESTARTING, RUNNING, STOPPED, JobState
+    from fission.core.jobs.status import FINISHED, RESTARTING, RUNNING, STOPPED, JobStatus
 
 __all__ = [
     "FINISHED",
@@ -37,7 +37,7 @@ __all__ = [
     "FileSinkJob",
     "ForwardingJob",
     "InteractiveJob",
-    "JobState",
+    "JobStatus",
     "LocalJob",
     "LoggingJob",
     "LoggingSinkJob",
@@ -54,7 +54,7 @@ _WHERE = {
     "logged": ("LoggingJob", "LoggingSinkJob"),
     "files": ("SinkFile",),
     "sinks": ("CSVSinkJob", "FileSinkJob"),
-    "states": ("FINISHED", "RESTARTING", "RUNNING", "STOPPED", "JobState"),
+    "status": ("FINISHED", "RESTARTING", "RUNNING", "STOPPED", "JobStatus"),
 }
 
 

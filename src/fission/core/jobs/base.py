@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fission.core import base
+from fission.core import registry
 from fission.core.groups import ALL, LOCAL
 from fission.core.pipes.base import BasePipe
 from fission.errors import JobDefinitionError
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from types import ModuleType
     from typing import Any
 
-    from fission.core.nodes import NodeInfo
+    from fission.core.node_info import NodeInfo
 
 __all__ = ["BaseJob", "LocalJob", "has_state", "is_origin", "is_replayable"]
 
@@ -74,8 +74,8 @@ class BaseJob:
         self.outputs = _pipes(type(self), "outputs", outputs)
         if name is not None:
             self._name = name
-        self.id = max(base.JOBS, default=0) + 1
-        base.JOBS[self.id] = self
+        self.id = max(registry.JOBS, default=0) + 1
+        registry.JOBS[self.id] = self
 
     @property
     def name(self) -> str:

@@ -10,15 +10,13 @@ from __future__ import annotations
 
 from io import BytesIO
 
-from fission.core import base
+from fission.core import registry
 from fission.errors import PipeError
 
 TYPE_CHECKING = False  # as in typing, which takes longer to import than all of this package
 
 if TYPE_CHECKING:
     from typing import IO, Any
-
-    from fission.core.jobs.base import BaseJob
 
 __all__ = ["BasePipe", "PipeType", "brief", "checked_count", "read_exactly"]
 
@@ -35,7 +33,7 @@ class PipeType(type):
         """
         given = args[0] if args else kwargs.get("id")
         if given is not None:
-            existing = base.PIPES.get(cls._checked(given))
+            existing = registry.PIPES.get(cls._checked(given))
             if existing is not None:
                 cls._same_class(existing)
                 if len(args) + len(kwargs) == 1:
@@ -43,7 +41,7 @@ class PipeType(type):
         pipe: BasePipe = type.__call__(cls, *args, **kwargs)
         # a user's __init__ may forget super().__init__, or know the id itself
         number = cls._checked(vars(pipe).setdefault("id", given))
-        existing = base.PIPES.setdefault(number, pipe)
+        existing = registry.PIPES.setdefault(number, pipe)
         if existing is not pipe:
             cls._same_class(existing)
             cls._compare(existing, pipe)
@@ -111,10 +109,10 @@ class BasePipe(metaclass=PipeType):
     ASYNC: bool = False
     """Whether the receiving job never waits for this pipe."""
 
-    SOURCE_JOBS: tuple[type[BaseJob], ...] | list[type[BaseJob]] = ()
+    SOURCE_JOBS: tuple[type[Any], ...] | list[type[Any]] = ()
     """Job classes allowed at the sending end; empty: all."""
 
-    DESTINATION_JOBS: tuple[type[BaseJob], ...] | list[type[BaseJob]] = ()
+    DESTINATION_JOBS: tuple[type[Any], ...] | list[type[Any]] = ()
     """Job classes allowed at the receiving end; empty: all."""
 
     DELIVERY: str = "exact"

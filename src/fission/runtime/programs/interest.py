@@ -3,7 +3,7 @@
 import select
 from collections.abc import Iterator, Sequence
 
-from fission.runtime.programs.ends import End, InputEnd, OutputEnd
+from fission.runtime.programs.pipe_io import End, InputEnd, OutputEnd
 
 __all__ = ["Interest"]
 

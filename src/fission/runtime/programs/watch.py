@@ -9,7 +9,7 @@ from time import monotonic
 from fission.core.jobs import ExecutableJob
 from fission.errors import RunError
 from fission.runtime.programs.child import Child
-from fission.runtime.programs.ends import End, InputEnd, OutputEnd
+from fission.runtime.programs.pipe_io import End, InputEnd, OutputEnd
 
 __all__ = ["Watch"]
 

@@ -1,0 +1,198 @@
+"""All that the client knows, in one place, and the instructions that one event has led to so far."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from fission.channel.machine import Machine
+from fission.cluster.instructions import Failure, Instruction, Outcome, StopJob, Tell, ToNode
+from fission.cluster.topology import Topology
+from fission.cluster.transitions import (
+    ALIVE,
+    JOB_TABLE,
+    REACHABLE,
+    JobMove,
+    JobState,
+    NodeStatus,
+    Phase,
+    Policy,
+)
+from fission.core.groups import LOCAL
+from fission.core.network import Network
+from fission.placement import NodeState
+
+DEBUG, INFO, WARNING, ERROR = 10, 20, 30, 40
+"""Levels of `logging`."""
+
+DRAINED = "drained"
+"""The reason of a node that takes no jobs because somebody wants that."""
+
+JobMachine = Machine[JobState, JobMove]
+
+
+def machine(name: str, state: JobState = JobState.WAITING) -> JobMachine:
+    """Make the state machine of a job."""
+    return Machine(f"job {name}", state, JOB_TABLE, frozenset(JobMove))
+
+
+@dataclass(slots=True)
+class DeliveredUpdates:
+    """What the process of one incarnation has been told; forgotten whenever that is not certain."""
+
+    routes: dict[int, str] = field(default_factory=dict)
+    receivers_gone: set[int] = field(default_factory=set)
+    senders_gone: set[int] = field(default_factory=set)
+    epoch: int = 0
+
+
+@dataclass(slots=True)
+class JobRecord:
+    """One job.
+
+    `node` holds its slot, from being placed until its process has ended: its reservation while it backs off.
+    `round` is the last complete one of this incarnation, as far as known, `failing` the one at which it says
+    that it failed; `restarts` counts those at `failed_round`. `began` is the restart point of this incarnation, `failed_from`
+    the farthest one of those that ended without saying at which round. `numbered`: it may have numbered blocks in `epoch`.
+    `stored`: a state of it is kept elsewhere.
+    `avoid` is a node that could not start it, `target` the one that it is to move to.
+    `shown` is the traceback that people have seen last. What `timer` is for depends on the state, see `lives.expire`.
+    """
+
+    id: int
+    name: str
+    machine: JobMachine
+    node: str | None = None
+    incarnation: int = 0
+    address: str = ""
+    round: int = 0
+    restarts: int = 0
+    failed_round: int = 0
+    failing: int = 0
+    began: int = 0
+    failed_from: int = 0
+    epoch: int = 1
+    numbered: bool = False
+    stored: bool = False
+    avoid: str | None = None
+    target: str | None = None
+    failure: Failure | None = None
+    shown: str = ""
+    timer: float | None = None
+    complained: bool = False
+    delivered: DeliveredUpdates = field(default_factory=DeliveredUpdates)
+
+    @property
+    def state(self) -> JobState:
+        """Where the job stands."""
+        return self.machine.state
+
+    @property
+    def alive(self) -> bool:
+        """Whether a process should be there and working."""
+        return self.machine.state in ALIVE
+
+    @property
+    def listening(self) -> bool:
+        """Whether it works and can be told something."""
+        return self.address != "" and self.alive
+
+
+@dataclass(slots=True)
+class Orphan:
+    """A process that must end; `timer`: when it is told to end at once."""
+
+    run: str
+    job: int
+    incarnation: int
+    timer: float
+
+
+@dataclass(slots=True)
+class NodeRecord:
+    """One node; the client is one too, without a `state` for placement, which knows it anyway."""
+
+    address: str
+    status: NodeStatus
+    state: NodeState | None = None
+    service: str = ""
+    versions: dict[str, str] = field(default_factory=dict)
+    reason: str = ""
+    orphans: list[Orphan] = field(default_factory=list)
+    timer: float | None = None
+
+
+@dataclass(slots=True)
+class Ending:
+    """How the network is going to end, once everything has ended or the `timer` has run out twice."""
+
+    outcome: Outcome
+    exit_code: int
+    failure: Failure | None
+    timer: float
+    forced: bool = False
+
+
+@dataclass(slots=True)
+class ClusterState:
+    """The state of the coordinator. `touched` are jobs whose neighbors may have to be told something."""
+
+    network: Network
+    topology: Topology
+    run: str
+    policy: Policy
+    jobs: dict[int, JobRecord]
+    nodes: dict[str, NodeRecord]
+    client: str = LOCAL
+    """The client's address in measurements of links."""
+    drained: set[str] = field(default_factory=set)
+    """The nodes that are to take no jobs, by the wish of somebody, also when they come back."""
+    tq: dict[tuple[str, str], float] = field(default_factory=dict)
+    phase: Phase = Phase.GATHERING
+    epoch: int = 1
+    start_timer: float | None = None
+    ending: Ending | None = None
+    fault: Failure | None = None
+    """A failure that does not stop the others, but is how the network will end."""
+    now: float = 0.0
+    vacancy: bool = False
+    """A slot may have become free, or a job may have begun to wait."""
+    touched: set[int] = field(default_factory=set)
+    out: list[Instruction] = field(default_factory=list)
+
+    def tell(self, level: int, text: str, *, job: JobRecord | None = None, node: str | None = None) -> None:
+        """Say something to people."""
+        self.out.append(Tell(level, text, None if job is None else job.id, node))
+
+    def send(self, instruction: ToNode) -> None:
+        """Send an instruction, unless its node cannot be reached."""
+        if self.reachable(instruction.node):
+            self.out.append(instruction)
+
+    def reachable(self, address: str | None) -> bool:
+        """Whether instructions arrive there."""
+        node = self.nodes.get(address or "")
+        return node is not None and node.status in REACHABLE
+
+    def usable(self, address: str | None) -> bool:
+        """Whether jobs may be started there."""
+        node = self.nodes.get(address or "")
+        return node is not None and node.status is NodeStatus.UP
+
+    def stop_process(self, job: JobRecord, *, force: bool = False) -> None:
+        """Tell the node of a job to end its process."""
+        if job.node is not None:
+            self.send(StopJob(job.node, job.id, job.incarnation, self.run, force))
+
+    def on_node(self, address: str) -> Iterator[JobRecord]:
+        """The jobs that hold a slot there, each when it is its turn: what the caller does with one may move others."""
+        return (job for job in self.jobs.values() if job.node == address)
+
+    def held(self, job: JobRecord) -> bool:
+        """Whether a job that goes on must not be started yet: nodes may still come back that keep its state, or itself."""
+        back = all(
+            node.status is not NodeStatus.AWAITED for node in self.nodes.values() if node.address != LOCAL
+        )
+        return job.incarnation > 0 and not back
+
+    def finished(self, job: int) -> bool:
+        """Whether a job has finished."""
+        return self.jobs[job].state is JobState.FINISHED

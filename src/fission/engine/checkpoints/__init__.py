@@ -1,0 +1,1 @@
+"""Replicas of job states on other machines."""

@@ -1,0 +1,1 @@
+"""The client of a run: coordinator shell, instructions, journal, views."""

@@ -1,0 +1,107 @@
+"""The client as one of the machines of its network: it runs the local jobs, in `<network>/local/<id>/`."""
+
+import asyncio
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+
+from fission.cluster import NodeJoined
+from fission.core.groups import LOCAL, names
+from fission.core.network import Network
+from fission.engine.checkpoints.replicator import CheckpointReplicator
+from fission.engine.checkpoints.rpc import CheckpointServer
+from fission.engine.checkpoints.store import CheckpointStore
+from fission.engine.files.bundles import Bundle
+from fission.engine.files.provision import OriginalFiles
+from fission.engine.host.job_host import JobHost
+from fission.engine.host.load_average import LoadMeter
+from fission.engine.protocol.interfaces import EngineEvent, JobOrder
+from fission.errors import LocalProtocolError
+from fission.runtime import messages
+from fission.security import IdentityFiles
+
+FOLDER = "local"
+STATES = "states"
+"""Folder in the client's private one with the states that it keeps."""
+
+
+class ClientHost:
+    """`warm` it first, `open` it once the client's address is known, then use it as the `Local` of a `InstructionExecutor`."""
+
+    def __init__(
+        self,
+        network: Network,
+        root: Path,
+        bundles: Iterable[Bundle],
+        *,
+        identity: str,
+        on_event: Callable[[EngineEvent], None],
+        private: Path,
+    ) -> None:
+        self._home = Path(network.folder) / FOLDER
+        files_of = IdentityFiles(Path(identity)) if identity else None
+        self._server = CheckpointServer(CheckpointStore(private / STATES), files_of)
+        self.keeper = CheckpointReplicator(files_of)
+        self.states = ""
+        """Where the client keeps states for others, once it listens."""
+        self._serving: asyncio.Task[None] | None = None
+        self._has_jobs = any(LOCAL in names(job.GROUPS) for job in network.jobs)
+        self._host = JobHost(
+            LOCAL,
+            "",
+            homes=lambda _order: self._home,
+            place=str(self._home),
+            store=OriginalFiles(root, bundles),
+            on_event=lambda _network, _run, event: on_event(event),
+            identity=identity,
+            keeper=self.keeper,
+        )
+
+    async def warm(self) -> None:
+        """End what an earlier client has left, and get ready to start local jobs, before the nodes have answered."""
+        await self._host.clear()
+        if self._has_jobs:
+            self._host.warm()
+
+    def listen(self, address: str) -> None:
+        """Keep states for others from now on, if not yet. Raises RunError."""
+        if self._serving is None:
+            self.states = self._server.listen(address)
+            self._serving = asyncio.create_task(self._server.serve())
+
+    async def open(self, address: str) -> NodeJoined:
+        """Be ready to run jobs whose senders connect to `address`; return what the client joins its own cluster with."""
+        self._host.ip = address
+        self.listen(address)
+        if self._serving is not None:
+            await self._serving
+        return NodeJoined(LOCAL, LoadMeter(self._home.parent).sample(), service=address)
+
+    async def start(self, order: JobOrder) -> None:
+        """Start an incarnation; what becomes of it is told by events."""
+        await self._open.start(order)
+
+    async def stop(self, run: str, job: int, incarnation: int, *, force: bool) -> None:
+        """End an incarnation; JobExited is told in any case."""
+        await self._open.stop(run, job, incarnation, force=force)
+
+    def tell(self, run: str, job: int, incarnation: int, message: messages.ToJob) -> None:
+        """Hand a message to the process of an incarnation."""
+        self._open.tell(run, job, incarnation, message)
+
+    def set_keepers(self, network: str, addresses: Sequence[str]) -> None:
+        """Say who keeps the states of jobs now."""
+        self.keeper.set_keepers(network, addresses)
+
+    async def close(self) -> None:
+        """End whatever still runs."""
+        await self._host.close()
+        if self._serving is not None:
+            await asyncio.gather(self._serving, return_exceptions=True)
+        await self._server.close()
+        self.keeper.close()
+
+    @property
+    def _open(self) -> JobHost:
+        if not self._host.ip:
+            raise LocalProtocolError("the client has no address yet", where="client host")
+        return self._host

@@ -1,0 +1,62 @@
+"""Makes the order with which one incarnation of a job is started, out of the network and the coordinator's instruction."""
+
+from collections.abc import Mapping
+
+from fission.cluster import StartJob
+from fission.core.network import Network
+from fission.engine.host.job_spec import needed_blocks, pickle_job, queue_limits
+from fission.engine.protocol.interfaces import JobOrder
+from fission.runtime.messages import JobSpec
+
+
+class JobOrderFactory:
+    """The orders of one run. `code` is the digest of the user's modules, `files` that of each job's folder.
+
+    With `keep` the jobs find the files that an earlier run has left in their folders. Raises NetworkError when a
+    job cannot be pickled.
+    """
+
+    def __init__(
+        self, network: Network, run: str, code: str, files: Mapping[int, str], *, keep: bool = False
+    ) -> None:
+        self._network = network
+        self._run = run
+        self._code = code
+        self._files = dict(files)
+        self._keep = keep
+        self._jobs = {job.id: pickle_job(job) for job in network.jobs}
+        self._needed = needed_blocks(network)
+        self._limits = queue_limits(network)
+
+    def order(self, start: StartJob, keepers: tuple[str, ...]) -> JobOrder:
+        """Make the order for a start; what only the machine knows is left out. `keepers` keep states now."""
+        settings = self._network.settings
+        job = self._network.job(start.job)
+        spec = JobSpec(
+            run=self._run,
+            job_id=job.id,
+            name=job.name,
+            incarnation=start.incarnation,
+            folder="",
+            sys_path=(),
+            listen="",
+            head_size=settings.head_size,
+            log_level=settings.log_level,
+            needed_blocks={pipe.id: self._needed[pipe.id] for pipe in (*job.inputs, *job.outputs)},
+            queue_limits={pipe.id: self._limits[pipe.id] for pipe in (*job.inputs, *job.outputs)},
+            job=self._jobs[job.id],
+            resume=start.resume,
+            epoch=start.epoch,
+            stored=start.stored,
+            senders=dict(start.senders),
+        )
+        return JobOrder(
+            network=self._network.name,
+            root=settings.remote_root,
+            spec=spec,
+            code=self._code,
+            files=self._files[job.id],
+            keep=self._keep,
+            orphan_timeout=settings.orphan_timeout,
+            keepers=keepers,
+        )

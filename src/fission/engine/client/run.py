@@ -1,0 +1,347 @@
+"""A run of a network on its nodes: the coordinator with its hands, its journal, its clock, and who watches.
+
+`await ClusterRun(...).run()` starts the network, or takes over one that an earlier client has left running, and
+returns when it has ended. `interrupt` asks for the end.
+"""
+
+import asyncio
+import contextlib
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from time import monotonic
+from typing import Any, Protocol
+
+from fission.cluster import (
+    Coordinator,
+    DrainRequested,
+    EndNetwork,
+    Event,
+    MoveRequested,
+    NodeJoined,
+    Phase,
+    Placed,
+    Policy,
+    RebalanceRequested,
+    StartRequested,
+    StopRequested,
+    Tell,
+    Tick,
+)
+from fission.cluster.instructions import Instruction
+from fission.core.groups import LOCAL
+from fission.core.network import Network
+from fission.core.nodes import LocalNode
+from fission.engine.client.executor import InstructionExecutor
+from fission.engine.client.journal import Journal
+from fission.engine.client.presenter import RunObserver, RunPresenter
+from fission.engine.protocol.interfaces import ClientLink, EngineEvent, JobSaid
+from fission.engine.protocol.job_report import JobReport
+from fission.errors import AllocationError, FissionError, RunError
+
+STATUS_INTERVAL = 0.5
+GATHER_SECONDS = 3.0
+"""How long a start waits for nodes that do not answer."""
+
+_LOOK = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class RunOutcome:
+    """How a run has ended."""
+
+    end: EndNetwork
+    seconds: float
+    jobs: Mapping[int, JobReport]
+
+
+class LocalHost(Protocol):
+    """The client as a machine: it is opened once its address is known."""
+
+    async def warm(self) -> None:
+        """Get ready, before the nodes have answered."""
+
+    def listen(self, address: str) -> None:
+        """Keep states for others from now on, if not yet. Raises RunError."""
+
+    async def open(self, address: str) -> NodeJoined:
+        """Be ready to run jobs whose senders connect to `address`; return what the client joins its own cluster with."""
+
+    async def close(self) -> None:
+        """End whatever still runs."""
+
+
+class ClusterRun:
+    """One run. Give `up`, `down` ... of `engine` to the link that is passed to `run`; `interrupt` may be called any time.
+
+    `invited` maps the addresses of the nodes to their ports.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        watcher: RunObserver,
+        journal: Journal,
+        *,
+        invited: Mapping[str, int],
+        policy: Policy,
+        seconds: float | None = None,
+        gather: float = GATHER_SECONDS,
+    ) -> None:
+        self._network = network
+        self._journal = journal
+        self._invited = dict(invited)
+        self._seconds = seconds
+        self._gather = gather
+        snapshot = journal.read()
+        self.taken_over = snapshot is not None
+        if snapshot is None:
+            self.run_id = uuid.uuid4().hex
+            self.coordinator = Coordinator(network, self.run_id, policy=policy)
+        else:
+            self.run_id = str(snapshot["run"])
+            self.coordinator = Coordinator.from_snapshot(network, snapshot, monotonic(), policy=policy)
+        self.engine: InstructionExecutor | None = None
+        self._teller = RunPresenter(network, self.coordinator, watcher, taken_over=self.taken_over)
+        self._stored = self.coordinator.revision
+        self._answered = asyncio.Event()
+        self._over: asyncio.Future[EndNetwork] | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._asked = 0
+        self._started = monotonic()
+        self._broken = False
+        self._meet: Callable[[str], None] | None = None
+        self._seen_as = ""
+        self._seen = asyncio.Event()
+        """Nobody needs to wait any more for a node that says how others see us."""
+
+    # -- from outside ------------------------------------------------------------------------------------
+
+    def interrupt(self, *, force: bool = False) -> None:
+        """Stop everything everywhere; the second time by force."""
+        self._asked += 1
+        self._answered.set()
+        self._seen.set()
+        if self._over is not None:
+            self.handle(StopRequested(force=force or self._asked > 1))
+
+    def answer(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        """Do what another terminal wants (see `engine.control`); return the answer."""
+        with self._teller.answering() as answer:
+            match request:
+                case {"do": "status"}:
+                    view = self._teller.view(self.run_id, monotonic() - self._started)
+                    return answer.plain() | {"network": view.plain()}
+                case {"do": "stop", "force": bool(force)}:
+                    self.interrupt(force=force)
+                case {"do": "move", "job": int(job), "node": str(node)}:
+                    self.handle(MoveRequested(job, node))
+                case {"do": "drain", "node": str(node), "undo": bool(undo)}:
+                    self.handle(DrainRequested(node, undo))
+                case {"do": "rebalance"}:
+                    self.handle(RebalanceRequested())
+                case _:
+                    answer.add(f"this version cannot do {request.get('do')!r}", refused=True)
+        return answer.plain()
+
+    def on_event(self, event: EngineEvent) -> None:
+        """Take in what the engine tells."""
+        if isinstance(event, JobSaid):
+            self._teller.said(event)
+        else:
+            if isinstance(event, NodeJoined) and self._meet is not None:
+                self._meet(event.node)
+            self.handle(event)
+            self._look_who_answered()
+
+    async def run(self, engine: InstructionExecutor, link: ClientLink | None, local: LocalHost) -> RunOutcome:
+        """Run to the end. Raises RunError when the client cannot do its part."""
+        self.engine = engine
+        self._over = asyncio.get_running_loop().create_future()
+        self._started = monotonic()
+        self._teller.begin()
+        showing = asyncio.create_task(self._show())
+        showing.add_done_callback(self._shown)
+        ending: asyncio.TimerHandle | None = None
+        try:
+            await self._assemble(link, local)
+            if self._seconds is not None:
+                ending = asyncio.get_running_loop().call_later(self._seconds, self.interrupt)
+            end = await self._over
+            self._journal.clear()
+            await engine.say_ended()
+        finally:
+            for handle in (ending, self._timer):
+                if handle is not None:
+                    handle.cancel()
+            showing.cancel()
+            await asyncio.gather(showing, return_exceptions=True)
+            await engine.close()
+            await local.close()
+            if link is not None:
+                await link.close()
+        self._teller.update()
+        return RunOutcome(end, monotonic() - self._started, self._teller.reports)
+
+    def handle(self, event: Event) -> None:
+        """Let the coordinator decide, store that, then do it. What goes wrong with that is the end of the run."""
+        if self._broken:
+            return
+        try:
+            instructions = self.coordinator.handle(event, monotonic())
+            if self.coordinator.revision != self._stored:
+                self._journal.write(self.coordinator.snapshot())
+                self._stored = self.coordinator.revision
+            for instruction in instructions:
+                self._carry_out(instruction)
+        except Exception as error:
+            if self._over is None or self._over.done():
+                raise
+            self._break(error)
+        finally:
+            self._rearm()
+
+    # -- inside ------------------------------------------------------------------------------------------
+
+    def _break(self, error: Exception) -> None:
+        """End the run by an error: what was decided is not stored, or not all of it is done, or nobody sees it."""
+        if isinstance(error, OSError):
+            error = RunError(
+                "the run cannot go on",
+                where=f"network {self._network.name}",
+                found=str(error),
+                hint="Its jobs on nodes wait for the next `run`, which takes them over",
+            )
+        self._broken = True
+        self._seen.set()
+        self._teller.fail(str(error))
+        if self._over is not None and not self._over.done():
+            self._over.set_exception(error)
+
+    async def _assemble(self, link: ClientLink | None, local: LocalHost) -> None:
+        """Wait for the nodes, join them ourselves, and start."""
+        early = self._asked > 0  # nobody has told the coordinator yet
+        await local.warm()
+        if link is not None:
+            self._meet = partial(self._met, link, local)
+            await link.start()
+            if self._invited:
+                link.invite(self._invited)
+                with contextlib.suppress(TimeoutError):  # whoever has not answered joins later
+                    await asyncio.wait_for(self._answered.wait(), self._gather)
+                # files that go to nodes before the start take as long as they take
+                while self.engine is not None and self.engine.copying and not self._asked:
+                    await asyncio.sleep(_LOOK)
+        if not self._asked:
+            self._teller.nodes(self._invited, {} if link is None else link.away())
+            await self._be_seen()
+        self._teller.catch_up()
+        self._meet = None
+        if self.coordinator.phase is Phase.ENDED or self._broken:
+            return
+        self.on_event(await local.open(self._own_address()))
+        if self.engine is not None:
+            self.engine.tell_keepers()
+        if early:
+            self.handle(StopRequested())
+        elif self.coordinator.phase is Phase.GATHERING:
+            self._require_nodes()
+            self.handle(StartRequested())
+
+    def _met(self, link: ClientLink, local: LocalHost, node: str) -> None:
+        """The first node says how others see us, and may be gone by the time that we need to know it.
+
+        The first node of a network that runs may have jobs started at once: they need the states that we keep.
+        """
+        try:
+            self._seen_as = link.own_address(node)
+        except FissionError as error:  # its link has just been cut: the next node is asked
+            self._teller.warn(str(error))
+            return
+        self._meet = None
+        self._seen.set()
+        try:
+            if self.taken_over:
+                local.listen(self._own_address())
+        except FissionError as error:  # `open` tries to listen again, and fails for good
+            self._teller.warn(str(error))
+
+    async def _be_seen(self) -> None:
+        """In a network that runs, wait for a node where only that can say how others see us: an address counts for good.
+
+        A start without nodes ends, unless all jobs are local: then it is seen by nobody else.
+        """
+        remote = self._invited and any(job.GROUPS != LOCAL for job in self._network.jobs)
+        if self.coordinator.phase is Phase.GATHERING or not remote or self._known_address():
+            return
+        self._teller.wait_for_a_node()
+        self.handle(Tick())  # its times run from now on, although nothing has happened yet
+        await self._seen.wait()
+
+    def _require_nodes(self) -> None:
+        """Say it before placement says that there are no nodes: there are, and none has come."""
+        nodes = [node for address, node in self.coordinator.nodes.items() if address != LOCAL]
+        usable = any(node.service for node in nodes)
+        if self._invited and not usable and any(job.GROUPS != LOCAL for job in self._network.jobs):
+            self._journal.clear()
+            raise AllocationError(
+                "no node can be used" if nodes else "no node has answered",
+                where=f"network {self._network.name}",
+                expected=f"one of {len(self._invited)} in NODES at port {next(iter(self._invited.values()))}",
+                found=f"{len(nodes)} that cannot be used" if nodes else "",
+                hint=""
+                if nodes
+                else "Do their node services run? `--embedded 3` needs none, `--wait 1m` gives them time",
+            )
+
+    def _own_address(self) -> str:
+        """The address of the client in data connections."""
+        return self._known_address() or "127.0.0.1"
+
+    def _known_address(self) -> str:
+        """The same, if something or somebody has said it; or ""."""
+        declared = [node.ip for node in self._network.nodes if isinstance(node, LocalNode)]
+        return self._network.settings.client_ip or self._seen_as or (declared[0] if declared else "")
+
+    def _carry_out(self, instruction: Instruction) -> None:
+        match instruction:
+            case Tell():
+                self._teller.tell(instruction)
+            case Placed():
+                self._teller.placed(instruction.placement)
+            case EndNetwork():
+                self._seen.set()
+                if self._over is not None and not self._over.done():
+                    self._over.set_result(instruction)
+            case _ if self.engine is not None:
+                self.engine.carry_out(instruction)
+
+    def _rearm(self) -> None:
+        """Wake the coordinator when it wants to be."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        deadline = self.coordinator.deadline()
+        if deadline is not None and not self._broken:
+            loop = asyncio.get_running_loop()
+            self._timer = loop.call_later(max(0.0, deadline - monotonic()), self.handle, Tick())
+
+    def _look_who_answered(self) -> None:
+        known = self.coordinator.nodes
+        if all(
+            address in known and (known[address].service or known[address].reason)
+            for address in self._invited
+        ):
+            self._answered.set()
+
+    async def _show(self) -> None:
+        while True:
+            await asyncio.sleep(STATUS_INTERVAL)
+            self._teller.status(monotonic() - self._started)
+
+    def _shown(self, showing: asyncio.Task[None]) -> None:
+        """Nobody may be left with a view that stands still while the network goes on."""
+        error = None if showing.cancelled() else showing.exception()
+        if isinstance(error, Exception):
+            self._break(error)

@@ -1,0 +1,130 @@
+"""Makes the view of a running network out of what its client knows."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from fission.cluster import Coordinator
+from fission.cluster.state import NodeRecord
+from fission.cluster.transitions import JobState
+from fission.core.groups import LOCAL
+from fission.core.network import Network
+from fission.engine.protocol.job_report import JobReport
+from fission.monitor import JobView, NetworkView, NodeView, PipeView
+from fission.placement.model import natural
+
+_OF_SENDER = ("sent", "replayed")
+_OF_RECEIVER = ("delivered", "duplicates", "dummies", "queued", "lag")
+_OF_BOTH = ("dropped",)
+
+STATES = {
+    JobState.WAITING: "waits for a node",
+    JobState.PLACED: "starting",
+    JobState.STARTING: "starting",
+    JobState.RUNNING: "running",
+    JobState.BACKING_OFF: "crashed, restarts",
+    JobState.FAILED: "failed",
+    JobState.FINISHED: "finished",
+    JobState.STOPPING: "stopping",
+    JobState.STOPPED: "stopped",
+    JobState.MOVING: "moves",
+}
+"""What people are told of a job's state."""
+
+
+@dataclass(frozen=True, slots=True)
+class JobPlace:
+    """A line of the list 'Network Information': what works where."""
+
+    id: int
+    name: str
+    node: str
+    incarnation: int
+    ip: str
+    port: int
+
+
+def view_of(
+    network: Network, coordinator: Coordinator, reports: Mapping[int, JobReport], run: str, seconds: float
+) -> NetworkView:
+    """Look at a network now."""
+    jobs = coordinator.jobs.values()
+    taken = [job.node for job in jobs]
+    nodes = [
+        coordinator.nodes[address] for address in sorted(coordinator.nodes, key=natural) if address != LOCAL
+    ]
+    return NetworkView(
+        name=network.name,
+        run=run,
+        phase=coordinator.phase.name.lower(),
+        seconds=seconds,
+        epoch=coordinator.epoch,
+        nodes=tuple(_node(node, taken.count(node.address)) for node in nodes),
+        jobs=tuple(
+            JobView(
+                job.id,
+                job.name,
+                reports[job.id].state,
+                "client" if job.node == LOCAL else job.node or "",
+                job.incarnation,
+                reports[job.id].round or job.round,
+                reports[job.id].cpu_seconds,
+                *outside(job.address),
+            )
+            for job in jobs
+        ),
+        pipes=tuple(_pipes(network, reports)),
+    )
+
+
+def outside(addresses: str) -> tuple[str, int]:
+    """Return host and port of where a job listens for other machines; "" and 0 if it does not."""
+    for address in addresses.split():
+        kind, _, place = address.partition(":")
+        if kind in ("tls", "tcp"):
+            host, _, port = place.rpartition(":")
+            return host.strip("[]"), int(port)
+    return "", 0
+
+
+def information(coordinator: Coordinator) -> tuple[JobPlace, ...] | None:
+    """Return the list 'Network Information'; None while a job is on its way to its place."""
+    places = []
+    for job in coordinator.jobs.values():
+        if job.state is not JobState.FINISHED and not job.listening:
+            return None
+        node = "client" if job.node == LOCAL else job.node or ""
+        places.append(JobPlace(job.id, job.name, node, job.incarnation, *outside(job.address)))
+    return tuple(places)
+
+
+def _node(node: NodeRecord, taken: int) -> NodeView:
+    state = node.state
+    return NodeView(
+        address=node.address,
+        name="" if state is None or state.name == node.address else state.name,
+        state=node.status.name.lower(),
+        reason=node.reason,
+        groups=() if state is None else tuple(sorted(state.groups)),
+        slots=0 if state is None else state.slots,
+        taken=taken + (0 if state is None else state.occupied),
+        cpu=0.0 if state is None else state.info.cpu,
+        memory=0 if state is None else state.info.memory,
+        disk=0 if state is None else state.info.disk,
+        versions=dict(node.versions),
+        swap=0.0 if state is None else state.info.swap,
+    )
+
+
+def _pipes(network: Network, reports: Mapping[int, JobReport]) -> list[PipeView]:
+    views = []
+    for edge in network.edges:
+        sender = reports[edge.source].pipes.get(edge.pipe.id, {})
+        receiver = reports[edge.destination].pipes.get(edge.pipe.id, {})
+        counts = {name: sender.get(name, 0) for name in _OF_SENDER}
+        counts |= {name: receiver.get(name, 0) for name in _OF_RECEIVER}
+        counts |= {name: sender.get(name, 0) + receiver.get(name, 0) for name in _OF_BOTH}
+        counts["bytes"] = sender.get("bytes", 0)
+        views.append(
+            PipeView(edge.pipe.id, type(edge.pipe).__name__, edge.source, edge.destination, **counts)
+        )
+    return views

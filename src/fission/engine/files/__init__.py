@@ -1,0 +1,1 @@
+"""Files that travel by content: manifests, bundles, the store, transfer."""

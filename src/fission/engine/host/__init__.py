@@ -1,0 +1,1 @@
+"""Runs jobs on one machine, a node's or the client's."""

@@ -1,0 +1,216 @@
+"""One incarnation of a job on a machine, from its order to its end, and what is told of it on the way."""
+
+import asyncio
+from collections.abc import Callable, Coroutine, Sequence
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+
+from fission.cluster import (
+    IncarnationStatus,
+    InventoryEntry,
+    JobExited,
+    JobFailed,
+    JobFinished,
+    JobListening,
+    JobNotStarted,
+    JobProgress,
+    JobReady,
+    JobStored,
+)
+from fission.engine.protocol.interfaces import EngineEvent, JobOrder, JobSaid
+from fission.errors import RunError
+from fission.runtime import messages
+from fission.runtime.launch.launcher import Launcher
+from fission.runtime.launch.supervisor import GRACE, Event, Exited, JobSupervisor, OutputLine
+from fission.runtime.messages import JobSpec
+
+_WARNING = 30
+_T = TypeVar("_T")
+
+
+class Replicator(Protocol):
+    """Keeps copies of the states of jobs on other machines."""
+
+    async def store(
+        self, network: str, run: str, job: int, incarnation: int, checkpoint: messages.Checkpoint
+    ) -> bool:
+        """Bring the state to where it outlives this machine; return whether it is there now."""
+
+    async def fetch(self, order: JobOrder, folder: Path) -> tuple[messages.Checkpoint, ...]:
+        """Bring what is kept of a job's state into a folder, and refuse what its older incarnations still send."""
+
+
+class Incarnation:
+    """`await launch(spec, launcher)` or `fail(message)`, once; `stop` at any time; `ended` is set at the end.
+
+    `on_event` gets what happens, in order; the last event is JobNotStarted or JobExited.
+    """
+
+    def __init__(
+        self,
+        order: JobOrder,
+        node: str,
+        on_event: Callable[[EngineEvent], None],
+        keeper: Replicator | None = None,
+    ) -> None:
+        spec = order.spec
+        self.network, self.run, self.orphan_timeout = order.network, order.spec.run, order.orphan_timeout
+        self.job, self.incarnation = spec.job_id, spec.incarnation
+        self.bundles = frozenset({order.code, order.files} - {""})
+        self.ended = asyncio.Event()
+        self.stopping = False
+        self.code = 0
+        self._node = node
+        self._on_event = on_event
+        self._keeper = keeper
+        self._status = IncarnationStatus.STARTING
+        self._address = ""
+        self._round = 0
+        self._sys_path: Sequence[str] = ()
+        self._stored = False
+        self._supervisor: JobSupervisor | None = None
+        self._kept: asyncio.Queue[messages.Checkpoint] = asyncio.Queue()
+        self._keeping: asyncio.Task[None] | None = None
+        self._waiting: asyncio.Task[Any] | None = None
+
+    @property
+    def alive(self) -> bool:
+        """Whether there is, or may still be, a process."""
+        return not self.ended.is_set()
+
+    @property
+    def resident(self) -> InventoryEntry:
+        """The line of the inventory."""
+        return InventoryEntry(
+            self.job,
+            self.incarnation,
+            self.run,
+            self._status,
+            self.alive,
+            self._address,
+            self._round,
+            self._stored,
+        )
+
+    @property
+    def pid(self) -> int | None:
+        """The process id, as long as the process is there."""
+        return self._supervisor.pid if self._supervisor is not None and self.alive else None
+
+    async def unless_stopped(self, work: Coroutine[Any, Any, _T]) -> _T:
+        """Wait for something without which it cannot be launched; `stop` ends that. Raises RunError then."""
+        task = asyncio.create_task(work)
+        self._waiting = task
+        if self.stopping:
+            task.cancel()
+        try:
+            return await task
+        except asyncio.CancelledError:
+            if not self.stopping:
+                raise
+            raise RunError("it was told to stop before it had started") from None
+        finally:
+            self._waiting = None
+
+    async def launch(self, spec: JobSpec, launcher: Launcher) -> None:
+        """Start the process; it ends at once if it was told to stop meanwhile. Raises OSError."""
+        self._sys_path = spec.sys_path
+        supervisor = JobSupervisor(spec, self._heard, launcher=launcher)
+        await supervisor.start()
+        self._supervisor = supervisor
+        if self.stopping:
+            await supervisor.stop()
+
+    def fail(self, message: str) -> None:
+        """There is no process, and there will be none."""
+        self._status = IncarnationStatus.GONE
+        self.ended.set()
+        if self.stopping:
+            self._on_event(JobExited(self._node, self.job, self.incarnation, self.code, self.run))
+        else:
+            self._on_event(JobNotStarted(self._node, self.job, self.incarnation, message))
+
+    async def stop(self, *, force: bool = False) -> None:
+        """End the process, at once or after a moment; return when it has ended."""
+        self.stopping = True
+        if self._waiting is not None:
+            self._waiting.cancel()
+        if self._supervisor is not None:
+            await self._supervisor.stop(0.0 if force else GRACE)
+        await self.ended.wait()
+
+    def tell(self, message: messages.ToJob) -> None:
+        """Hand the process a message, if there is one."""
+        if self._supervisor is not None:
+            self._supervisor.tell(message)
+
+    # -- inside ------------------------------------------------------------------------------------------
+
+    def _heard(self, event: Event) -> None:
+        """What the process says, as events of the cluster."""
+        who = (self._node, self.job, self.incarnation)
+        match event:
+            case OutputLine() | messages.Log():
+                self._on_event(JobSaid(*who, event))
+            case messages.Status():
+                self._round = max(self._round, event.rounds)
+                self._on_event(JobProgress(*who, event.rounds))
+                self._on_event(JobSaid(*who, event))
+            case messages.Listening():
+                self._address = event.address
+                self._on_event(JobListening(*who, event.address))
+            case messages.Ready():
+                self._status, self._round = IncarnationStatus.RUNNING, max(self._round, event.round)
+                self._on_event(JobReady(*who, event.round))
+            case messages.Finished():
+                self._status, self._round = IncarnationStatus.FINISHED, event.rounds
+                self._on_event(JobFinished(*who, event.rounds))
+            case messages.Failed():
+                if event.where == "teardown":  # all of its work was done before
+                    self._status = IncarnationStatus.FINISHED
+                traceback = event.traceback
+                for path in self._sys_path:  # people know the project, not where its copy lies
+                    traceback = traceback.replace(f'File "{path}/', 'File "')
+                self._on_event(JobFailed(*who, event.round, event.where, event.message, traceback))
+            case messages.Interrupted():
+                self._say(_WARNING, "its process was interrupted (SIGINT)")
+            case messages.Checkpoint():
+                self._keep(event)
+            case Exited():
+                self._exited(event.code)
+
+    def _exited(self, code: int) -> None:
+        self.code = code
+        if self._status is not IncarnationStatus.FINISHED:
+            self._status = IncarnationStatus.GONE
+        if self._keeping is not None:
+            self._keeping.cancel()
+        self._supervisor = None  # it holds the whole job
+        self.ended.set()
+        self._on_event(JobExited(self._node, self.job, self.incarnation, code, self.run))
+
+    def _say(self, level: int, text: str) -> None:
+        self._on_event(JobSaid(self._node, self.job, self.incarnation, messages.Log(level, text)))
+
+    def _keep(self, checkpoint: messages.Checkpoint) -> None:
+        self._kept.put_nowait(checkpoint)
+        if self._keeping is None and self._keeper is not None:
+            self._keeping = asyncio.create_task(self._bring_away(self._keeper))
+
+    async def _bring_away(self, keeper: Replicator) -> None:
+        complained = False
+        while True:
+            checkpoint = await self._kept.get()
+            try:
+                stored = await keeper.store(self.network, self.run, self.job, self.incarnation, checkpoint)
+            except Exception as error:  # noqa: BLE001 - the job goes on, and upstream keeps more
+                stored = False
+                if not complained:
+                    self._say(_WARNING, f"its state cannot be kept: {error}")
+                complained = True
+            if stored:
+                complained = False
+                if not self._stored:
+                    self._stored = True
+                    self._on_event(JobStored(self._node, self.job, self.incarnation))
+                self.tell(messages.Stored(checkpoint.epoch, checkpoint.round))

@@ -1,0 +1,87 @@
+"""The folders of a network's jobs on one machine: made, emptied, and held by one service at a time.
+
+A network's home has one folder per job, named by its id, which is the job's working directory; and `.state` with one
+folder per job for its checkpoints, and with the run to which each job's files belong.
+"""
+
+import shutil
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+
+from fission.engine.files.locks import lock_folder
+from fission.engine.protocol.interfaces import JobOrder
+from fission.errors import RunError
+
+
+@dataclass(frozen=True, slots=True)
+class JobFolders:
+    """Where one job works, and where it writes its checkpoints."""
+
+    work: Path
+    state: Path
+
+
+def node_work_folder(root: Path, order: JobOrder) -> Path:
+    """A network's home on a node: in its REMOTE_ROOT, or else in the node's own `root`."""
+    return (Path(order.root).expanduser() if order.root else root) / order.network
+
+
+class WorkFolders:
+    """The homes that this process holds. Its methods block: call them in threads, also several at once."""
+
+    def __init__(self) -> None:
+        self._held: dict[Path, int] = {}
+        self._holding = threading.Lock()
+
+    def prepare(self, home: Path, order: JobOrder) -> JobFolders:
+        """Make the folders of a job. Nothing is left in them of an earlier run, unless the order wants to keep it.
+
+        A successor in the same run finds what its predecessor has left. Raises RunError.
+        """
+        spec = order.spec
+        if not order.network.isidentifier() or spec.job_id < 1:
+            raise RunError(
+                "no such job can be", where=order.network, expected="id 1 or more", found=str(spec.job_id)
+            )
+        states = home / ".state"
+        folders = JobFolders(home / str(spec.job_id), states / str(spec.job_id))
+        note = states / f"{spec.job_id}.run"
+        try:
+            states.mkdir(mode=0o700, parents=True, exist_ok=True)
+            with self._holding:  # or a second thread would find the lock taken, by the first
+                self._hold(home)
+            same_run = spec.resume and note.is_file() and note.read_text(encoding="utf-8") == spec.run
+            if not same_run:
+                _remove(folders.state)
+                if not order.keep:
+                    _remove(folders.work)
+            for folder in (folders.work, folders.state):
+                folder.mkdir(exist_ok=True)
+            note.write_text(spec.run, encoding="utf-8")
+        except OSError as error:
+            raise RunError(
+                f"the job's folder cannot be prepared: {error.strerror or error}",
+                where=str(error.filename or home),
+                hint="It is emptied before a run; check who owns it, and REMOTE_ROOT or --root",
+            ) from error
+        return folders
+
+    def _hold(self, home: Path) -> None:
+        inode = home.stat().st_ino
+        if self._held.get(home) == inode:
+            return
+        if not lock_folder(home):
+            raise RunError(
+                "another node service or client of this machine runs jobs of the network in this folder",
+                where=str(home),
+                hint="Two that share a machine need different folders: --root, or another REMOTE_ROOT",
+            )
+        self._held[home] = inode
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)

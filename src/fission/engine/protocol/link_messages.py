@@ -1,0 +1,107 @@
+"""What client and nodes say to each other, as plain data and back. Nothing else than these types can be read.
+
+What comes from the other side is read by the `..._from_plain` functions, which raise WireError, one line, for
+everything that is not what it should be. The forms follow the annotations of the classes (`engine.plain`).
+"""
+
+from fission.cluster import (
+    InventoryEntry,
+    JobExited,
+    JobFailed,
+    JobFinished,
+    JobListening,
+    JobNotStarted,
+    JobProgress,
+    JobReady,
+    JobStored,
+    NodeDraining,
+    NodeReport,
+)
+from fission.core.nodes import NodeInfo
+from fission.engine.protocol.interfaces import JobOrder, JobSaid, Plain
+from fission.engine.protocol.serialization import WireError, read, write
+from fission.runtime.messages import BeginEpoch, ReceiverGone, Route, SenderGone, Stored
+
+__all__ = [
+    "JobControlMessage",
+    "NodeFact",
+    "WireError",
+    "event_from_plain",
+    "event_to_plain",
+    "info_from_plain",
+    "info_to_plain",
+    "message_from_plain",
+    "message_to_plain",
+    "order_from_plain",
+    "order_to_plain",
+    "resident_from_plain",
+    "resident_to_plain",
+]
+
+NodeFact = (
+    JobNotStarted
+    | JobListening
+    | JobReady
+    | JobProgress
+    | JobStored
+    | JobFinished
+    | JobFailed
+    | JobExited
+    | NodeReport
+    | NodeDraining
+    | JobSaid
+)
+"""What a node tells its client. That it has joined or is lost is what the client sees for itself."""
+
+JobControlMessage = Route | ReceiverGone | SenderGone | BeginEpoch | Stored
+"""What a job is told while it runs."""
+
+
+def event_to_plain(event: NodeFact) -> Plain:
+    """An event of a node, ready to be posted."""
+    return write(NodeFact, event)
+
+
+def event_from_plain(data: Plain) -> NodeFact:
+    """An event of a node, as it was posted."""
+    return read(NodeFact, "event of a node", data)  # type: ignore[no-any-return] # its form makes no others
+
+
+def order_to_plain(order: JobOrder) -> Plain:
+    """The order to start an incarnation."""
+    return write(JobOrder, order)
+
+
+def order_from_plain(data: Plain) -> JobOrder:
+    """The order to start an incarnation, as a node gets it."""
+    return read(JobOrder, "order of a job", data)  # type: ignore[no-any-return]
+
+
+def message_to_plain(message: JobControlMessage) -> Plain:
+    """A message to a running job."""
+    return write(JobControlMessage, message)
+
+
+def message_from_plain(data: Plain) -> JobControlMessage:
+    """A message to a running job, as a node gets it."""
+    return read(JobControlMessage, "message to a job", data)  # type: ignore[no-any-return]
+
+
+def resident_to_plain(resident: InventoryEntry) -> Plain:
+    """A line of an inventory."""
+    return write(InventoryEntry, resident)
+
+
+def resident_from_plain(data: Plain) -> InventoryEntry:
+    """A line of an inventory, as a client gets it."""
+    return read(InventoryEntry, "line of an inventory", data)  # type: ignore[no-any-return]
+
+
+def info_to_plain(info: NodeInfo) -> Plain:
+    """How a node is doing."""
+    return write(NodeInfo, info)
+
+
+def info_from_plain(data: Plain) -> NodeInfo:
+    """How a node is doing, as a client gets it."""
+    return read(NodeInfo, "load of a node", data)  # type: ignore[no-any-return]

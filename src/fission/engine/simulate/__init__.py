@@ -1,0 +1,1 @@
+"""Runs every job of a network on this machine, without nodes."""

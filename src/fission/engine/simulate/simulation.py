@@ -1,0 +1,223 @@
+"""One simulation: folders, the local engine, and what a person is told while it runs and when it ends."""
+
+import asyncio
+import shutil
+import signal
+from dataclasses import dataclass
+from enum import Enum, auto
+from pathlib import Path
+from time import monotonic
+
+from fission.core.network import Network
+from fission.engine.files.locks import lock_folder
+from fission.engine.protocol.interfaces import JobEvent
+from fission.engine.protocol.job_report import JobReport, ProgressObserver
+from fission.engine.simulate.local_engine import LocalEngine
+from fission.errors import ProjectError
+from fission.runtime.launch.supervisor import GRACE, Exited, OutputLine
+from fission.runtime.messages import Failed, Finished, Interrupted, Log, Ready, Status
+
+
+class End(Enum):
+    """Why a simulation ended."""
+
+    FINISHED = auto()
+    TIME = auto()
+    INTERRUPTED = auto()
+    FAILED = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """What ended the simulation: one line, and the user's traceback if it was his code."""
+
+    message: str
+    traceback: str
+
+
+@dataclass(slots=True)
+class Outcome:
+    """How a simulation ended."""
+
+    end: End
+    seconds: float
+    jobs: dict[int, JobReport]
+    failure: Failure | None = None
+
+
+STATUS_INTERVAL = 0.5
+
+
+class Simulation:
+    """Runs a network on this machine: `Outcome = await Simulation(...).run()`.
+
+    The jobs' folders must exist (`prepare_folders`). Ends when every job has finished, after `seconds`, on
+    `interrupt`, or when a job fails; no process is left then, whichever it was.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        folders: dict[int, Path],
+        watcher: ProgressObserver,
+        *,
+        sys_path: tuple[str, ...],
+        seconds: float | None = None,
+        trials: Path | None = None,
+    ) -> None:
+        self._network = network
+        self._watcher = watcher
+        self._seconds = seconds
+        self._engine = LocalEngine(network, folders, sys_path=sys_path, trials=trials)
+        self._reports = {job.id: JobReport(job.name) for job in network.jobs}
+        self._running = set(self._reports)
+        self._over = asyncio.Event()
+        self._end: End | None = None
+        self._failure: Failure | None = None
+
+    def interrupt(self) -> None:
+        """End the simulation now, as Ctrl+C does."""
+        self._finish(End.INTERRUPTED)
+
+    async def run(self) -> Outcome:
+        """Run to the end. Raises RunError when processes cannot be started."""
+        started = monotonic()
+        tasks = [asyncio.create_task(self._follow()), asyncio.create_task(self._show(started))]
+        over = asyncio.create_task(self._over.wait())
+        try:
+            await self._engine.start()
+            done, _ = await asyncio.wait(
+                [over, *tasks], timeout=self._seconds, return_when=asyncio.FIRST_COMPLETED
+            )
+            for task in done:
+                task.result()  # who watches may fail, as a console does whose reader has gone
+        finally:
+            over.cancel()
+            self._finish(End.TIME)
+            await self._engine.stop()
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            self._drain()
+        return Outcome(self._end or End.TIME, monotonic() - started, self._reports, self._failure)
+
+    # -- inside ------------------------------------------------------------------------------------------
+
+    def _finish(self, end: End) -> None:
+        if self._end is None:
+            self._end = end
+        self._over.set()
+
+    async def _follow(self) -> None:
+        while True:
+            self._take(await self._engine.events.get())
+
+    async def _show(self, started: float) -> None:
+        while True:
+            await asyncio.sleep(STATUS_INTERVAL)
+            self._watcher.status(self._reports, monotonic() - started)
+
+    def _drain(self) -> None:
+        """Tell what was still on its way when the processes ended."""
+        while not self._engine.events.empty():
+            self._take(self._engine.events.get_nowait())
+
+    def _take(self, happened: JobEvent) -> None:
+        report, event = self._reports[happened.job], happened.event
+        match event:
+            case OutputLine():
+                self._watcher.line(happened.job, event)
+            case Log():
+                self._watcher.log(happened.job, event.level, event.text)
+            case Ready():
+                report.state = "running"
+                self._watcher.log(happened.job, 10, "set up, running")
+            case Status():
+                report.hear(event)
+            case Finished():
+                report.state = "finished"
+                report.complete(event.rounds)
+                self._watcher.log(happened.job, 20, f"finished after {event.rounds} rounds")
+                if all(one.state == "finished" for one in self._reports.values()):
+                    # their processes end by themselves now; one that does not is not waited for
+                    asyncio.get_running_loop().call_later(GRACE, self._finish, End.FINISHED)
+            case Failed():
+                self._failed(happened.job, event)
+            case Interrupted():
+                self._watcher.log(happened.job, 20, "interrupted")
+                self._finish(End.INTERRUPTED)
+            case Exited():
+                self._exited(happened.job, event.code)
+
+    def _failed(self, job: int, event: Failed) -> None:
+        report = self._reports[job]
+        report.state = "failed"
+        place = f"in round {event.round}" if event.where == "run" else _PLACES[event.where]
+        message = f"job {report.name} failed {place}: {event.message}"
+        self._watcher.log(job, 10, f"{message}\n{event.traceback}".rstrip())
+        if event.where == "run":
+            report.complete(event.round - 1)
+        if self._end is None:
+            self._failure = Failure(message, event.traceback)
+        self._finish(End.FAILED)
+
+    def _exited(self, job: int, code: int) -> None:
+        report = self._reports[job]
+        self._watcher.log(job, 10, f"process ended with code {code}")
+        self._running.discard(job)
+        if report.state == "finished" and not self._running:
+            self._finish(End.FINISHED)
+        if report.state in ("finished", "failed") or self._end is not None:
+            return
+        report.state = "failed"
+        how = f"was killed by {_signal_name(-code)}" if code < 0 else f"ended by itself with exit code {code}"
+        self._failure = Failure(f"the process of job {report.name} {how}", "")
+        self._finish(End.FAILED)
+
+
+_PLACES = {
+    "loading": "while it was loaded",
+    "connect": "while its pipes were connected",
+    "setup": "in setup()",
+    "finish": "while its outputs were ended",
+    "teardown": "in teardown()",
+}
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
+
+
+def prepare_folders(network: Network, folder: Path) -> dict[int, Path]:
+    """Empty `folder` and make one folder per job in it, and `info.txt`. Raises ProjectError.
+
+    The folder is locked until the process ends.
+    """
+    try:
+        folder.mkdir(exist_ok=True)
+        if not lock_folder(folder):
+            raise ProjectError(
+                "the network is being simulated already",
+                where=str(folder),
+                hint="End the other simulation first: both would write into this folder",
+            )
+        for entry in folder.iterdir():
+            if entry.is_dir() and not entry.is_symlink():
+                shutil.rmtree(entry)
+            else:
+                entry.unlink()
+        folders = {job.id: folder / str(job.id) for job in network.jobs}
+        for path in folders.values():
+            path.mkdir()
+        lines = [f"{job.id}: {job.name}\n" for job in network.jobs]
+        (folder / "info.txt").write_text("".join(lines), encoding="utf-8")
+    except OSError as error:
+        raise ProjectError(
+            f"the simulation's folder cannot be prepared: {error.strerror}",
+            where=str(error.filename or folder),
+            hint="It is emptied before every simulation; check who owns it.",
+        ) from error
+    return folders

@@ -1,0 +1,1 @@
+"""Message connections between client and node: framing, handshake, heartbeat, failure detection."""

@@ -1,0 +1,1 @@
+"""The command line: programs, commands, arguments and help texts."""

@@ -1,0 +1,193 @@
+"""The typer applications that the three entry points run, all made of the same commands."""
+
+# ruff: noqa: D301 - \b is for the layout of the help
+
+import inspect
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from fission.management.cli import cluster_verbs, device_verbs, network_verbs
+from fission.management.console.guard import say_error
+from fission.project.suggest import did_you_mean, listed
+
+Verb = Callable[..., None]
+
+_OF_NETWORKS: Mapping[str, Verb] = {
+    "simulate": network_verbs.simulate,
+    "run": cluster_verbs.run,
+    "stop": cluster_verbs.stop,
+    "status": cluster_verbs.status,
+    "move": cluster_verbs.move,
+    "drain": cluster_verbs.drain,
+    "rebalance": cluster_verbs.rebalance,
+    "logs": cluster_verbs.logs,
+    "collect": cluster_verbs.collect,
+    "check": network_verbs.check,
+    "graph": network_verbs.graph,
+    "show": network_verbs.show,
+    "export": network_verbs.export,
+    "interact": network_verbs.interact,
+    "interactive": network_verbs.interactive,
+    "shell": cluster_verbs.shell,
+    "test": network_verbs.run_tests,
+    "place": network_verbs.place,
+}
+
+FISSION_VERBS: Mapping[str, Verb] = {**_OF_NETWORKS, "certs": device_verbs.certs, "node": device_verbs.node}
+"""What `fission` knows, beside `new`."""
+
+PROJECT_VERBS: Mapping[str, Verb] = {
+    "startnetwork": network_verbs.start_network,
+    **{"graphviz" if word == "graph" else word: verb for word, verb in _OF_NETWORKS.items()},
+}
+"""What `manage.py <network>` knows; the seed had a name of its own for `graph`."""
+
+ADMIN_VERBS: Mapping[str, Verb] = {"startproject": network_verbs.start_project}
+"""What `fission_admin.py <project>` knows."""
+
+
+_SETTINGS: Mapping[str, dict[str, Any]] = {"test": {"ignore_unknown_options": True}}
+"""Commands that pass options on which they do not know themselves."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What stood before the verb: a name, in the project (or folder) `root`."""
+
+    name: str
+    root: Path
+
+
+class _Group(TyperGroup):
+    """A group that answers an unknown command with those there are."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """The commands in the order in which they are needed."""
+        return sorted(super().list_commands(ctx), key=lambda word: word != "new")
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Find the command that the first argument names, or end with exit code 2."""
+        if self.get_command(ctx, args[0]) is None:
+            say_error(unknown_verb(args[0], self.list_commands(ctx)))
+            raise typer.Exit(2)
+        return super().resolve_command(ctx, args)
+
+
+def unknown_verb(word: str, known: list[str]) -> str:
+    """Say that there is no such command, and which there are."""
+    guess = did_you_mean(word, known)
+    return f"there is no command {word!r}. {guess + ' ' if guess else ''}There are {listed(known)}"
+
+
+def _new_app(**more: Any) -> typer.Typer:
+    # plain help: the same text on a terminal and in a pipe, and no time spent on importing rich
+    return typer.Typer(
+        cls=_Group, rich_markup_mode=None, pretty_exceptions_enable=False, no_args_is_help=True, **more
+    )
+
+
+def fission_app() -> typer.Typer:
+    """The application behind `fission`."""
+    app = _new_app(context_settings=_CONTEXT)
+    new = _new_app()
+    new.command("project")(network_verbs.start_project)
+    new.command("network")(network_verbs.start_network)
+    app.add_typer(new, name="new", help="Create a project, or a network in a project.")
+    for word, verb in FISSION_VERBS.items():
+        app.command(word, context_settings=_SETTINGS.get(word))(verb)
+    app.callback()(_fission)
+    return app
+
+
+def run_named(
+    argv: list[str], known: Mapping[str, Verb], root: Path, *, program: str, kind: str, help_text: str
+) -> int:
+    """Run the seed's form of a command line: the name of a `kind`, then the verb."""
+    words = list(known)
+    if len(argv) == 1 and not argv[0].startswith("-"):
+        say_error(f"which command? Write {program} {argv[0]} COMMAND; there are {listed(words)}")
+        return 2
+    if len(argv) > 1 and argv[0] in known and argv[1] not in known:
+        say_error(
+            f"the {kind} comes first. Did you mean: {program} {' '.join([argv[1], argv[0], *argv[2:]])}"
+        )
+        return 2
+    _named_app(program, kind, help_text, known, root)(argv, prog_name=program)
+    return 0
+
+
+def _named_app(program: str, kind: str, help_text: str, known: Mapping[str, Verb], root: Path) -> typer.Typer:
+    def remember(context: typer.Context, name: str) -> None:
+        context.obj = Target(name, root)
+
+    remember.__annotations__["name"] = Annotated[str, typer.Argument(metavar=kind.upper())]
+    app = _new_app(add_completion=False, context_settings=_CONTEXT)
+    app.callback(help=help_text)(remember)
+    for word, verb in known.items():
+        command = _bound(verb)
+        command.__doc__ = _in_this_form(verb.__doc__ or "", program, word)
+        app.command(word, context_settings=_SETTINGS.get(word))(command)
+    return app
+
+
+def _in_this_form(text: str, program: str, word: str) -> str:
+    """A help text with its examples in the seed's form, where the name stands before the verb."""
+    return re.sub(
+        r"fission (?:new )?\w+(?: (\w+))?", lambda found: f"{program} {found[1] or 'demo'} {word}", text
+    )
+
+
+def _bound(verb: Verb) -> Verb:
+    """The same command, without the arguments that stood before it."""
+    signature = inspect.signature(verb)
+    bound = {"net", "name", "project", "parent"} & set(signature.parameters)
+
+    def command(context: typer.Context, **options: object) -> None:
+        target: Target = context.obj
+        places = {"net": target.name, "name": target.name, "project": target.root, "parent": target.root}
+        verb(**{word: places[word] for word in bound}, **options)
+
+    context = inspect.Parameter("context", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=typer.Context)
+    kept = [parameter for word, parameter in signature.parameters.items() if word not in bound]
+    command.__signature__ = signature.replace(parameters=[context, *kept])  # type: ignore[attr-defined]
+    command.__annotations__ = {one.name: one.annotation for one in (context, *kept)}
+    return command
+
+
+_CONTEXT = {"help_option_names": ["--help", "-h"]}
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version  # noqa: PLC0415 - rarely needed
+
+        print(f"fission {version('fission')}")
+        raise typer.Exit
+
+
+def _fission(
+    version: Annotated[
+        bool, typer.Option("--version", help="Show the version.", is_eager=True, callback=_show_version)
+    ] = False,
+) -> None:
+    """Spread a dataflow of Python jobs over many devices, and try it on this one.
+
+    A project holds networks. A network is a folder with a config.py, which joins jobs by pipes.
+
+    \b
+    First steps:
+      fission new project greenhouse     a folder with manage.py
+      cd greenhouse
+      fission new network demo           a folder with config.py, jobs and pipes
+      fission check demo                 all that is wrong with it, at once
+      fission simulate demo --for 10s    run all its jobs on this machine
+      fission graph demo                 draw it
+
+    Every command has examples: fission COMMAND --help
+    """

@@ -1,0 +1,1 @@
+"""Commands for a network that runs on nodes: run, stop, status, move, logs, debug."""

@@ -1,0 +1,125 @@
+"""`logs`: what the jobs of a network have printed and what happened to them, merged, while it runs and afterwards."""
+
+import contextlib
+import datetime as dt
+import logging
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from fission.engine.client.records import LOG_NAME, Record
+from fission.errors import ProjectError, UserError
+from fission.management.access.running_client import LOGS, SIMULATION, private_folder
+from fission.management.console.log_reader import LogReader
+from fission.project.load import find_network
+from fission.project.suggest import did_you_mean, listed
+
+_LOOK = 0.1
+
+Show = Callable[[Record], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which records are wanted: of `jobs` (ids and names; empty: all), from `level` and from the time `since` on."""
+
+    jobs: tuple[str, ...] = ()
+    level: int = logging.DEBUG
+    since: float = 0.0
+
+    def __contains__(self, record: object) -> bool:
+        if not isinstance(record, Record) or record.level < self.level or record.time < self.since:
+            return False
+        return not self.jobs or (
+            record.job > 0 and (str(record.job) in self.jobs or record.name in self.jobs)
+        )
+
+
+def logs_command(
+    root: Path, name: str, wanted: Wanted, *, simulation: bool, follow: bool, as_json: bool, whole: bool
+) -> int:
+    """Print the records of the last run, or with `whole` of all runs that are kept; go on while `follow`.
+
+    Raises ProjectError when there are none, UserError when no such job is in them.
+    """
+    network = find_network(root, name)
+    path = (network / SIMULATION if simulation else private_folder(network) / LOGS) / LOG_NAME
+    show: Show = show_json if as_json else Lines()
+    known: dict[int, str] = {}
+    with LogReader(path, whole=whole) as reader, _ended_by_hand() if follow else contextlib.nullcontext():
+        for record in reader.more():
+            if record.job:
+                known[record.job] = record.name
+            if record in wanted:
+                show(record)
+        if follow:
+            follow_log(reader, wanted, show)
+        _check(wanted, known, path, name, simulation=simulation)
+    return 0
+
+
+@contextlib.contextmanager
+def _ended_by_hand() -> Iterator[None]:
+    """Ctrl+C is how it ends."""
+    with contextlib.suppress(KeyboardInterrupt):
+        yield
+
+
+def follow_log(
+    reader: LogReader, wanted: Wanted, show: Show, going_on: Callable[[], bool] = lambda: True
+) -> None:
+    """Show what comes, until nothing has come and it is not `going_on`."""
+    while True:
+        last = not going_on()
+        for record in reader.more():
+            if record in wanted:
+                show(record)
+        sys.stdout.flush()
+        if last:
+            return
+        time.sleep(_LOOK)
+
+
+def _check(wanted: Wanted, known: dict[int, str], path: Path, name: str, *, simulation: bool) -> None:
+    """Tell why there is nothing to be seen, if that is a mistake."""
+    if not path.exists():
+        verb = "simulate" if simulation else "run"
+        hint = f"Start it: fission {verb} {name}" + ("" if simulation else "; or look with --simulation")
+        raise ProjectError("it has no log", where=f"network {name}", hint=hint)
+    for job in wanted.jobs:
+        if job not in known.values() and job not in map(str, known):
+            raise UserError(
+                f"its log has nothing of a job {job!r}",
+                where=f"network {name}",
+                hint=did_you_mean(job, known.values())
+                or f"There are {listed(f'{id} ({text})' for id, text in sorted(known.items()))}",
+            )
+
+
+def show_json(record: Record) -> None:
+    """Print a record as it is on disk."""
+    print(record.encoded())
+
+
+class Lines:
+    """Prints records as lines for people, on a terminal in colors."""
+
+    _COLORS = (36, 32, 35, 34, 33, 96, 92, 95)
+
+    def __init__(self) -> None:
+        self._terminal = sys.stdout.isatty()
+
+    def __call__(self, record: Record) -> None:
+        """Print a record, its time being that of this machine."""
+        moment = dt.datetime.fromtimestamp(record.time).isoformat(" ", "milliseconds")
+        name, text = record.name, record.text
+        level = "" if record.stream != "log" else f"{logging.getLevelName(record.level)}: "
+        if self._terminal:
+            color = self._COLORS[record.job % len(self._COLORS)] if record.job else 2
+            name = f"\033[{color}m{name}\033[0m"
+            if record.level >= logging.WARNING or record.stream == "stderr":
+                text = f"\033[31m{text}\033[0m"
+        at = f" at {record.node}" if record.job and record.node != "client" else ""
+        print(f"{moment} {name}{at} | {level}{text}")

@@ -1,0 +1,91 @@
+"""`status`: what runs where, asked from another terminal."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from rich.table import Table
+from rich.text import Text
+
+from fission.cluster.transitions import REACHABLE, NodeStatus
+from fission.core.groups import ALL
+from fission.management.access.running_client import ask, no_client
+from fission.management.console.tables import LOAD, load_cells, new_console, show, table
+
+
+def status_command(root: Path, name: str, *, as_json: bool) -> int:
+    """Print the nodes, jobs and pipes of a running network. Raises RunError when no client runs it here."""
+    answer = ask(root, name, do="status")
+    if answer is None:
+        raise no_client(root, name)
+    network = answer["network"]
+    if as_json:
+        print(json.dumps(network, indent=2))
+        return 0
+    console = new_console()
+    console.print(
+        Text(f"{network['name']}: {network['phase']}, {network['seconds']:.0f} s, epoch {network['epoch']}\n")
+    )
+    for part in (_nodes(network), _reasons(network), _jobs(network), _pipes(network)):
+        if part is not None:
+            show(console, part)
+            console.print()
+    return 0
+
+
+def _nodes(network: Mapping[str, Any]) -> Table | None:
+    rows = [
+        (
+            node["address"] + (f" ({node['name']})" if node["name"] else ""),
+            node["state"],
+            *_load(node),
+            ", ".join(group for group in node["groups"] if group != ALL),
+        )
+        for node in network["nodes"]
+    ]
+    numbers = ("slots\ntaken", *LOAD)
+    return table(("node", "state", *numbers, "groups"), rows, numbers=numbers) if rows else None
+
+
+def _load(node: Mapping[str, Any]) -> tuple[str, str, str]:
+    """Slots taken, free cpu, free memory; nothing of a node that is not there."""
+    if NodeStatus[node["state"].upper()] not in REACHABLE:
+        return "", "", ""
+    return f"{node['taken']} of {node['slots']}", *load_cells(node["cpu"], node["memory"])
+
+
+def _reasons(network: Mapping[str, Any]) -> Text | None:
+    """Why nodes are not up; such a text may be too long for a table."""
+    lines = [f"{node['address']}: {node['reason']}" for node in network["nodes"] if node["reason"]]
+    return Text("\n".join(lines)) if lines else None
+
+
+def _jobs(network: Mapping[str, Any]) -> Table | None:
+    rows = [
+        (
+            str(job["id"]),
+            job["name"],
+            job["state"],
+            job["node"] or "-",
+            str(job["incarnation"]),
+            f"{job['round']:,}",
+        )
+        for job in network["jobs"]
+    ]
+    numbers = ("starts", "round")
+    return table(("job", "name", "state", "node", *numbers), rows, numbers=numbers) if rows else None
+
+
+def _pipes(network: Mapping[str, Any]) -> Table | None:
+    numbers = ("sent", "delivered", "replayed", "duplicates", "dropped", "dummies", "queued")
+    rows = [
+        (
+            f"{pipe['id']} ({pipe['kind']})",
+            str(pipe["source"]),
+            str(pipe["destination"]),
+            *(f"{pipe[name]:,.0f}" for name in numbers),
+        )
+        for pipe in network["pipes"]
+    ]
+    return table(("pipe", "from", "to", *numbers), rows, numbers=numbers) if rows else None

@@ -1,0 +1,1 @@
+"""Commands that need no nodes: create, check, simulate, draw, export, test, place."""

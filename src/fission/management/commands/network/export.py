@@ -1,0 +1,36 @@
+"""`export`: a network as text for other programs."""
+
+import sys
+from pathlib import Path
+
+from fission.errors import ProjectError
+from fission.management.access.problems import count, load_and_check
+from fission.project.export import to_graphml, to_json, to_xml
+from fission.project.picture import to_dot, to_mermaid
+from fission.project.suggest import did_you_mean
+
+_FORMS = {"json": to_json, "graphml": to_graphml, "xml": to_xml, "dot": to_dot, "mermaid": to_mermaid}
+
+
+def export_command(root: Path, name: str, *, form: str, output: Path | None) -> int:
+    """Write a network into `output`, or to stdout without it.
+
+    An incomplete network is written as far as it goes. Raises ProjectError and ConfigError.
+    """
+    write = _FORMS.get(form)
+    if write is None:
+        expected = f"one of {', '.join(_FORMS)}"
+        raise ProjectError("no such format", where=form, expected=expected, hint=did_you_mean(form, _FORMS))
+    network, problems = load_and_check(root, name)
+    if any(problem.level == "error" for problem in problems):
+        print(f"warning: {count(problems)}: fission check {network.name}", file=sys.stderr)
+    text = write(network)
+    if output is None:
+        print(text, end="")
+        return 0
+    try:
+        output.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise ProjectError(f"it cannot be written: {error.strerror}", where=str(output)) from error
+    print(f"Wrote {network.name} into {output}")
+    return 0

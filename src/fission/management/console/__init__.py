@@ -1,0 +1,1 @@
+"""What commands print: tables, job lines, logs, errors and exit codes."""

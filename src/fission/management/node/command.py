@@ -1,0 +1,60 @@
+"""`fission-node`, `fission node`: settings and certificate are read and checked, then the process becomes the service.
+
+What is needed for that only (the command line, `cryptography`, the list of what is installed) takes a third of the memory
+that a node service would have. So the process replaces itself by `_node_serve`, and keeps its number.
+"""
+
+import logging
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NoReturn
+
+from fission.engine.protocol.versions import installed_versions
+from fission.errors import ConfigError
+from fission.management.node.log import start_log
+from fission.management.node.options import NodeOptions, read_options
+from fission.management.node.start import service_command
+from fission.security import CertificateError, Role, load_identity
+from fission.security.roles import normal_address
+
+_log = logging.getLogger("fission.node")
+
+
+def node_command(given: Mapping[str, object], config: Path | None, *, lifeline: bool = False) -> NoReturn:
+    """Become the service. Raises UserError for what makes a start impossible."""
+    options = read_options(given, config)
+    start_log(options.log_level, options.log)
+    _check_identity(options)
+    try:
+        options.root.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(
+            f"the folder cannot be made: {error.strerror}", where=f"--root {options.root}"
+        ) from None
+    command = service_command(options, installed_versions(), lifeline=lifeline)
+    sys.stderr.flush()
+    os.execv(command[0], command)  # noqa: S606 - our own module
+
+
+def _check_identity(options: NodeOptions) -> None:
+    """Tell what is wrong with the certificate. Raises CertificateError when it cannot be used."""
+    if options.security == "off":
+        _log.warning(
+            "SECURITY IS OFF: whoever can reach %s port %d can run programs as this user, and read all blocks",
+            options.address,
+            options.port,
+        )
+        return
+    identity = load_identity(options.certs, Role.NODE)
+    if identity.warning():
+        _log.warning("%s", identity.warning())
+    if normal_address(options.address) not in identity.addresses:
+        raise CertificateError(
+            "this certificate is for another address; clients would refuse this node",
+            where=str(identity.cert),
+            expected=options.address,
+            found=", ".join(identity.addresses) or "no address",
+            hint=f"Serve at its address, with --address, or make one: `fission_admin.py certs --node {options.address}`",
+        )

@@ -1,0 +1,1 @@
+"""The command `shell`: a prompt for a network and its nodes."""

@@ -1,0 +1,45 @@
+"""The process that runs a network for `shell`: `python -m fission.management.shell.run JSON`."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from fission.engine.client.embedded import EmbeddedCluster, EmbeddedNode
+from fission.management.access.problems import load_sound
+from fission.management.commands.cluster.run import Playing, RunOptions, run_network
+from fission.management.console.guard import guard
+
+
+def command_line(
+    root: Path, name: str, options: dict[str, bool], cluster: EmbeddedCluster | None
+) -> list[str]:
+    """Return the command that runs a network, on the nodes of a cluster if there is one."""
+    words: dict[str, Any] = {"root": str(root), "name": name, "options": options}
+    if cluster is not None:
+        words["nodes"] = [[one.address, one.port, one.groups, one.plays] for one in cluster.nodes]
+        words["client"] = None if cluster.client is None else str(cluster.client)
+    return [sys.executable, "-m", "fission.management.shell.run", json.dumps(words)]
+
+
+def main() -> None:
+    """Run it."""
+    words = json.loads(sys.argv[1])
+    root = Path(words["root"])
+    playing = None
+    if "nodes" in words:
+        nodes = tuple(
+            EmbeddedNode(address, port, tuple(groups), plays)
+            for address, port, groups, plays in words["nodes"]
+        )
+        playing = Playing(nodes, None if words["client"] is None else Path(words["client"]))
+
+    def work() -> int:
+        network = load_sound(root, words["name"], quiet=True)
+        return run_network(network, root, RunOptions(quiet=True, playing=playing, **words["options"]))
+
+    sys.exit(guard(work))
+
+
+if __name__ == "__main__":
+    main()

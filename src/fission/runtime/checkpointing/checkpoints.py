@@ -1,0 +1,304 @@
+"""When the state of a job is captured, and what becomes of it: a file, a message, and in the end a restart point.
+
+The job's thread captures between two rounds; a thread of our own writes the file, so that a large state stops
+the stream no longer than it takes to pickle it. One checkpoint at a time is on its way.
+
+Any state is stored once per interval, and when somebody presses. It becomes the restart point when all receivers have
+released its round: with several jobs behind each other that is some intervals later. A state that is cheap follows
+the receivers instead. It is captured often, and only held in memory; the latest of these drafts whose round is
+released is stored at once and is the restart point as soon as that is told. So a restarted job has little to compute
+again, and few copies are made that nobody can use. What that may cost is a part of the time that is fixed below.
+"""
+
+import contextlib
+import hashlib
+import os
+import queue
+import threading
+from collections.abc import Callable, Sequence
+from math import inf
+from pathlib import Path
+from time import monotonic
+
+from fission.channel.ledger import Ledger
+from fission.channel.ranges import Position
+from fission.errors import RunError
+from fission.runtime.checkpointing.drafts import Drafts
+from fission.runtime.checkpointing.state import SavedState
+from fission.runtime.messages import Checkpoint
+
+_WARNING = 30
+_PATIENCE = 5.0
+"""Seconds (and checkpoint intervals) after which an answer is no longer waited for."""
+_MOST_WAITING = 4
+"""Checkpoints that may wait for the outputs to be released before more are pointless."""
+_SHARE = 10
+"""The job is not stopped for more than one part in so many, where nobody is checkpoint_requested."""
+
+_CHEAP = 16 << 10
+"""Bytes of the largest state that is stored more often than the interval says."""
+_OFTEN = 10
+"""As many times at most."""
+_DRAFTS = 10
+"""Drafts that are made from one to the other."""
+_DRAFT_SHARE = 50
+"""Drafts take no more than one part in so many of the job's time."""
+_TRIP_SHARE = 16
+"""One is on its way, to the other machines and back, for no more than one part in so many of the time."""
+_SMOOTH = 0.25
+"""Part of the latest one in the time that they are taken to be on their way."""
+
+NOTHING = b""
+"""The state of a job that has no attributes."""
+
+_SUFFIX = ".state"
+
+
+class Checkpoints:
+    """Call `begin` once, then `look` whenever the job's thread is between two rounds, `stored` when it is told.
+
+    `tell` sends a message to the supervisor. Everything is called with the exchange's lock held.
+    """
+
+    def __init__(
+        self,
+        state: SavedState,
+        folder: str,
+        incarnation: int,
+        *,
+        interval: float,
+        tell: Callable[[Checkpoint], None],
+        log: Callable[[int, str], None],
+    ) -> None:
+        self._state = state
+        self._folder = Path(folder)
+        self._incarnation = incarnation
+        self._interval = interval
+        self._tell = tell
+        self._log = log
+        self._captured: Position = (0, 0)
+        self._on_its_way: Position | None = None
+        self._patience = 0.0  # until when we wait for the answer
+        self._cost = 0.0  # seconds that the last capture took
+        self._last = 0.0  # when one was stored last
+        self._cheap = False
+        self._trip = 0.0  # seconds that the last ones were on their way
+        self._best = inf  # the least that this has been
+        self._sent = 0.0  # when the last one was sent
+        self._drafted = 0.0  # when the last draft was made
+        self._drafts = Drafts(interval / _OFTEN / _DRAFTS)
+        self._files: dict[Position, Path] = {}
+        self._newest: tuple[str, Path] = ("", Path())  # digest and file of what was written last
+        self._work: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
+        self._writer: threading.Thread | None = None
+        self._complained = False
+        self.keeping = False
+        """There is something to keep; a job without attributes has none at first."""
+
+    # -- for the exchange --------------------------------------------------------------------------------
+
+    def begin(self, point: Position, *, stored: bool) -> None:
+        """The job begins after this point, in the state that it has now; `stored`: that state is known outside."""
+        self._sweep()
+        if self._state.empty:
+            return
+        self.keeping = True
+        self._captured = point
+        data = None if stored else self._state.capture()
+        if data is not None:
+            self._send(point, point, data)
+
+    def appeared(self, ledger: Ledger) -> bool:
+        """Whether a job that had no attributes has some now. From now on its state counts; up to now it had none."""
+        if self.keeping or self._state.empty:
+            return False
+        self.keeping = True
+        self._captured = ledger.restart
+        self._send(ledger.restart, ledger.restart, NOTHING)
+        return True
+
+    def look(self, progress: Position, ledger: Ledger, *, checkpoint_requested: bool) -> float | None:
+        """Capture the state after the last round, if it is time to; return when to look again if nothing happens."""
+        if not self.keeping:
+            return None
+        now = monotonic()
+        draft_due = self._draft(progress, ledger, now)
+        if self._on_its_way is not None:
+            if now < self._patience:
+                return _sooner(draft_due, self._patience)
+            self._on_its_way = None
+            self._captured = (0, 0)  # whatever became of it
+        often_due = self._send_draft(ledger, now)
+        due = self._send_newest(progress, ledger, now, checkpoint_requested=checkpoint_requested)
+        return _sooner(draft_due, _sooner(often_due, due))
+
+    def stored(self, position: Position, restart: Position) -> None:
+        """A copy of the state after this round is safe; what is older than `restart` is not needed any more."""
+        if position == self._on_its_way:
+            self._on_its_way = None
+            trip = monotonic() - self._sent
+            self._trip += (_SMOOTH if self._trip else 1.0) * (trip - self._trip)
+            self._best = min(self._best, self._trip)
+        self._work.put(lambda: self._forget(restart))
+
+    # -- inside ------------------------------------------------------------------------------------------
+
+    def _send_newest(
+        self, progress: Position, ledger: Ledger, now: float, *, checkpoint_requested: bool
+    ) -> float | None:
+        """Capture and send the state after the last round, if it is time to; return when to look again."""
+        if self._on_its_way is not None or progress <= self._captured or ledger.waiting >= _MOST_WAITING:
+            return None
+        due = self._last + (self._cost if checkpoint_requested else max(self._interval, _SHARE * self._cost))
+        if now < due:
+            return due
+        data = self._capture(now)
+        self._last = now + self._cost
+        if data is None:
+            return self._last + self._interval
+        self._captured = progress
+        self._send(progress, ledger.restart, data)
+        return self._patience
+
+    def _send_draft(self, ledger: Ledger, now: float) -> float | None:
+        """Send the latest draft that becomes the restart point by that, if it is time to; return when to look again."""
+        if not self._drafts.ready(ledger.bound):
+            return None
+        due = self._often_due
+        if now < due:
+            return due
+        draft = self._drafts.take(ledger.bound)
+        if draft is not None and draft[0] > ledger.restart:
+            self._last = now
+            self._captured = max(self._captured, draft[0])
+            self._send(draft[0], ledger.restart, draft[1])
+            return self._patience
+        return None
+
+    def _draft(self, progress: Position, ledger: Ledger, now: float) -> float | None:
+        """Hold the state after the last round, if it is cheap and time to; return when to look again."""
+        if not self._cheap or progress <= max(self._captured, self._drafts.newest):
+            return None
+        if progress <= ledger.bound:  # as with a sink: the newest one can be stored itself
+            due = self._often_due
+        else:
+            due = self._drafted + max(self._drafts.spacing, _DRAFT_SHARE * self._cost)
+        if now < due:
+            return due
+        data = self._capture(now)
+        self._drafted = now
+        if data is not None and self._cheap:
+            self._drafts.add(progress, data)
+        return None
+
+    @property
+    def _often_due(self) -> float:
+        """When another state may be stored before its interval is over.
+
+        Where they take longer than at best, other things are busy, and should not become busier by that: then more seldom still.
+        """
+        busy = self._trip / self._best if self._best else 1.0
+        return self._sent + max(self._interval / _OFTEN, _TRIP_SHARE * self._trip * busy)
+
+    def _capture(self, now: float) -> bytes | None:
+        """Capture the state, and see what that costs."""
+        data = self._state.capture()
+        self._cost = monotonic() - now
+        self._cheap = data is not None and len(data) <= _CHEAP
+        if not self._cheap:
+            self._drafts.clear()
+        return data
+
+    def _send(self, position: Position, restart: Position, data: bytes) -> None:
+        self._on_its_way = position
+        self._sent = monotonic()
+        self._patience = self._sent + _PATIENCE * max(1.0, self._interval)
+        self._work.put(lambda: self._write(position, restart, data))
+        if self._writer is None:
+            self._writer = threading.Thread(target=self._write_all, name="fission-state", daemon=True)
+            self._writer.start()
+
+    def _write_all(self) -> None:
+        while True:
+            work = self._work.get()
+            try:
+                work()
+            except OSError as error:
+                self._complain(error)
+
+    def _write(self, position: Position, restart: Position, data: bytes) -> None:
+        """In the thread of our own: write a file, unless the state is what it was, and tell."""
+        digest = hashlib.blake2b(data, digest_size=16).hexdigest()
+        path = ""
+        if digest != self._newest[0]:
+            file = self._folder / f"{self._incarnation}-{position[0]}-{position[1]}{_SUFFIX}"
+            _write_file(file, data)
+            self._newest = (digest, file)
+            path = os.fspath(file)
+        self._files[position] = self._newest[1]
+        self._complained = False
+        self._tell(Checkpoint(*position, path, digest, len(data), restart))
+
+    def _forget(self, restart: Position) -> None:
+        """In the thread of our own: remove the files of states that are not needed any more."""
+        old = {self._files.pop(point) for point in list(self._files) if point < restart}
+        for file in old - {self._newest[1], *self._files.values()}:
+            file.unlink(missing_ok=True)
+
+    def _complain(self, error: OSError) -> None:
+        if not self._complained:
+            self._complained = True
+            where = error.filename or self._folder
+            text = f"its state cannot be written to {where}: {error.strerror}; blocks are kept upstream meanwhile"
+            self._log(_WARNING, text)
+
+    def _sweep(self) -> None:
+        """Take over the files of predecessors: they go when they are not needed any more."""
+        with contextlib.suppress(OSError):
+            for file in self._folder.glob(f"*{_SUFFIX}*"):
+                parts = file.name.removesuffix(_SUFFIX).split("-")
+                if len(parts) == 3 and all(part.isdecimal() for part in parts):
+                    self._files[int(parts[1]), int(parts[2])] = file
+                else:
+                    file.unlink()
+
+
+def _sooner(one: float | None, other: float | None) -> float | None:
+    """The earlier of two moments; None is never."""
+    return min((moment for moment in (one, other) if moment is not None), default=None)
+
+
+def _write_file(file: Path, data: bytes) -> None:
+    """Write all of it or nothing."""
+    unfinished = file.with_suffix(f"{_SUFFIX}.new")
+    try:
+        unfinished.write_bytes(data)
+        unfinished.replace(file)
+    except OSError:
+        with contextlib.suppress(OSError):
+            unfinished.unlink()
+        raise
+
+
+def load(checkpoints: Sequence[Checkpoint], point: Position, *, where: str) -> bytes | None:
+    """Return the state that was captured at this point, None if there was none. Raises RunError."""
+    path = ""
+    for one in checkpoints:
+        path = one.path or path
+        if (one.epoch, one.round) != point:
+            continue
+        try:
+            data = Path(path).read_bytes()
+        except OSError as error:
+            found = error.strerror or str(error)
+        else:
+            if hashlib.blake2b(data, digest_size=16).hexdigest() == one.digest:
+                return data
+            found = f"{len(data)} other bytes"
+        raise RunError(
+            "the stored state cannot be read",
+            where=where,
+            expected=f"{one.size} bytes in {path or 'a file'}, the state after round {one.round}",
+            found=found,
+        )
+    return None

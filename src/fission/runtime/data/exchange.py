@@ -1,0 +1,350 @@
+"""Moves blocks between one job and its neighbors, on behalf of the job's own thread.
+
+Who pumps. The job's thread pumps whenever it is in here: when it waits for a round, and between rounds. While
+it is in user code for long, the I/O thread pumps instead (`IoThread`). One lock keeps them apart; the job's
+thread never waits for another thread to move a lone block, which is what keeps latency low.
+"""
+
+import threading
+from collections.abc import Callable, Mapping
+from time import monotonic
+from typing import TYPE_CHECKING
+
+from fission.channel.join import RoundBatch
+from fission.channel.ledger import Ledger
+from fission.channel.ranges import Position
+from fission.runtime.data.incoming import Incoming
+from fission.runtime.data.outgoing import Outgoing
+from fission.runtime.data.ports import OutPort
+from fission.runtime.sockets.poller import Poller
+
+if TYPE_CHECKING:
+    from fission.runtime.checkpointing.checkpoints import Checkpoints
+
+SLICE = 0.0002
+"""Seconds that a block may wait for others to leave with it while the job is busy computing more."""
+
+REPORT_INTERVAL = 0.5
+"""Seconds between two status reports."""
+
+
+class Exchange:
+    """Use from the job's thread: `begin`, `next_rounds`, `append` to a port's pending, `service`, at last `finish`.
+
+    `report` is called about twice a second. The loop tells epoch and number of the last complete round, with `complete`,
+    before it calls in here. `resuming`: senders and receivers do not know yet where they begin; call `settle`, and `offers`
+    if that tells nothing, before `begin`.
+    """
+
+    def __init__(
+        self,
+        incoming: Incoming,
+        outgoing: Outgoing,
+        *,
+        poller: Poller,
+        report: Callable[[], None],
+        resuming: bool = False,
+    ) -> None:
+        self.lock = threading.Lock()
+        self.incoming = incoming
+        self.outgoing = outgoing
+        self.inputs = incoming.ports
+        self.outputs = outgoing.ports
+        self.progress: Position = (1, 0)
+        """The last complete round."""
+        self.epoch = 0
+        """The newest epoch that an origin has been told to begin."""
+        self.repeated = 0
+        """After a restart: up to this round receivers have the blocks already."""
+        self.serviced_at = monotonic()
+        """When the job's thread was last in here."""
+        self.waiting = False
+        """The job's thread is in here."""
+        self.parked = False
+        """The I/O thread sleeps until `unpark` is set."""
+        self.unpark = threading.Event()
+        self._ledger = Ledger((), {}, stateful=False)
+        self._resuming = resuming
+        self._checkpoints: Checkpoints | None = None
+        self._poller = poller
+        self._report = report
+        self._report_at = self.serviced_at + REPORT_INTERVAL
+        self._handed_over = False  # since the last pump
+        self._backing = [p for p in self.outputs if not p.pipe.ASYNC and p.pipe.DELIVERY == "exact"]
+
+    # -- what the job's thread calls ---------------------------------------------------------------------
+
+    def settle(self) -> tuple[list[Position], bool]:
+        """Wait until every receiver that counts has said what it has released; return that, and whether one cannot know."""
+        with self.lock:
+            senders = [port.sender for port in self._backing]
+            while not all(sender.settled for sender in senders):
+                self._wait()
+            said = [sender.acknowledged for sender in senders if not sender.done]
+            return [position for position in said if position != (0, 0)], (0, 0) in said
+
+    def offers(self) -> list[tuple[Position, int]]:
+        """Wait for what the senders of all synchronous inputs have released; [] if nobody wants anything from us."""
+        with self.lock:
+            self.incoming.ask()
+            while not self.outgoing.cancelled:
+                offers = self.incoming.offers()
+                if offers is not None:
+                    return offers
+                self._wait()
+            return []
+
+    def begin(self, point: Position, *, stateful: bool) -> None:
+        """Take and number the rounds after this point. Call it once, before the first round."""
+        with self.lock:
+            self.progress = point
+            counts = {port.pipe.id: port.pipe.BLOCK_COUNT for port in self.incoming.joined}
+            self._ledger = Ledger([p.pipe.id for p in self._backing], counts, stateful, start=point)
+            if self._resuming:
+                wanted = [p.sender.wanted for p in self._backing]
+                self.repeated = max((sqn - 1 for epoch, sqn in wanted if epoch == point[0]), default=0)
+                self.outgoing.resume(point)
+            if not (self._resuming and self.outgoing.cancelled):
+                self.incoming.begin(point, place=self._resuming)
+            self.hand_over()
+
+    def next_rounds(self) -> RoundBatch | None:
+        """Wait for rounds that can be computed; None when there will be none any more."""
+        incoming = self.incoming
+        with self.lock:
+            self.hand_over()
+            self._wait_for_room()
+            incoming.eager = True
+            while (stretch := incoming.take()) is None:
+                if incoming.finished or self.outgoing.cancelled:
+                    return None
+                self._wait(incoming.round_due())
+            incoming.eager = False
+            self._leave()
+            return stretch
+
+    def wait_for_mail(self) -> bool:
+        """Wait until a block waits in a mailbox; False when none will come any more."""
+        incoming = self.incoming
+        with self.lock:
+            self.hand_over()
+            self._wait_for_room()
+            while not (waiting := incoming.mail):
+                if (incoming.finished and not waiting) or self.outgoing.cancelled:
+                    return False
+                self._wait()
+            self._leave()
+            return True
+
+    def keep(self, checkpoints: "Checkpoints", *, stored: bool) -> None:
+        """Keep the state of the job, which is that after `begin`; `stored`: it is safe outside already."""
+        with self.lock:
+            checkpoints.begin(self.progress, stored=stored)
+            self._ledger.stateful = checkpoints.keeping
+            self._checkpoints = checkpoints
+
+    def complete(self, epoch: int, round: int) -> None:
+        """All rounds up to this one are computed; their outputs have been appended."""
+        checkpoints = self._checkpoints
+        if checkpoints is not None and not checkpoints.keeping:
+            with self.lock:
+                self._ledger.stateful = checkpoints.appeared(self._ledger)
+        self.progress = (epoch, round)
+
+    def set_head(self, port: OutPort, head: int) -> None:
+        """Let the blocks that are appended from now on travel with this head."""
+        with self.lock:
+            self.outgoing.write_pending(port)
+            port.head = head
+
+    def begin_epoch(self, epoch: int) -> None:
+        """Number the outputs from 1 again, in a new epoch."""
+        with self.lock:
+            self.progress = (epoch, 0)
+            self.repeated = 0
+            self.outgoing.begin_epoch(epoch)
+
+    def service(self) -> float:
+        """Call between rounds, at the latest at the time that the last call returned.
+
+        Sends what is pending, takes in what has come, waits while an output is full. Returns the monotonic
+        time at which to call again.
+        """
+        with self.lock:
+            self.hand_over()
+            if self.pump(0.0):
+                self.hand_over()
+            self.report_if_due()
+            self._look()
+            self._wait_for_room()
+            self._leave()
+        return self.serviced_at + SLICE
+
+    # -- what the loop of a program calls, which waits for more than rounds --------------------------------
+
+    def watch(self, fd: int) -> None:
+        """Let `turn` return when there is something to read from `fd`."""
+        with self.lock:
+            self._poller.watch(fd, lambda _event: None)
+
+    def forget(self, fd: int) -> None:
+        """Watch it no longer."""
+        with self.lock:
+            self._poller.forget(fd)
+
+    def take(self, limit: int) -> RoundBatch | None:
+        """Return rounds that are there now, at most `limit`; None when there are none, or none any more."""
+        with self.lock:
+            return self.incoming.take(limit)
+
+    def turn(self, *, wait: bool, due: float | None) -> None:
+        """Send what is pending and take in what has come; `wait` until something happens, or until it is `due`."""
+        with self.lock:
+            self.hand_over()
+            if wait:
+                self._wait(due)
+            elif self.pump(0.0):
+                self.hand_over()
+            self.report_if_due()
+            self._leave()
+
+    def begin_epoch_of(self, port: OutPort, epoch: int) -> None:
+        """Number one output from 1 again: those of a program need not be at the same round."""
+        with self.lock:
+            self.outgoing.begin_epoch(epoch, port)
+
+    def release_inputs(self, epoch: int, round: int) -> None:
+        """Release the inputs up to a round although its outputs have not been released."""
+        with self.lock:
+            for port in self.incoming.joined:
+                self.incoming.release(port.pipe.id, epoch, round * port.pipe.BLOCK_COUNT)
+
+    def processed(self, epoch: int, round: int) -> None:
+        """Let the senders of live inputs send more, although this round is not complete."""
+        with self.lock:
+            self.incoming.processed(epoch, round)
+
+    def finish(self) -> None:
+        """End all outputs and wait until everything sent has been worked off downstream."""
+        incoming, outgoing = self.incoming, self.outgoing
+        with self.lock:
+            self._checkpoints = None  # `run` may have begun a round that it did not complete
+            incoming.closing = True
+            for port in self.inputs:
+                if port.mailbox is not None:  # never replayed; and a loop must not wait for itself
+                    port.receiver.done()
+            outgoing.end()
+            self.hand_over()
+            while not outgoing.finished:
+                self._wait()
+            for port in incoming.joined:  # not earlier: until now a successor of ours would have needed them
+                port.receiver.done()
+            self.hand_over()
+            while incoming.backlog:
+                self._wait()
+
+    # -- what both threads call, holding the lock --------------------------------------------------------
+
+    def pump(self, timeout: float) -> bool:
+        """Take in what is ready on the sockets; wait for it up to `timeout` seconds.
+
+        Call `hand_over` afterwards, but first compute: a round that is ready is more urgent than acknowledgements.
+        Returns whether anything was ready.
+        """
+        self._handed_over = False
+        return self._poller.poll(timeout)
+
+    def hand_over(self) -> None:
+        """Move pending blocks into windows, windows and acknowledgements into sockets."""
+        self._handed_over = True
+        self.outgoing.hand_over()
+        ledger = self._ledger
+        ledger.computed(*self.progress)
+        durable_advanced = False
+        for port in self._backing:
+            sender = port.sender
+            ledger.output_released(port.pipe.id, *sender.released)
+            durable_advanced |= sender.durable_advanced
+            sender.durable_advanced = False
+        for pipe, (epoch, sqn) in ledger.releases().items():
+            self.incoming.release(pipe, epoch, sqn)
+        if self.incoming.live:
+            self.incoming.processed(*self.progress)
+        if durable_advanced and not ledger.stateful:
+            self.incoming.mark_durable(min(port.sender.durable for port in self._backing))
+        self.incoming.acknowledge()
+
+    def stored(self, position: Position) -> None:
+        """A copy of the state after this round is safe."""
+        if self._checkpoints is not None:
+            self._ledger.stored(*position)
+            self._checkpoints.stored(position, self._ledger.restart)
+            self.incoming.mark_durable(position)
+
+    def report_if_due(self) -> float:
+        """Report when it is time to, and look after connections that do not stand. Returns the time."""
+        now = monotonic()
+        if now >= self._report_at:
+            self._report_at = now + REPORT_INTERVAL
+            self._report()
+            self.incoming.reception.tend(now)
+            self.outgoing.tend(now)
+        return now
+
+    def counters(self) -> Mapping[int, dict[str, float]]:
+        """Counters of every pipe of this job, by pipe id; inputs have `queued` and `lag`."""
+        report: dict[int, dict[str, float]] = {}
+        join = self.incoming.join
+        for port in self.inputs:
+            counts = report[port.pipe.id] = port.receiver.counters.as_dict()
+            counts["lag"] = port.lag
+            if port.mailbox is not None:
+                counts["queued"] = len(port.mailbox)
+                counts["dropped"] += port.mailbox.dropped
+            elif join is not None:
+                counts["queued"] = join.queued(port.index)[0]
+                counts["dummies"] = join.dummies(port.index)
+                counts["late"] += join.late(port.index)
+        for out_port in self.outputs:
+            report[out_port.pipe.id] = out_port.sender.counters.as_dict()
+        return report
+
+    # -- inside ------------------------------------------------------------------------------------------
+
+    def _wait(self, due: float | None = None) -> None:
+        """Pump until something happened, the next deadline has come, or it is `due`."""
+        if not self._handed_over:
+            self.hand_over()
+        now = self.report_if_due()
+        until = self._report_at
+        look = self._look()
+        for moment in (due, look, self.incoming.deadline(), self.outgoing.deadline()):
+            if moment is not None and moment < until:
+                until = moment
+        self.waiting = True
+        self.pump(max(0.0, until - now))
+
+    def _look(self) -> float | None:
+        """See to checkpoints, and let those downstream see to theirs if a sender needs it; return when to look again."""
+        checkpoint_requested = False
+        for port in self.incoming.joined:
+            checkpoint_requested |= port.receiver.checkpoint_requested
+        if checkpoint_requested:
+            self.outgoing.request_checkpoint()
+        if self._checkpoints is None:
+            return None
+        return self._checkpoints.look(self.progress, self._ledger, checkpoint_requested=checkpoint_requested)
+
+    def _wait_for_room(self) -> None:
+        """Wait until every output takes more."""
+        while not self.outgoing.writable:
+            self.outgoing.request_checkpoint()
+            self._wait()
+
+    def _leave(self) -> None:
+        """The job's thread goes back to user code: from now on the I/O thread has to look after the sockets."""
+        self.serviced_at = monotonic()
+        if self.waiting:
+            self.waiting = False
+            if self.parked:
+                self.unpark.set()

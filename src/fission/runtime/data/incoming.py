@@ -1,0 +1,254 @@
+"""The receiving side of a job: connections that come in, and what they bring, up to the rounds."""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from time import monotonic, time
+from typing import TYPE_CHECKING
+
+from fission.channel.encoder import encode_control
+from fission.channel.frames import Batch, Frame, Hello, Refuse
+from fission.channel.join import Join, RoundBatch
+from fission.channel.ranges import Position
+from fission.errors import ChannelError, RunError
+from fission.runtime.data.acceptor import GUESTS, Acceptor
+from fission.runtime.data.ports import InPort, input_rule
+from fission.runtime.sockets.connection import Connection
+from fission.runtime.sockets.poller import GONE, READ, WRITE, Poller
+from fission.runtime.sockets.transport import ListeningSocket
+
+if TYPE_CHECKING:
+    from fission.runtime.sockets.tls import Certificate
+
+
+class Incoming:
+    """All inputs of a job: the synchronous ones meet in `join`, the others have mailboxes. Call `begin` before `take`.
+
+    The caller holds the exchange's lock. While `eager` is set, the job waits for just one round and gets what
+    comes without a detour. Connections are accepted once `reception` is open.
+    """
+
+    def __init__(
+        self,
+        ports: Sequence[InPort],
+        listeners: Sequence[ListeningSocket],
+        poller: Poller,
+        log: Callable[[int, str], None],
+        certificate: "Certificate | None" = None,
+    ) -> None:
+        self.ports = tuple(ports)
+        self.joined = tuple(port for port in self.ports if port.mailbox is None)
+        self.join: Join | None = None
+        self.eager = False
+        self.closing = False
+        """The job's last round was computed; what still comes is read and forgotten."""
+        self.live = tuple(port for port in self.joined if port.pipe.DELIVERY == "live")
+        self._by_pipe = {port.pipe.id: port for port in self.ports}
+        self._straight: RoundBatch | None = None  # comes before what the join has
+        self._poller = poller
+        self._log = log
+        guests = GUESTS + 2 * len(self.ports)
+        self.reception = Acceptor(
+            listeners, poller, self._arrived, log=log, certificate=certificate, guests=guests
+        )
+
+    def take(self, limit: int = 4096) -> RoundBatch | None:
+        """Return rounds that can be computed now, at most `limit`, or None. Reads again from inputs that have room now."""
+        stretch = self._straight
+        if stretch is not None:
+            self._straight = None
+            return stretch
+        if self.join is None:
+            return None
+        stretch = self.join.take(monotonic(), limit)
+        if stretch is not None:
+            for port in self.joined:
+                if port.paused and not port.crowded(*self.join.queued(port.index)):
+                    self._pause(port, paused=False)
+        return stretch
+
+    @property
+    def finished(self) -> bool:
+        """Whether no round can come any more: `take` has returned None and this is True."""
+        if self.join is not None:
+            return self.join.finished
+        return all(port.ended for port in self.ports)
+
+    def ask(self) -> None:
+        """Let the senders say from where on they can send, also those that would rather hear it from us."""
+        for port in self.joined:
+            port.receiver.ask()
+
+    def offers(self) -> list[tuple[Position, int]] | None:
+        """What the senders have released, with the block counts; None until all have said it.
+
+        Live inputs, which may have gaps, are asked only if there are no others.
+        """
+        offers: list[tuple[Position, int]] = []
+        for port in [one for one in self.joined if one.pipe.DELIVERY == "exact"] or self.joined:
+            if port.receiver.offered is None:
+                return None
+            offers.append((port.receiver.offered, port.pipe.BLOCK_COUNT))
+        return offers
+
+    def begin(self, point: Position, *, place: bool) -> None:
+        """Take the rounds after this point; `place`: the receivers do not know it yet. Once, before the first `take`."""
+        epoch, number = point
+        if place:
+            for port in self.joined:
+                port.receiver.place((epoch, number * port.pipe.BLOCK_COUNT + 1))
+                self._check_lost(port)
+        if self.joined:
+            self.join = Join([input_rule(port.pipe) for port in self.joined], start=(epoch, number + 1))
+
+    def sender_gone(self, pipe: int) -> None:
+        """The sender of an asynchronous input has finished: no END will come from it."""
+        port = self._by_pipe.get(pipe)
+        if port is not None and port.mailbox is not None:
+            port.ended = True
+
+    def release(self, pipe: int, epoch: int, sqn: int) -> None:
+        """Blocks of an input up to this one will never be needed again."""
+        self._by_pipe[pipe].receiver.release(epoch, sqn)
+
+    def processed(self, epoch: int, number: int) -> None:
+        """The job has computed this round: the senders of live pipes may send more."""
+        for port in self.live:
+            port.receiver.processed(epoch, number * port.pipe.BLOCK_COUNT)
+
+    def mark_durable(self, point: Position) -> None:
+        """What was made of the rounds up to this one is stored, here or downstream."""
+        epoch, number = point
+        for port in self.joined:
+            port.receiver.mark_durable(epoch, number * port.pipe.BLOCK_COUNT)
+
+    def acknowledge(self) -> None:
+        """Send the acknowledgements that are due."""
+        now = 0.0
+        for port in self.ports:
+            connection = port.connection
+            if connection is not None:
+                now = now or monotonic()
+                buffers = port.receiver.take(now)
+                if buffers:
+                    connection.send(buffers)
+                    self._poller.want(connection, paused=port.paused)
+
+    def deadline(self) -> float | None:
+        """When `acknowledge` has something to do even if nothing comes."""
+        times = [port.receiver.deadline() for port in self.ports]
+        return min((time for time in times if time is not None), default=None)
+
+    def round_due(self) -> float | None:
+        """When `take` will give a round even if nothing comes."""
+        return None if self.join is None else self.join.deadline()
+
+    @property
+    def mail(self) -> bool:
+        """Whether a block waits in any mailbox."""
+        return any(port.mailbox for port in self.ports)
+
+    @property
+    def backlog(self) -> bool:
+        """Whether acknowledgements wait for a socket."""
+        return any(port.connection is not None and port.connection.backlog for port in self.ports)
+
+    # -- connections -------------------------------------------------------------------------------------
+
+    def _arrived(self, connection: Connection, first: Frame, rest: Sequence[Frame]) -> None:
+        """The first frames of a new connection: it must say which pipe it is for."""
+        port = self._by_pipe.get(first.pipe) if isinstance(first, Hello) else None
+        if not isinstance(first, Hello) or port is None:
+            self._refuse(connection, "no such pipe here")
+        elif not port.receiver.hello(first):
+            self._refuse(connection, f"pipe {first.pipe}: {port.receiver.refusal}")
+        else:
+            self._adopt(port, connection, rest)
+
+    def _adopt(self, port: InPort, connection: Connection, frames: Sequence[Frame]) -> None:
+        if port.connection is not None:
+            self._poller.drop(port.connection)
+        port.connection = connection
+        port.local = connection.local
+        port.paused = False
+        self._poller.watch(connection.fd, partial(self._event, port, connection))
+        try:
+            self._take_in(port, frames)
+        except ChannelError as error:
+            self._broken(port, connection, error)
+        self._poller.want(connection, paused=port.paused)
+        self._check_lost(port)
+
+    def _check_lost(self, port: InPort) -> None:
+        receiver = port.receiver
+        if receiver.lost:
+            raise RunError(
+                "blocks are gone that this job has not worked off",
+                where=f"pipe {port.pipe.id}, from incarnation {receiver.incarnation} of its sender",
+                expected=f"from block {receiver.wanted[1]} of epoch {receiver.wanted[0]} on",
+                found=f"the sender has nothing up to {receiver.offered}",
+                hint="Was the job's stored state lost? Start the network with --fresh",
+            )
+
+    def _refuse(self, connection: Connection, reason: str) -> None:
+        self.reception.say(30, f"a connection was refused: {reason}")
+        connection.send([encode_control(Refuse(reason))])
+        self._poller.drop(connection)
+
+    def _event(self, port: InPort, connection: Connection, event: int) -> None:
+        try:
+            if event & WRITE:
+                connection.flush()
+                self._poller.want(connection, paused=port.paused)
+            if event & (READ | GONE):
+                self._take_in(port, connection.read())
+                if connection.tls:
+                    self._poller.want(connection, paused=port.paused)
+        except ChannelError as error:
+            self._broken(port, connection, error)
+        if connection.closed and port.connection is connection:
+            if connection.error:
+                self._log(30, f"pipe {port.pipe.id}: {connection.error}")
+            self._lose(port, connection)
+
+    def _broken(self, port: InPort, connection: Connection, error: ChannelError) -> None:
+        self._log(30, f"pipe {port.pipe.id}: {error}")
+        self._lose(port, connection)
+
+    def _lose(self, port: InPort, connection: Connection) -> None:
+        self._poller.drop(connection)
+        port.connection = None
+        port.receiver.disconnected()
+
+    # -- what they bring ---------------------------------------------------------------------------------
+
+    def _take_in(self, port: InPort, frames: Sequence[Frame]) -> None:
+        now = monotonic()
+        receiver, mailbox = port.receiver, port.mailbox
+        for frame in frames:
+            for batch in receiver.receive(frame):
+                # On one machine there is one clock; between two, only that of the wall, as well as they agree.
+                port.lag = max(0.0, now - batch.mono if port.local else time() - batch.wall)
+                if mailbox is not None:
+                    for block in batch.blocks:
+                        mailbox.put(block)
+                    receiver.release(batch.epoch, batch.last)
+                elif self.join is not None and not self.closing:
+                    self._offer(port, self.join, batch, now)
+        if receiver.ended and not port.ended:
+            port.ended = True
+            if mailbox is None and self.join is not None:
+                self.join.end(port.index)
+
+    def _offer(self, port: InPort, join: Join, batch: Batch, now: float) -> None:
+        if self.eager and self._straight is None:
+            self._straight = join.straight(batch)
+            if self._straight is not None:
+                return
+        join.offer(port.index, batch, now)
+        if not port.paused and port.crowded(*join.queued(port.index)):
+            self._pause(port, paused=True)
+
+    def _pause(self, port: InPort, *, paused: bool) -> None:
+        port.paused = paused
+        if port.connection is not None:
+            self._poller.want(port.connection, paused=paused)

@@ -1,0 +1,99 @@
+"""The ends of a job's pipes as its process holds them: protocol state, codec, connection."""
+
+from collections import deque
+from collections.abc import Callable
+
+from fission.channel.codec import codec_for
+from fission.channel.frames import Payload
+from fission.channel.join import InputRule
+from fission.channel.mailbox import Mailbox
+from fission.channel.receiver import Receiver
+from fission.channel.sender import Sender
+from fission.core.pipes import BasePipe
+from fission.runtime.sockets.connection import Connection
+from fission.runtime.sockets.endpoints import Endpoint
+
+QUEUE_BLOCKS = 4096
+QUEUE_BYTES = 4 << 20
+"""Reading from an input pauses when so much of it waits for its rounds."""
+
+
+class OutPort:
+    """The sending end of one pipe.
+
+    The job's thread appends encoded blocks to `pending`; whoever holds the exchange's lock hands them to the
+    sender. All pending blocks have the same `head`.
+    """
+
+    def __init__(self, pipe: BasePipe, sender: Sender) -> None:
+        self.pipe = pipe
+        self.sender = sender
+        self.encode: Callable[[object], Payload] = codec_for(pipe).encode
+        self.pending: deque[Payload] = deque()
+        self.head = 0
+        self.endpoint: Endpoint | None = None
+        self.connection: Connection | None = None
+        self.stands_by: float | None = None
+        """Until when the connection has to stand; None when it does."""
+        self.complaint = ""
+        """What was logged last about a connection that failed."""
+        self.retry_at = 0.0
+        self.retries = 0
+
+
+class InPort:
+    """The receiving end of one pipe: into a join when it is synchronous, into a mailbox when it is not."""
+
+    def __init__(
+        self, pipe: BasePipe, receiver: Receiver, *, index: int, mailbox: Mailbox | None, max_queue: int
+    ) -> None:
+        self.pipe = pipe
+        self.receiver = receiver
+        self.decode: Callable[[Payload], object] = codec_for(pipe).decode
+        self.index = index
+        self.mailbox = mailbox
+        self.connection: Connection | None = None
+        self.paused = False
+        self.ended = False
+        self.local = True
+        """The sender is on the same machine."""
+        self.lag = 0.0
+        rounds = max_queue * pipe.BLOCK_COUNT if max_queue else QUEUE_BLOCKS
+        self.queue_blocks = max(rounds, 2 * pipe.BLOCK_COUNT)
+
+    def crowded(self, blocks: int, size: int) -> bool:
+        """Whether so many blocks and bytes are enough for now; a full round is never refused."""
+        if blocks < self.pipe.BLOCK_COUNT:
+            return False
+        return blocks >= self.queue_blocks or size >= QUEUE_BYTES
+
+
+def input_rule(pipe: BasePipe) -> InputRule:
+    """How the join treats the blocks of a pipe, and what stands in for a missing one (spec 6)."""
+    encode = codec_for(pipe).encode
+    get_dummy = getattr(pipe, "get_dummy", None)
+    dummy = None if get_dummy is None else _encoded(lambda: encode(get_dummy()))
+    fixed = pipe.BLOCK_SIZE if isinstance(pipe.BLOCK_SIZE, int) and pipe.BLOCK_SIZE > 0 else 0
+    if fixed and (dummy is None or _size(dummy) != fixed):
+        dummy = bytes(fixed)
+    return InputRule(
+        block_count=pipe.BLOCK_COUNT,
+        delivery=pipe.DELIVERY,
+        deadline=pipe.DEADLINE,
+        dummy=dummy,
+        initial=_encoded(lambda: encode(None)) or b"",  # None where the pipe can carry it
+    )
+
+
+def _encoded(make: Callable[[], Payload]) -> Payload | None:
+    """A block that may not fit the pipe: None then, and the next choice stands in (spec 6)."""
+    try:
+        return make()
+    except Exception:  # noqa: BLE001 - the user's own pack may raise anything
+        return None
+
+
+def _size(payload: Payload) -> int:
+    if isinstance(payload, tuple):
+        return sum(memoryview(part).nbytes for part in payload)
+    return memoryview(payload).nbytes

@@ -1,0 +1,1 @@
+"""The process of one job: its rounds, its control channel, and what it reports."""

@@ -1,0 +1,63 @@
+"""The ports of a job as its process begins: for each pipe the protocol's state, by the job and its spec."""
+
+from fission.channel.mailbox import Mailbox
+from fission.channel.receiver import Receiver
+from fission.channel.sender import Sender
+from fission.channel.windows import live_room
+from fission.core.jobs import BaseJob
+from fission.core.pipes import BasePipe
+from fission.runtime.data.ports import InPort, OutPort
+from fission.runtime.job.resume import first_point
+from fission.runtime.messages import JobSpec
+
+
+def in_ports(job: BaseJob, spec: JobSpec, *, resuming: bool) -> list[InPort]:
+    """One port per input; the synchronous ones are counted through, as their join knows them."""
+    ports: list[InPort] = []
+    joined = 0
+    for pipe in job.inputs:
+        receiver = Receiver(
+            pipe.id,
+            run=spec.run,
+            delivery=_delivery(pipe),
+            retain=pipe.RETAIN,
+            incarnation=spec.senders.get(pipe.id, 0),
+            placed=pipe.ASYNC or not resuming,
+            room=_room(pipe, job.MAX_QUEUE * pipe.BLOCK_COUNT),
+        )
+        mailbox = Mailbox.of(pipe) if pipe.ASYNC else None
+        ports.append(InPort(pipe, receiver, index=joined, mailbox=mailbox, max_queue=job.MAX_QUEUE))
+        joined += not pipe.ASYNC
+    return ports
+
+
+def out_ports(job: BaseJob, spec: JobSpec, *, resuming: bool) -> list[OutPort]:
+    """One port per output."""
+    start = (first_point(job, spec)[0], 1)
+    ports: list[OutPort] = []
+    for pipe in job.outputs:
+        limit = spec.queue_limits.get(pipe.id, 0)
+        sender = Sender(
+            pipe.id,
+            run=spec.run,
+            incarnation=spec.incarnation,
+            delivery=_delivery(pipe),
+            retain=pipe.RETAIN,
+            max_queue=limit,
+            room=_room(pipe, limit),
+            needed=spec.needed_blocks.get(pipe.id, 1),
+            start=start,
+            resuming=resuming,
+        )
+        ports.append(OutPort(pipe, sender))
+    return ports
+
+
+def _delivery(pipe: BasePipe) -> str:
+    """Asynchronous pipes are never waited for, so their blocks are not kept either."""
+    return "live" if pipe.ASYNC else pipe.DELIVERY
+
+
+def _room(pipe: BasePipe, max_queue: int) -> int:
+    """How many blocks of a live pipe may be ahead of the job. An asynchronous one has a mailbox, which is read at once."""
+    return 0 if pipe.ASYNC or pipe.DELIVERY != "live" else live_room(max_queue, pipe.BLOCK_COUNT)

@@ -1,0 +1,349 @@
+"""The job process: `python -m fission.runtime.job.process FD`, started by a supervisor with one end of a socket pair.
+
+It reads its `JobSpec`, opens its listener, loads the user's job, calls `setup()`, runs the loop, and says what
+happens on the control socket. It ends by itself when the supervisor has gone.
+"""
+
+import contextlib
+import gc
+import os
+import pickle
+import signal
+import sys
+import threading
+from collections.abc import Callable, Sequence
+from types import FrameType
+from typing import TYPE_CHECKING, NoReturn
+
+from fission.channel.ranges import Position
+from fission.core.jobs import PythonJob
+from fission.core.jobs.base import has_state
+from fission.errors import RunError
+from fission.runtime import messages
+from fission.runtime.data.exchange import Exchange
+from fission.runtime.data.incoming import Incoming
+from fission.runtime.data.io_thread import IoThread
+from fission.runtime.data.outgoing import Outgoing
+from fission.runtime.job.port_factory import in_ports, out_ports
+from fission.runtime.job.reporting import Reporter
+from fission.runtime.job.resume import find_restart_point, first_point, goes_on, look_for_state
+from fission.runtime.job.round_loop import RoundLoop
+from fission.runtime.job.supervisor_channel import Control
+from fission.runtime.messages import JobSpec
+from fission.runtime.sockets import transport
+from fission.runtime.sockets.endpoints import parse
+from fission.runtime.sockets.poller import Poller
+from fission.runtime.sockets.transport import ListeningSocket
+
+if TYPE_CHECKING:
+    from fission.core.jobs import ExecutableJob
+    from fission.runtime.programs.program_loop import ProgramLoop
+    from fission.runtime.sockets.tls import Certificate
+
+GRACE = 1.0
+"""Seconds that a job has, once its supervisor has gone, before the process ends the hard way."""
+
+
+class JobStopped(BaseException):
+    """Raised in the job's thread when the supervisor wants the process to end."""
+
+
+class JobProcess:
+    """One job, from its spec to its end."""
+
+    def __init__(self, control: Control, spec: JobSpec) -> None:
+        self._control = control
+        self._spec = spec
+        self._stopping = False
+        self._alone = False
+        self._interrupted = False
+        self._where = "loading"
+        self._loop: RoundLoop | ProgramLoop | None = None
+        self._job: PythonJob | ExecutableJob | None = None
+        self._exchange: Exchange | None = None
+        self._poller: Poller | None = None
+        self._certificate: Certificate | None = None
+        self._stateful = False
+        self._reporter = Reporter(control.send, lambda: getattr(self._loop, "cpu_seconds", 0.0))
+
+    def run(self) -> int:
+        """Run the job to its end and return the exit code of the process."""
+        try:
+            return self._run()
+        finally:
+            if self._alone:
+                os.killpg(0, signal.SIGKILL)  # nobody else ends the programs that the job has started
+
+    def _run(self) -> int:
+        signal.signal(signal.SIGTERM, self._on_sigterm)
+        signal.signal(signal.SIGINT, self._on_sigint)
+        failed = self._attempt(self._work)
+        self._stopping = True  # what is left to do takes no time and must not be cut short
+        where = self._where
+        if where in ("setup", "run", "finish"):
+            self._where = "teardown"
+            late = self._attempt(self._teardown)
+            if failed is None:
+                failed, where = late, "teardown"
+            elif late is not None:
+                self._log(40, f"teardown() failed as well: {type(late).__name__}: {late}")
+        if failed is None:
+            sys.stdout.flush()
+            self._control.send(messages.Finished(self._loop.round if self._loop else 0))
+            return 0
+        if isinstance(failed, JobStopped):
+            return 0
+        if isinstance(failed, KeyboardInterrupt) and self._interrupted:
+            self._control.send(messages.Interrupted())
+            return 130
+        self._fail(failed, where)
+        return 1
+
+    def _attempt(self, what: Callable[[], None]) -> BaseException | None:
+        """Call it; return what it raised, whatever that is: the supervisor has to hear of it."""
+        try:
+            what()
+        except BaseException as error:  # noqa: BLE001
+            return error
+        return None
+
+    def _work(self) -> None:
+        self._certificate = _load_certificate(self._spec)
+        listeners = transport.listen(self._spec.listen)
+        self._control.send(messages.Listening(transport.address_of(listeners)))
+        job = self._load()
+        self._forward_logs()
+        self._where = "connect"
+        exchange = self._connect(job, listeners)
+        start = self._begin(job, exchange)
+        self._where = "setup"
+        io_thread = IoThread(exchange, self._on_io_error)
+        io_thread.start()
+        job.setup()
+        if self._stateful and isinstance(job, PythonJob):
+            self._keep_state(job, exchange, start)
+        if self._spec.trial and isinstance(job, PythonJob):
+            from fission.runtime.checkpointing.replay_check import record  # noqa: PLC0415 - only for `check --replay`
+
+            record(job, self._spec, self._log)
+        self._loop = self._make_loop(job, exchange, start)
+        self._forward_logs()
+        gc.freeze()  # what is there now stays: no collection needs to look at it again
+        self._control.send(messages.Ready(start[1]))
+        self._where = "run"
+        self._loop.run()
+        self._where = "finish"
+        exchange.finish()
+        io_thread.close()
+        self._reporter.tell_losses(exchange)
+        self._reporter.report(exchange)
+
+    def _make_loop(
+        self, job: "PythonJob | ExecutableJob", exchange: Exchange, start: Position
+    ) -> "RoundLoop | ProgramLoop":
+        """The loop around `run`, or the one around a program, which is started now."""
+        if isinstance(job, PythonJob):
+            self._open_console(job, exchange)
+            return RoundLoop(job, exchange, start)
+        from fission.runtime.programs.program_loop import started  # noqa: PLC0415 - only for jobs that are programs
+
+        return started(job, exchange, self._log)
+
+    def _open_console(self, job: PythonJob, exchange: Exchange) -> None:
+        """Where people type, for a job that waits for it; its module has been imported with the job then."""
+        module = sys.modules.get("fission.core.jobs.interactive")
+        if module is not None and isinstance(job, module.InteractiveJob):
+            from fission.runtime.job.console import open_console  # noqa: PLC0415
+
+            spec = self._spec
+            job.console = open_console(
+                job,
+                lambda: exchange.outgoing.cancelled,
+                machine=spec.machine,
+                identity=spec.identity,
+                log=self._log,
+            )
+
+    def _load(self) -> "PythonJob | ExecutableJob":
+        """Unpickle the job, which imports the user's modules, in the job's own folder."""
+        spec = self._spec
+        os.chdir(spec.folder)
+        sys.path[:0] = [path for path in spec.sys_path if path not in sys.path]
+        sys.path.append(spec.folder)
+        job: PythonJob | ExecutableJob = pickle.loads(spec.job)
+        job.head_size = spec.head_size
+        self._job = job
+        return job
+
+    def _forward_logs(self) -> None:
+        """Send what user code says with `logging` to the log of the network; for those who have imported it."""
+        if "logging" in sys.modules:
+            from fission.runtime.job.user_logging import forward_user_logs  # noqa: PLC0415
+
+            forward_user_logs(self._spec.log_level, self._log)
+
+    def _connect(self, job: "PythonJob | ExecutableJob", listeners: Sequence[ListeningSocket]) -> Exchange:
+        spec = self._spec
+        resuming = goes_on(job, spec)
+        inputs = in_ports(job, spec, resuming=resuming)
+        outputs = out_ports(job, spec, resuming=resuming)
+        poller = Poller()
+        exchange = Exchange(
+            Incoming(inputs, listeners, poller, self._log, self._certificate),
+            Outgoing(outputs, poller, self._log, spec.machine, self._certificate),
+            poller=poller,
+            report=self._report,
+            resuming=resuming,
+        )
+        exchange.incoming.reception.open()
+        self._exchange = exchange
+        self._poller = poller
+        poller.watch(self._control.fd, lambda _event: self._on_control())
+        self._on_control()  # what came early does not make the socket readable
+        return exchange
+
+    def _begin(self, job: "PythonJob | ExecutableJob", exchange: Exchange) -> Position:
+        """Let the exchange begin, and return the point after which it does."""
+        spec = self._spec
+        exchange.epoch = max(exchange.epoch, spec.epoch)
+        start = first = first_point(job, spec)
+        self._stateful = bool(spec.state_folder) and has_state(job)
+        if goes_on(job, spec):
+            stored = [(one.epoch, one.round) for one in spec.checkpoints]
+            start = find_restart_point(exchange, job, spec, stored, stateful=self._stateful)
+            job.resumed = start > first
+            if self._stateful and not exchange.outgoing.cancelled:
+                look_for_state(job, spec, start, self._log)
+        exchange.begin(start, stateful=self._stateful)
+        return start
+
+    def _keep_state(self, job: PythonJob, exchange: Exchange, start: Position) -> None:
+        """Give the job the state that its predecessor had at the start, and keep that which it has from now on."""
+        from fission.runtime.checkpointing.checkpoints import Checkpoints, load  # noqa: PLC0415 - only for jobs with a state
+        from fission.runtime.checkpointing.state import SavedState  # noqa: PLC0415
+
+        spec = self._spec
+        state = SavedState(job, self._log)
+        data = load(spec.checkpoints, start, where=f"job {job.name}") if spec.resume else None
+        if data:
+            state.restore(data)
+        checkpoints = Checkpoints(
+            state,
+            spec.state_folder,
+            spec.incarnation,
+            interval=job.CHECKPOINT_INTERVAL,
+            tell=self._control.send,
+            log=self._log,
+        )
+        exchange.keep(checkpoints, stored=data is not None)
+
+    # -- what others want --------------------------------------------------------------------------------
+
+    def _on_control(self) -> None:
+        """Called from the pump, in whichever thread that runs."""
+        try:
+            received = self._control.read(wait=False)
+        except EOFError:
+            self._orphaned()
+            return
+        for message in received:
+            if self._exchange is not None:
+                _carry_out(message, self._exchange)
+
+    def _orphaned(self) -> None:
+        """The supervisor has gone: stop the job's thread, wherever it is; if it cannot be stopped, end at once."""
+        self._alone = True
+        if self._poller is not None:
+            self._poller.forget(self._control.fd)
+        timer = threading.Timer(GRACE, os.killpg, args=(0, signal.SIGKILL))  # with all that it has started
+        timer.daemon = True
+        timer.start()
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    def _on_sigint(self, number: int, frame: FrameType | None) -> None:
+        self._interrupted = (
+            True  # a KeyboardInterrupt that user code raises by itself is an error like any other
+        )
+        signal.default_int_handler(number, frame)
+
+    def _on_sigterm(self, _number: int, _frame: FrameType | None) -> None:
+        if not self._stopping:
+            self._stopping = True
+            raise JobStopped
+
+    def _on_io_error(self, error: BaseException) -> None:
+        self._fail(error, self._where)
+        os._exit(1)
+
+    def _teardown(self) -> None:
+        """Call the job's `teardown()`: once, however the job ended."""
+        if self._job is not None:
+            self._job.teardown()
+
+    # -- what is reported --------------------------------------------------------------------------------
+
+    def _fail(self, error: BaseException, where: str) -> None:
+        from fission.runtime.job.failure import describe_failure  # noqa: PLC0415 - it imports much; most jobs do not fail
+
+        rounds = self._loop.round if self._loop else 0
+        self._control.send(describe_failure(error, where, rounds + 1))
+
+    def _log(self, level: int, text: str) -> None:
+        self._control.send(messages.Log(level, text))
+
+    def _report(self) -> None:
+        if self._exchange is not None:
+            self._reporter.report(self._exchange)
+
+
+def _carry_out(message: messages.ToJob, exchange: Exchange) -> None:
+    match message:
+        case messages.Route():
+            exchange.outgoing.route(message.pipe, message.address)
+        case messages.ReceiverGone():
+            exchange.outgoing.receiver_gone(message.pipe)
+        case messages.SenderGone():
+            exchange.incoming.sender_gone(message.pipe)
+        case messages.Stored():
+            exchange.stored((message.epoch, message.round))
+        case messages.BeginEpoch():
+            exchange.epoch = max(exchange.epoch, message.epoch)
+
+
+def _load_certificate(spec: JobSpec) -> "Certificate | None":
+    """The certificate of this machine, if it has one. Raises CertificateError, and RunError where it does not fit."""
+    wanted = "tls" if spec.identity else "tcp"
+    for endpoint in parse(spec.listen):
+        if not endpoint.local and endpoint.kind != wanted:
+            raise RunError(
+                "data connections are inside TLS where the machine has a certificate, and only there",
+                where=f"job {spec.name}",
+                expected=f"{wanted}:host:port",
+                found=str(endpoint),
+            )
+    if not spec.identity:
+        return None
+    from fission.runtime.sockets.tls import Certificate  # noqa: PLC0415 - ssl is slow to import
+
+    return Certificate(spec.identity)
+
+
+def main(fd: int) -> NoReturn:
+    """Be the process of a job; `fd` is our end of the control socket."""
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(line_buffering=True, errors="backslashreplace")  # type: ignore[union-attr]
+    control = Control(fd)
+    try:
+        spec = control.read_spec()
+    except EOFError:
+        sys.exit(1)
+    except KeyboardInterrupt:
+        sys.exit(130)
+    sys.argv[:] = [spec.name]
+    with contextlib.suppress(OSError), open("/proc/self/comm", "w") as comm:
+        comm.write(f"job-{spec.job_id}")  # what `top` shows
+    sys.exit(JobProcess(control, spec).run())
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]))

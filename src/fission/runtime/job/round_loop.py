@@ -1,0 +1,324 @@
+"""The loop around `run()`: takes rounds from the exchange, calls the user's code, hands on what it returns.
+
+Blocks are decoded and rounds are cut lazily, by iterators written in C, over a whole stretch of rounds at
+once; per round there is the user's call, the encoding of its result, and a look at the clock.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice, repeat
+from time import monotonic
+from types import GeneratorType
+from typing import Any
+
+from fission.channel.frames import Payload
+from fission.channel.ranges import Position
+from fission.core.head import WIRE_FINISHED, WIRE_RESET, Head
+from fission.core.jobs import PythonJob
+from fission.errors import OutputError, RunError
+from fission.runtime.data.exchange import SLICE, Exchange
+from fission.runtime.data.ports import InPort
+
+Call = Callable[..., Any]
+
+
+class EndOfStream(Exception):  # noqa: N818 - an end, not an error
+    """There is no block for this round: the job returned None or its generator has ended."""
+
+
+class RoundLoop:
+    """Runs a job until its stream ends; `start` is the point after which it begins, as for `Exchange.begin`.
+
+    `round` is the number of the last complete round; an exception of the user's code comes out of `run` as it
+    is and belongs to the round after that.
+    """
+
+    def __init__(self, job: PythonJob, exchange: Exchange, start: Position = (1, 0)) -> None:
+        self._job = job
+        self._exchange = exchange
+        self.epoch, self.round = start
+        self._emit = _emitter(job, exchange)
+        self._only = _only_plain_input(exchange)
+
+    def run(self) -> None:
+        """Compute round after round; return when the job's stream has ended, with nothing left to compute."""
+        if self._job._finishing:
+            return  # it was the predecessor's last round
+        try:
+            if not self._exchange.inputs:
+                self._run_source()
+            elif all(port.mailbox is not None for port in self._exchange.inputs):
+                self._run_asynchronous()
+            else:
+                self._run_connector()
+        except EndOfStream:
+            pass
+
+    # -- where rounds come from --------------------------------------------------------------------------
+
+    def _run_source(self) -> None:
+        """A source has one round without arguments after the other; a generator gives the values of all."""
+        call: Call = self._job.run
+        self._look_whether_repeating()
+        self._prepare_heads(self._first(), ())
+        value = call()
+        if isinstance(value, GeneratorType):
+            call = _values_of(value)
+            value = call()
+        while True:
+            self._begin_epoch()
+            self._complete(value, self._first())
+            value = self._compute_plain(call)
+
+    def _run_asynchronous(self) -> None:
+        """All inputs are asynchronous: a round whenever there is a block that waits, at whichever input."""
+        while self._exchange.wait_for_mail():
+            self._begin_epoch()
+            self._look_whether_repeating()
+            self._compute(self._job.run, self._arguments((), 1), self._first(), ())
+
+    def _look_whether_repeating(self) -> None:
+        """Let the job know that its next round is one that its receivers have already."""
+        self._job.repeating = self.round < self._exchange.repeated
+
+    def _first(self) -> int:
+        """The wire head that the next round of an origin begins with."""
+        return 0 if self.round else WIRE_RESET
+
+    def _begin_epoch(self) -> None:
+        """If an origin was told to: number from 1 again, but not before its receivers have what they had already."""
+        exchange = self._exchange
+        if exchange.epoch > self.epoch and exchange.outputs and self.round >= exchange.repeated:
+            exchange.begin_epoch(exchange.epoch)
+            self.epoch, self.round = exchange.progress
+
+    def _run_connector(self) -> None:
+        exchange = self._exchange
+        while (stretch := exchange.next_rounds()) is not None:
+            if stretch.epoch != self.epoch:
+                self.epoch = stretch.epoch
+                exchange.begin_epoch(self.epoch)
+            self.round = stretch.first - 1
+            head = 0
+            for heads in stretch.heads:
+                for one in heads:
+                    head |= one
+            if self._only is not None:
+                arguments: Iterator[tuple[Any, ...]] = zip(map(self._only.decode, stretch.columns[0]))
+            else:
+                arguments = self._arguments(stretch.columns, stretch.count)
+            self._look_whether_repeating()
+            if self._job.repeating:
+                again = islice(arguments, exchange.repeated - self.round)
+                self._compute(self._job.run, again, head, stretch.heads)
+                self._job.repeating = False
+            self._compute(self._job.run, arguments, head, stretch.heads)
+            if self.round < stretch.first + stretch.count - 1:
+                raise RunError(
+                    "a StopIteration came out of unpack or read",
+                    where=f"job {self._job.name}, one of {', '.join(map(str, self._job.inputs))}",
+                    hint="Rounds would be lost; raise another exception",
+                )
+
+    def _arguments(self, columns: Sequence[list[Payload]], count: int) -> Iterator[tuple[Any, ...]]:
+        """The arguments of `run` for `count` rounds, decoded one round at a time."""
+        joined = iter(columns)
+        return zip(
+            *(
+                _rounds(port, next(joined)) if port.mailbox is None else islice(_latest(port), count)
+                for port in self._exchange.inputs
+            ),
+            strict=True,
+        )
+
+    # -- computing ---------------------------------------------------------------------------------------
+
+    def _compute(
+        self, call: Call, arguments: Iterable[tuple[Any, ...]], head: int, heads: Sequence[tuple[int, ...]]
+    ) -> None:
+        """Compute one round for every item of `arguments`; all of them have the same heads."""
+        exchange, job, emit = self._exchange, self._job, self._emit
+        if job.HEAD:
+            for args in arguments:
+                self._prepare_heads(head, heads)
+                self._complete(call(*args), head)
+            return
+        for port in exchange.outputs:
+            if port.head != head:
+                exchange.set_head(port, head)
+        done = self.round
+        due = monotonic() + SLICE
+        try:
+            for args in arguments:
+                value = call(*args)
+                if job._finishing:
+                    self.round = done
+                    try:
+                        self._complete(value, head)
+                    finally:
+                        done = self.round
+                emit(value)
+                done += 1
+                if monotonic() >= due:
+                    due = self._service(done)
+        finally:
+            self.round = done
+            exchange.complete(self.epoch, done)
+
+    def _compute_plain(self, call: Call) -> Any:
+        """Compute rounds of a source; return the value of the first that needs more than to be handed on.
+
+        That is every round of a job that looks at heads, the last round, and the one with which a new epoch begins.
+        """
+        exchange, job, emit = self._exchange, self._job, self._emit
+        self._look_whether_repeating()
+        if job.HEAD:
+            self._prepare_heads(0, ())
+            return call()
+        for port in exchange.outputs:
+            if port.head:
+                exchange.set_head(port, 0)
+        done, epoch = self.round, self.epoch
+        due = monotonic() + SLICE
+        rounds = repeat(None, exchange.repeated - done) if job.repeating else repeat(None)
+        try:
+            for _ in rounds:
+                value = call()
+                if job._finishing or exchange.epoch > epoch:
+                    return value
+                emit(value)
+                done += 1
+                if monotonic() >= due:
+                    due = self._service(done)
+            job.repeating = False
+            return call()
+        finally:
+            self.round = done
+            exchange.complete(epoch, done)
+
+    def _service(self, done: int) -> float:
+        self._exchange.complete(self.epoch, done)
+        due = self._exchange.service()
+        if self._exchange.outgoing.cancelled:
+            raise EndOfStream
+        return due
+
+    def _prepare_heads(self, head: int, heads: Sequence[tuple[int, ...]]) -> None:
+        """Set what a job with `HEAD = True` finds in its attributes when `run` is called."""
+        job = self._job
+        if not job.HEAD:
+            return
+        size = job.head_size
+        joined = iter(heads)
+        job.in_heads = [
+            Head.from_wire(0, size) if port.mailbox is not None else _heads(next(joined), size)
+            for port in self._exchange.inputs
+        ]
+        job.head = job.head_reduce() if job.in_heads else Head.from_wire(head, size)
+        job.out_heads = [None] * len(self._exchange.outputs)
+
+    def _complete(self, value: Any, head: int) -> None:
+        """Hand on the value of one round with the heads that belong to it, and count the round."""
+        job, exchange = self._job, self._exchange
+        last = WIRE_FINISHED if job._finishing else 0
+        for index, port in enumerate(exchange.outputs):
+            wire = head
+            if job.HEAD:
+                chosen = job.out_heads[index]
+                wire = _wire(job.head if chosen is None else chosen, job.head_size)
+                wire |= head & (WIRE_RESET | WIRE_FINISHED)  # these two are not the job's to take away
+            wire |= last
+            if port.head != wire:
+                exchange.set_head(port, wire)
+        self._emit(value)
+        self.round += 1
+        self._service(self.round)
+        if last:
+            raise EndOfStream
+
+
+def _only_plain_input(exchange: Exchange) -> InPort | None:
+    """The input of a job that has one, with one block per round: the usual case, worth a shorter way."""
+    if len(exchange.inputs) != 1:
+        return None
+    (port,) = exchange.inputs
+    return port if port.mailbox is None and port.pipe.BLOCK_COUNT == 1 else None
+
+
+def _rounds(port: InPort, column: list[Payload]) -> Iterator[Any]:
+    """Decode the blocks of a column; cut them into lists where a round has more than one."""
+    values = map(port.decode, column)
+    count = port.pipe.BLOCK_COUNT
+    return values if count == 1 else map(list, zip(*[values] * count, strict=True))
+
+
+def _latest(port: InPort) -> Iterator[Any]:
+    """What an asynchronous input has to say, each time it is asked; never ends."""
+    mailbox, decode, unpack = port.mailbox, port.decode, port.pipe.unpack
+    default = getattr(port.pipe, "OPTIONAL_DEFAULT", None)
+    while mailbox is not None:
+        payload = mailbox.take()
+        yield unpack(default) if payload is None else decode(payload)
+
+
+def _values_of(generator: Iterator[Any]) -> Call:
+    """A function that returns the generator's next value, and ends the job's stream after the last."""
+
+    def call() -> Any:
+        for value in generator:
+            return value
+        raise EndOfStream
+
+    return call
+
+
+def _heads(wires: tuple[int, ...], size: int) -> Head | list[Head]:
+    heads = [Head.from_wire(wire, size) for wire in wires]
+    return heads[0] if len(heads) == 1 else heads
+
+
+def _wire(head: Head | int, size: int) -> int:
+    return (head if isinstance(head, Head) else Head(head, size)).to_wire()
+
+
+def _emitter(job: PythonJob, exchange: Exchange) -> Callable[[Any], None]:
+    """A function that hands a round's value to the outputs (spec 4: what `run` returns)."""
+    outputs = exchange.outputs
+    if not outputs:
+        return lambda _value: None
+    if len(outputs) == 1:
+        encode, append = outputs[0].encode, outputs[0].pending.append
+
+        def emit_one(value: Any) -> None:
+            if value is None:
+                raise EndOfStream
+            if type(value) is tuple:
+                (value,) = _checked(job, value, 1)
+            append(encode(value))
+
+        return emit_one
+
+    ends = [(port.encode, port.pending.append) for port in outputs]
+
+    def emit_all(value: Any) -> None:
+        if value is None:
+            raise EndOfStream
+        if type(value) is not tuple:
+            value = repeat(value)
+        else:
+            _checked(job, value, len(ends))
+        blocks = [encode(item) for (encode, _), item in zip(ends, value, strict=False)]
+        for (_, append), block in zip(ends, blocks, strict=True):
+            append(block)
+
+    return emit_all
+
+
+def _checked(job: PythonJob, value: tuple[Any, ...], count: int) -> tuple[Any, ...]:
+    if len(value) != count:
+        raise OutputError(
+            f"run returned a tuple of {len(value)}",
+            where=f"job {job.name}",
+            expected=f"one item per output: {count}",
+            hint="To send a tuple as one value, put it into a tuple of its own: return (value,)",
+        )
+    return value

@@ -1,0 +1,98 @@
+"""How the process of a job comes to be, and how its end is seen: freshly started here, or forked (see `spares`)."""
+
+import asyncio
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping
+from typing import Protocol
+
+
+class Launched(Protocol):
+    """A process that was started. `await wait()` once."""
+
+    @property
+    def pid(self) -> int:
+        """Its number, which is also that of its group."""
+
+    async def wait(self) -> int:
+        """Wait for its end, whoever may still hold its outputs; end its group; return its exit code."""
+
+    def terminate(self) -> None:
+        """Ask it to end, if it has not ended."""
+
+    def kill(self) -> None:
+        """End it and its group, if it has not ended."""
+
+
+class Launcher(Protocol):
+    """Starts the processes of jobs."""
+
+    async def launch(self, control: int, out: int, err: int) -> Launched:
+        """Start one with these descriptors for its control socket, stdout and stderr. Raises OSError."""
+
+
+class SubprocessLauncher:
+    """Starts an interpreter for each job. `environment` is added to that of this process."""
+
+    def __init__(self, environment: Mapping[str, str] | None = None) -> None:
+        self._environment = dict(environment or {})
+
+    async def launch(self, control: int, out: int, err: int) -> Launched:
+        """Start one. Raises OSError."""
+        return _Fresh(
+            subprocess.Popen(  # noqa: S603 - our own module
+                [sys.executable, "-P", "-m", "fission.runtime.job.process", str(control)],
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=err,
+                pass_fds=(control,),
+                start_new_session=True,  # Ctrl+C at the terminal is for us, and the group can be ended whole
+                env={**os.environ, "PYTHONIOENCODING": "utf-8", **self._environment},
+            )
+        )
+
+
+class _Fresh:
+    def __init__(self, process: "subprocess.Popen[bytes]") -> None:
+        self._process = process
+        self._handle = os.pidfd_open(process.pid)
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    async def wait(self) -> int:
+        try:
+            await readable(self._handle)
+        finally:
+            os.close(self._handle)
+        kill_group(self.pid)  # before it is reaped: nobody else can have its number yet
+        return self._process.wait()
+
+    def terminate(self) -> None:
+        if self._process.returncode is None:
+            self._process.terminate()
+
+    def kill(self) -> None:
+        if self._process.returncode is None:
+            self._process.kill()
+            kill_group(self.pid)
+
+
+async def readable(fd: int) -> None:
+    """Wait until there is something to read; for the handle of a process: until it has ended."""
+    loop, ready = asyncio.get_running_loop(), asyncio.Event()
+    loop.add_reader(fd, ready.set)
+    try:
+        await ready.wait()
+    finally:
+        loop.remove_reader(fd)
+
+
+def kill_group(group: int) -> None:
+    """Kill whatever is left of a job and of the programs that it has started."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(group, signal.SIGKILL)

@@ -1,0 +1,1 @@
+"""Sockets of a job process: listening, connecting, polling, TLS."""

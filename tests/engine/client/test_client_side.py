@@ -1,0 +1,185 @@
+"""What the client of a run leans on: lanes, journal, the socket for other terminals."""
+
+import asyncio
+import os
+import socket
+import stat
+from collections.abc import Callable, Coroutine, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fission.engine.client.control_socket import ControlServer, ask_client
+from fission.engine.client.journal import Journal, remove_journal
+from fission.engine.client.serial_executor import SerialExecutor
+from fission.errors import RunError
+
+# -- lanes ---------------------------------------------------------------------------------------------------
+
+
+def test_work_of_one_lane_waits_for_the_work_before_it() -> None:
+    async def story() -> list[str]:
+        done: list[str] = []
+        lanes = SerialExecutor(lambda error: done.append(f"failed {error}"))
+        gate = asyncio.Event()
+
+        def work(name: str, wait: bool = False) -> Callable[[], Coroutine[Any, Any, None]]:
+            async def do() -> None:
+                if wait:
+                    await gate.wait()
+                if name == "b":
+                    raise ValueError("b")
+                done.append(name)
+
+            return do
+
+        lanes.put(1, work("a", wait=True))
+        lanes.put(1, work("b"))
+        lanes.put(1, work("c"))
+        lanes.put(2, work("other"))
+        while not done:
+            await asyncio.sleep(0)
+        assert done == ["other"]
+        gate.set()
+        while len(done) < 4:
+            await asyncio.sleep(0)
+        lanes.put(1, work("again"))
+        while len(done) < 5:
+            await asyncio.sleep(0)
+        await lanes.close()
+        return done
+
+    assert asyncio.run(story()) == ["other", "a", "failed b", "c", "again"]
+
+
+def test_a_lane_that_is_cut_does_nothing_more_and_can_be_used_again() -> None:
+    async def story() -> list[str]:
+        done: list[str] = []
+        lanes = SerialExecutor(lambda _error: None)
+        never = asyncio.Event()
+
+        async def wait() -> None:
+            await never.wait()
+            done.append("never")
+
+        async def add() -> None:
+            done.append("added")
+
+        lanes.put("x", wait)
+        lanes.put("x", add)
+        await asyncio.sleep(0)
+        lanes.cut(lambda lane: lane == "x")
+        lanes.put("x", add)
+        while not done:
+            await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        await lanes.close()
+        return done
+
+    assert asyncio.run(story()) == ["added"]
+
+
+# -- the journal ---------------------------------------------------------------------------------------------
+
+
+def test_a_journal_gives_back_what_was_written_last(tmp_path: Path) -> None:
+    journal = Journal(tmp_path / "private")
+    assert journal.read() is None
+    journal.write({"run": "a"})
+    journal.write({"run": "b", "jobs": [1, 2]})
+    again = Journal(tmp_path / "private")  # as after kill -9: the first one was not closed
+    assert again.read() == {"run": "b", "jobs": [1, 2]}
+    again.clear()
+    assert journal.read() is None
+    journal.close()
+    again.close()
+    assert stat.S_IMODE((tmp_path / "private").stat().st_mode) == 0o700
+
+
+@pytest.mark.parametrize("cut", [1, 100, 3000, 5000])
+def test_a_torn_write_leaves_the_last_whole_one(tmp_path: Path, cut: int) -> None:
+    journal = Journal(tmp_path)
+    journal.write({"number": 1})
+    size = journal.path.with_name("journal.sqlite-wal").stat().st_size
+    journal.write({"number": 2, "filling": "x" * 9000})
+    torn = tmp_path / "torn"
+    torn.mkdir()
+    for name in ("journal.sqlite", "journal.sqlite-wal"):
+        data = (tmp_path / name).read_bytes()
+        (torn / name).write_bytes(data[: size + cut] if name.endswith("wal") else data)
+    journal.close()
+    again = Journal(torn)
+    assert again.read() == {"number": 1}
+    again.close()
+
+
+def test_a_journal_that_is_none(tmp_path: Path) -> None:
+    (tmp_path / "journal.sqlite").write_bytes(b"not a database, but long enough to look like one" * 100)
+    with pytest.raises(RunError, match=r"journal\.sqlite: the journal cannot be used.*--fresh"):
+        Journal(tmp_path)
+    remove_journal(tmp_path)
+    journal = Journal(tmp_path)
+    assert journal.read() is None
+    journal.close()
+
+
+# -- other terminals -----------------------------------------------------------------------------------------
+
+
+def test_another_terminal_hears_at_once_of_an_answer_that_fails(tmp_path: Path) -> None:
+    async def story() -> None:
+        async def answer(_request: Mapping[str, Any]) -> Mapping[str, Any]:
+            raise KeyError("a mistake")
+
+        asyncio.get_running_loop().set_exception_handler(lambda _loop, _context: None)
+        server = ControlServer(tmp_path, answer)
+        await server.start()
+        reader, writer = await asyncio.open_unix_connection(tmp_path / "control.sock")
+        writer.write(b'{"do": "status"}\n')
+        assert await asyncio.wait_for(reader.read(), 5) == b""  # long before the time for answers is over
+        writer.close()
+        await server.close()
+
+    asyncio.run(story())
+
+
+def test_another_terminal_asks_and_is_answered(tmp_path: Path) -> None:
+    folder = tmp_path / ("long" * 40)  # its socket's path would be too long
+    folder.mkdir()
+
+    async def story() -> Any:
+        async def answer(request: Mapping[str, Any]) -> Mapping[str, Any]:
+            return {"lines": [f"did {request['do']}"]}
+
+        server = ControlServer(folder, answer)
+        await server.start()
+        assert stat.S_IMODE((folder / "control.sock").stat().st_mode) == 0o600
+        answer = await asyncio.to_thread(ask_client, folder, do="status")
+        await server.close()
+        return answer
+
+    assert asyncio.run(story()) == {"lines": ["did status"]}
+    assert ask_client(folder, do="status") is None
+    assert not os.listdir(folder)
+
+
+def test_a_socket_that_a_killed_client_has_left_is_nobody(tmp_path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as left:
+        left.bind(str(tmp_path / "control.sock"))
+    assert (tmp_path / "control.sock").exists()
+    assert ask_client(tmp_path, do="status") is None
+
+
+def test_a_client_that_says_nonsense(tmp_path: Path) -> None:
+    async def story() -> None:
+        async def answer(_request: Mapping[str, Any]) -> Mapping[str, Any]:
+            raise ZeroDivisionError
+
+        server = ControlServer(tmp_path, answer)
+        await server.start()
+        with pytest.raises(RunError, match="does not answer"):
+            await asyncio.to_thread(ask_client, tmp_path, do="status")
+        await server.close()
+
+    asyncio.run(story())

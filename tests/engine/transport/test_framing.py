@@ -1,0 +1,129 @@
+"""Messages in pieces: complete, in order within a lane, and no larger than allowed."""
+
+import pickle
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fission.engine.transport.framing import Assembler, Lane, Outbox
+from fission.engine.transport.msgpack_codec import decode, encode
+from fission.errors import RunError
+
+SIZES = st.one_of(st.integers(0, 100), st.sampled_from([65530, 65535, 65536, 65541, 200_000, 1 << 20]))
+MESSAGES = st.lists(st.tuples(st.sampled_from(Lane), SIZES, st.booleans()), max_size=12)
+
+
+def bytes_of(lane: Lane, number: int, size: int) -> bytes:
+    return bytes([lane, number]) + bytes(size)
+
+
+@given(messages=MESSAGES, data=st.data())
+def test_every_message_arrives_and_lanes_keep_their_order(messages, data):
+    outbox, assembler = Outbox(), Assembler(largest=2 << 20)
+    arrived: list[bytes] = []
+
+    def carry() -> None:
+        sent = memoryview(outbox.take())
+        assert len(sent) <= (64 << 10) + 100
+        while sent:
+            count = data.draw(
+                st.sampled_from([1, 3, 5, 1000, len(sent)]) if len(sent) < 50 else st.just(len(sent))
+            )
+            arrived.extend(assembler.feed(sent[:count]))
+            sent = sent[count:]
+
+    for number, (lane, size, pulse) in enumerate(messages):
+        outbox.put(bytes_of(lane, number, size), lane)
+        if pulse:
+            outbox.pulse()
+        if data.draw(st.booleans()):
+            carry()
+    while outbox:
+        carry()
+    assert outbox.take() == b""
+    assert outbox.size == 0
+    for lane in Lane:
+        wanted = [bytes_of(lane, n, size) for n, (own, size, _) in enumerate(messages) if own is lane]
+        assert [one for one in arrived if one[0] == lane] == wanted
+    assert len(arrived) == len(messages)
+
+
+def test_a_pulse_and_a_command_overtake_a_large_message():
+    outbox, assembler = Outbox(), Assembler(largest=10 << 20)
+    outbox.put(bytes(4 << 20), Lane.BULK)
+    assembler.feed(memoryview(outbox.take()))
+    outbox.pulse()
+    outbox.put(b"stop")
+    first = outbox.take()
+    assert first[:5] == b"\x40\0\0\0\0"
+    assert b"stop" in assembler.feed(memoryview(first))
+
+
+@pytest.mark.parametrize(
+    ("data", "text"),
+    [
+        (b"\x02\0\0\0\x01x", "does not speak the protocol"),
+        (b"\x40\0\0\0\x01x", "does not speak the protocol"),
+        (b"GET / HTTP/1.1\r\n", "does not speak the protocol"),
+        (b"\0\0\x01\0\x01", "too large"),
+        (b"\x80\0\0\xff\xff" + bytes(65535) + b"\x80\0\0\0\x02", "too large"),
+        (b"\0\xff\xff\xff\xff", "too large"),
+    ],
+)
+def test_who_breaks_the_rules_is_told_apart(data, text):
+    with pytest.raises(RunError, match=text):
+        Assembler().feed(memoryview(data))
+
+
+PLAIN = st.recursive(
+    st.one_of(
+        st.none(),
+        st.booleans(),
+        st.integers(-(2**63), 2**64 - 1),
+        st.floats(allow_nan=False),
+        st.text(st.characters(codec=None)),
+        st.binary(),
+    ),
+    lambda inner: st.one_of(st.lists(inner), st.dictionaries(st.text(), inner)),
+)
+
+
+@given(data=PLAIN)
+def test_plain_data_is_the_same_afterwards(data):
+    assert decode(encode(data)) == data
+
+
+def test_tuples_become_lists():
+    assert decode(encode((1, (2, 3)))) == [1, [2, 3]]
+
+
+@pytest.mark.parametrize("data", [object(), {1, 2}, 2**64, {"a": object}, 1j])
+def test_nothing_else_is_sent(data):
+    with pytest.raises(RunError, match="cannot be sent"):
+        encode(data)
+
+
+def test_what_never_ends_is_not_sent():
+    endless: list[object] = []
+    endless.append(endless)
+    with pytest.raises(RunError, match="cannot be sent"):
+        encode(endless)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"\xc1",
+        b"\x92\x01",
+        b"\x01\x02",
+        b"\xa1\xff",
+        b"\xc7\x01\x05x",
+        b"\x91" * 5000,
+        pickle.dumps(print),
+    ],
+)
+def test_what_is_no_plain_data_is_refused(data):
+    with pytest.raises(RunError, match="no plain data"):
+        decode(data)
