@@ -31,10 +31,11 @@ from fission.cluster.instructions import Instruction, Outcome, StartJob
 from fission.cluster.job_placement import place_waiting, start_network
 from fission.cluster.route_updates import send_route_updates
 from fission.cluster.shutdown import begin_ending, force, go_on_ending
-from fission.cluster.state import DEBUG, ClusterState, JobRecord, NodeRecord, machine
+from fission.cluster.state import ClusterState, JobRecord, NodeRecord, machine
 from fission.cluster.topology import Topology
 from fission.cluster.transitions import JOB_TABLE, JobMove, NodeStatus, Phase, Policy
 from fission.core.groups import LOCAL
+from fission.core.levels import DEBUG
 from fission.core.network import Network
 
 _ROUTINE = (events.JobProgress, events.NodeReport, events.Tick)

@@ -17,9 +17,10 @@ A failure in `teardown` comes after all of this: such a job has finished, and th
 from fission.cluster import events
 from fission.cluster.instructions import Failure, Outcome, StartJob
 from fission.cluster.shutdown import begin_ending
-from fission.cluster.state import ERROR, INFO, WARNING, ClusterState, DeliveredUpdates, JobRecord
+from fission.cluster.state import ClusterState, DeliveredUpdates, JobRecord
 from fission.cluster.transitions import JOB_TABLE, JobMove, JobState
 from fission.core.groups import LOCAL
+from fission.core.levels import ERROR, INFO, WARNING
 
 
 def start(cluster: ClusterState, job: JobRecord, node: str) -> None:

@@ -6,8 +6,9 @@ from dataclasses import replace
 from fission.cluster.instructions import Failure, Outcome, Placed
 from fission.cluster.job_lifecycle import start
 from fission.cluster.shutdown import begin_ending
-from fission.cluster.state import WARNING, ClusterState, JobRecord
+from fission.cluster.state import ClusterState, JobRecord
 from fission.cluster.transitions import JobState, NodeStatus, Phase
+from fission.core.levels import WARNING
 from fission.errors import JobDefinitionError, UserError
 from fission.placement import Links, NodeState, Placement, place, propose, refusals
 

@@ -14,20 +14,10 @@ from fission.cluster import events
 from fission.cluster.events import IncarnationStatus, InventoryEntry
 from fission.cluster.instructions import StopJob
 from fission.cluster.job_lifecycle import end, finish, listen, lose, progress
-from fission.cluster.state import (
-    DEBUG,
-    DRAINED,
-    ERROR,
-    INFO,
-    WARNING,
-    ClusterState,
-    DeliveredUpdates,
-    JobRecord,
-    NodeRecord,
-    Orphan,
-)
+from fission.cluster.state import DRAINED, ClusterState, DeliveredUpdates, JobRecord, NodeRecord, Orphan
 from fission.cluster.transitions import REACHABLE, JobMove, JobState, NodeStatus, Phase
 from fission.core.groups import LOCAL
+from fission.core.levels import DEBUG, ERROR, INFO, WARNING
 from fission.core.nodes import LocalNode
 from fission.placement import NodeState, node_state
 

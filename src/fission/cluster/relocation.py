@@ -6,9 +6,10 @@ it; until its process has ended it keeps its slot.
 
 from fission.cluster.events import DrainRequested, MoveRequested, RebalanceRequested
 from fission.cluster.job_placement import possible
-from fission.cluster.state import DRAINED, INFO, WARNING, ClusterState, JobRecord
+from fission.cluster.state import DRAINED, ClusterState, JobRecord
 from fission.cluster.transitions import JOB_TABLE, REACHABLE, JobMove, NodeStatus, Phase
 from fission.core.groups import LOCAL
+from fission.core.levels import INFO, WARNING
 from fission.errors import JobDefinitionError
 from fission.placement import refusals
 

@@ -5,8 +5,9 @@ their node service, which has no client (its orphan timeout), or by the next cli
 """
 
 from fission.cluster.instructions import EndNetwork, Failure, Outcome, StopJob
-from fission.cluster.state import WARNING, ClusterState, Ending, JobRecord
+from fission.cluster.state import ClusterState, Ending, JobRecord
 from fission.cluster.transitions import JobMove, JobState, Phase
+from fission.core.levels import WARNING
 
 
 def begin_ending(

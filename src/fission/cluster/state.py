@@ -20,9 +20,6 @@ from fission.core.groups import LOCAL
 from fission.core.network import Network
 from fission.placement import NodeState
 
-DEBUG, INFO, WARNING, ERROR = 10, 20, 30, 40
-"""Levels of `logging`."""
-
 DRAINED = "drained"
 """The reason of a node that takes no jobs because somebody wants that."""
 

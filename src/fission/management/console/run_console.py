@@ -9,6 +9,7 @@ from rich.text import Text
 from fission.cluster.state import NodeRecord
 from fission.cluster.transitions import NodeStatus
 from fission.core.groups import ALL
+from fission.core.levels import WARNING
 from fission.core.network import Network
 from fission.management.console.job_console import RunConsole
 from fission.management.console.placement_table import render_placement
@@ -47,7 +48,7 @@ class ClusterConsole(RunConsole):
             show(self._console, _node_table(nodes))
         for address, reason in missing.items():
             because = f": {reason}" if reason else ""
-            self.log(None, 30, f"node {address} has not answered, and may join later{because}")
+            self.log(None, WARNING, f"node {address} has not answered, and may join later{because}")
 
     def news(self, job: int | None, text: str) -> None:
         """Show what happened to a job or a node."""
