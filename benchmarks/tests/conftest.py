@@ -1,0 +1,5 @@
+"""Settings of every run of these tests."""
+
+from kits.signals import restore_interrupt
+
+restore_interrupt()

@@ -1,0 +1,5 @@
+"""Settings of every test run."""
+
+from kits.signals import restore_interrupt
+
+restore_interrupt()
