@@ -60,7 +60,7 @@ def read_config(root: Path, name: str) -> ConfigFile:
         told = ConfigError(one_line(error), where=files.place(error) or label, hint=_hint(error, root))
         told.add_note(files.cut_traceback(error))
         raise told from error
-    return ConfigFile(label, vars(module), _assigned(module))
+    return ConfigFile(label, vars(module), assigned_names(module))
 
 
 def _hint(error: BaseException, root: Path) -> str:
@@ -87,8 +87,8 @@ def _contents(module: ModuleType) -> str:
     return f"There are {listed(own)}" if own else f"There is nothing in {module.__name__} yet"
 
 
-def _assigned(module: ModuleType) -> dict[str, int]:
-    """The names that a module assigns at its top level, with the line of the last time."""
+def assigned_names(module: ModuleType) -> dict[str, int]:
+    """Return the names that a module assigns at its top level, with the line of the last assignment."""
     if module.__file__ is None:
         return {}
     finder = _Assignments()

@@ -3,13 +3,14 @@
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from types import ModuleType
 
 from fission.core import registry
 from fission.core.jobs import BaseJob
 from fission.core.network import Network, Problem, Settings
 from fission.core.nodes import BaseNode
 from fission.errors import ConfigError, FissionError, ProjectError
-from fission.project.config import ConfigFile, read_config
+from fission.project.config import ConfigFile, assigned_names, read_config
 from fission.project.loaded import LoadedNetwork
 from fission.project.names import SHARED
 from fission.project.nodes import NodeReader
@@ -37,7 +38,27 @@ def load_network(root: Path, name: str) -> tuple[Network, tuple[Problem, ...]]:
     root = root.resolve()
     folder = find_network(root, name)
     registry.reset()
-    config = read_config(root, folder.name)
+    return _network(read_config(root, folder.name), root, folder)
+
+
+def network_of_config(module: ModuleType, name: str) -> tuple[Network, tuple[Problem, ...]]:
+    """Return the network `name` of a config module that is imported already, and its problems, as `load_network`.
+
+    Raises ProjectError when the module is not the config.py of that network.
+    """
+    file = Path(getattr(module, "__file__", None) or "").resolve()
+    if file.name != "config.py" or file.parent.name != name:
+        raise ProjectError(
+            "the module is not the configuration of this network",
+            where=f"network {name!r}",
+            expected=f"{name}/config.py",
+            found=str(file) if file.is_file() else module.__name__,
+        )
+    config = ConfigFile(f"{name}/config.py", vars(module), assigned_names(module))
+    return _network(config, file.parents[1], file.parent)
+
+
+def _network(config: ConfigFile, root: Path, folder: Path) -> tuple[Network, tuple[Problem, ...]]:
     settings, mistakes = read_settings(config.values)
     jobs = config.values.get("JOBS")
     reader = NodeReader(root, folder)

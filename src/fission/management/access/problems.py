@@ -26,7 +26,15 @@ def load_sound(root: Path, name: str, *, quiet: bool = False) -> Network:
 
     Raises NetworkError when there are errors, after they were shown; ProjectError and ConfigError.
     """
-    network, problems = load_and_check(root, name)
+    return _without_errors(*load_and_check(root, name), quiet=quiet)
+
+
+def sound(network: Network, problems: Iterable[Problem]) -> Network:
+    """Check a loaded network and return it, as `load_sound`; `problems` are those found while it was loaded."""
+    return _without_errors(network, (*problems, *check(network)), quiet=False)
+
+
+def _without_errors(network: Network, problems: tuple[Problem, ...], *, quiet: bool) -> Network:
     errors = [problem for problem in problems if problem.level == "error"]
     show_problems(errors if quiet else problems, sys.stderr)
     if errors:
