@@ -1,4 +1,4 @@
-"""A network from its folder, at the path that the users of the seed know."""
+"""`load_network`, under the path that user code imports."""
 
 from fission.core.network import Network
 from fission.project.load import load_network

@@ -4,13 +4,14 @@
 FissionError                    exit code 1
 ├── UserError                   exit code 2: the user's mistake
 │   ├── ProjectError            a project or network folder: exists already, bad name, no permission
-│   ├── ConfigError             config.py: an unknown setting, a wrong type, an unreadable file
-│   ├── NetworkError            a network that cannot work (has all its problems)
-│   ├── JobDefinitionError      a job class or object that cannot work
-│   ├── PipeError               a pipe class or object that cannot work, a block that does not fit it
-│   ├── HeadError               a value that is no head (also a ValueError)
-│   ├── HeadIndexError          a bit that a head does not have (also an IndexError)
-│   └── AllocationError         no node may or can run a job
+│   ├── StructureError          what a network is made of (also a RuntimeError)
+│   │   ├── ConfigError         config.py: an unknown setting, a wrong type, an unreadable file
+│   │   ├── NetworkError        a network that cannot work (has all its problems)
+│   │   ├── JobDefinitionError  a job class or object that cannot work
+│   │   ├── PipeError           a pipe class or object that cannot work, a block that does not fit it
+│   │   └── AllocationError     no node may or can run a job
+│   ├── HeadError               a value that is not a head (also a ValueError)
+│   └── HeadIndexError          a bit that a head does not have (also an IndexError)
 └── RunError                    a failure at run time
     ├── JobFailed               the user's code raised (has its traceback)
     ├── OutputError             what run returned does not fit the job's outputs
@@ -46,6 +47,7 @@ __all__ = [
     "ProtocolError",
     "RemoteProtocolError",
     "RunError",
+    "StructureError",
     "UserError",
 ]
 
@@ -100,11 +102,15 @@ class ProjectError(UserError):
     """A project or network folder that cannot be made or used; nothing was written."""
 
 
-class ConfigError(UserError):
+class StructureError(UserError, RuntimeError):
+    """An error in what a network is made of. The first FISSION raised a RuntimeError for it, which user code may catch."""
+
+
+class ConfigError(StructureError):
     """A config.py that cannot be used; `where` has the file and the setting."""
 
 
-class NetworkError(UserError):
+class NetworkError(StructureError):
     """A network that cannot work. `problems` has one line for each of them."""
 
     def __init__(
@@ -121,11 +127,11 @@ class NetworkError(UserError):
         self.problems: tuple[str, ...] = tuple(map(str, problems))
 
 
-class JobDefinitionError(UserError):
+class JobDefinitionError(StructureError):
     """A job class, or what was passed to it, that cannot work."""
 
 
-class PipeError(UserError):
+class PipeError(StructureError):
     """A pipe class that cannot work, an id that is taken, or a block that does not fit its pipe."""
 
 
@@ -137,7 +143,7 @@ class HeadIndexError(UserError, IndexError):
     """A bit that the head does not have."""
 
 
-class AllocationError(UserError):
+class AllocationError(StructureError):
     """No node can run a job; the text names the job, its groups and why each node was refused."""
 
 

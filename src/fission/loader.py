@@ -1,5 +1,6 @@
-"""Networks from files that are not Python, at the path that the users of the seed know."""
+"""The loaders of files that describe nodes and networks (CSV, XML), under the path that user code imports."""
 
+from fission.project.nodes import CSVLoader
 from fission.project.xml import XMLLoader
 
-__all__ = ["XMLLoader"]
+__all__ = ["CSVLoader", "XMLLoader"]

@@ -1,4 +1,4 @@
-"""Pictures of networks, at the path that the users of the seed know."""
+"""The functions that draw networks, under the path that user code imports."""
 
 from fission.project.picture import render, to_dot, to_mermaid
 

@@ -42,6 +42,10 @@ class HungryPipe(PicklePipe):
         pass
 
 
+class DefaultPipe(OptionalPicklePipe):
+    OPTIONAL_DEFAULT = "default"
+
+
 class OnceOptionalPipe(OptionalPicklePipe):
     OPTIONAL_STORE = False
     OPTIONAL_DEFAULT = "default"

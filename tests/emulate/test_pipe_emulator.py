@@ -69,3 +69,32 @@ def test_errors_of_the_pipe_come_out():
 def test_anything_else_is_refused(thing):
     with pytest.raises(UserError, match=r"a pipe, a Python job or a program"):
         emulate(thing)
+
+
+def test_blocks_are_put_and_got_one_by_one():
+    emulator = emulate(own.ShortPipe(1))
+    emulator.put(1)
+    emulator.put(513)
+    assert (emulator.get(), emulator.get()) == (1, 513)
+    with pytest.raises(UserError, match=r"there is no block to get"):
+        emulator.get()
+
+
+def test_an_optional_pipe_returns_what_run_would_get():
+    emulator = emulate(own.DefaultPipe(1))
+    assert emulator.get() == "default"
+    emulator.put("a")
+    emulator.put("b")
+    assert [emulator.get() for _ in range(3)] == ["a", "b", "b"]
+
+
+def test_a_killed_emulator_of_a_pipe_is_empty():
+    emulator = emulate(own.DefaultPipe(1))
+    emulator.put("a")
+    emulator.kill()
+    assert emulator.get() == "default"
+    emulator = emulate(PicklePipe(2))
+    emulator.put("a")
+    emulator.kill()
+    with pytest.raises(UserError):
+        emulator.get()

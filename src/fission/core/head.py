@@ -13,7 +13,7 @@ TYPE_CHECKING = False  # as in typing, which takes longer to import than all of 
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from typing import SupportsIndex, overload
+    from typing import Literal, SupportsIndex, overload
 
 __all__ = [
     "CORRUPTED",
@@ -100,9 +100,12 @@ class Head:
         self._value = self.to_wire() >> (_WIRE_BITS - 8 * size)
         self._size = size
 
-    def to_bytes(self) -> bytes:
-        """Return the head as bytes, bit 0 first."""
-        return self._value.to_bytes(self._size, "big")
+    head = value
+    """The same as `value`, under the name that older code uses."""
+
+    def to_bytes(self, length: int | None = None, byteorder: Literal["big", "little"] = "big") -> bytes:
+        """Return the head as bytes, bit 0 first; `length` and `byteorder` are those of `int.to_bytes`."""
+        return self._value.to_bytes(self._size if length is None else length, byteorder)
 
     def __len__(self) -> int:
         return self._size

@@ -7,9 +7,9 @@ from fission.core import registry
 from fission.core.jobs.base import BaseJob
 from fission.core.nodes import BaseNode
 from fission.core.structure import Edge, Problem, join, sound_jobs, sound_nodes
-from fission.errors import NetworkError
+from fission.errors import AllocationError, NetworkError
 
-__all__ = ["Edge", "Network", "Problem", "Settings"]
+__all__ = ["AllocationError", "Edge", "Network", "Problem", "Settings"]
 
 
 @dataclass(frozen=True)

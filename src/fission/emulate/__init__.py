@@ -18,7 +18,23 @@ if TYPE_CHECKING:
     from fission.emulate.jobs import JobEmulator
     from fission.emulate.pipes import PipeEmulator
 
-__all__ = ["JobFinished", "emulate"]
+__all__ = ["JobEmulator", "JobFinished", "PipeEmulator", "emulate"]
+
+
+def __getattr__(name: str) -> object:
+    if name == "JobEmulator":
+        from fission.emulate import jobs  # noqa: PLC0415 - job processes import this package
+
+        return jobs.JobEmulator
+    if name == "PipeEmulator":
+        from fission.emulate import pipes  # noqa: PLC0415
+
+        return pipes.PipeEmulator
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return __all__
 
 
 @overload
@@ -42,7 +58,7 @@ def emulate(
     root: str | PathLike[str] | None = None,
     timeout: float | None = 10.0,
 ) -> PipeEmulator | JobEmulator:
-    """Return an emulator of a pipe or of a job; call it, see `PipeEmulator` and `JobEmulator`.
+    """Return an emulator of a pipe or of a job; `PipeEmulator` and `JobEmulator` describe how to call it.
 
     The emulator of a job has a process from now on: call its `kill()`, or use it in a `with` statement. `network`
     has the settings (by default those of a network that sets nothing), `root` is the project's folder (by default

@@ -1,12 +1,15 @@
 """The emulator of a pipe: one value through its four stages."""
 
 import sys
+from collections import deque
 from io import BytesIO
 from typing import Any
 
+from fission.channel.frames import Payload
+from fission.channel.mailbox import Mailbox
 from fission.core.head import Head
 from fission.core.pipes import BasePipe
-from fission.errors import PipeError
+from fission.errors import PipeError, UserError
 
 __all__ = ["PipeEmulator"]
 
@@ -14,14 +17,51 @@ _SHOWN = 200
 
 
 class PipeEmulator:
-    """Call it with a value: it prints each stage, and returns them.
+    """Sends values through the four stages of a pipe.
 
-    `emulator(value)` returns `(packed, wire, read, unpacked)`: what `pack` made of the value, the bytes that `write`
-    made of that, what `read` returned, and what `unpack` made of that.
+    `emulator(value)` prints each stage and returns `(packed, wire, read, unpacked)`: what `pack` made of the value, the
+    bytes that `write` made of that, what `read` returned, and what `unpack` made of that.
+
+    `put` sends one value and `get` receives the next one, so several blocks can be on the way.
     """
 
     def __init__(self, pipe: BasePipe) -> None:
         self.pipe = pipe
+        self._optional = Mailbox.of(pipe) if pipe.ASYNC else None
+        self._blocks: deque[bytes] = deque()
+
+    def put(self, obj: Any) -> None:
+        """Send a value: `pack` and `write`. What the pipe's own methods raise comes out."""
+        file = BytesIO()
+        self.pipe.write(file, self.pipe.pack(obj))
+        if self._optional is not None:
+            self._optional.put(file.getvalue())
+        else:
+            self._blocks.append(file.getvalue())
+
+    def get(self) -> Any:
+        """Receive the next value: `read` and `unpack`.
+
+        An optional pipe returns what `run` would get: the next value, the stored one or the default. Raises UserError when
+        no block is on the way through another pipe, PipeError as a call does.
+        """
+        if self._optional is not None:
+            wire: Payload | None = self._optional.take()
+            if wire is None:
+                return self.pipe.unpack(getattr(self.pipe, "OPTIONAL_DEFAULT", None))
+        elif self._blocks:
+            wire = self._blocks.popleft()
+        else:
+            raise UserError(
+                "there is no block to get", where=f"emulator of {self.pipe}", hint="Call put(value) first"
+            )
+        block = b"".join(wire if isinstance(wire, tuple) else (wire,))
+        return self.pipe.unpack(self._read(BytesIO(block), len(block)))
+
+    def kill(self) -> None:
+        """Drop the blocks that are on the way, and the stored value of an optional pipe."""
+        self._blocks.clear()
+        self._optional = Mailbox.of(self.pipe) if self.pipe.ASYNC else None
 
     def __call__(self, obj: Any, *, head: Head | int | None = None) -> tuple[Any, bytes, Any, Any]:
         """Send a value through the pipe. A `head` (an int: of one byte) stands before the block on the wire.

@@ -77,6 +77,27 @@ class NodeReader:
             self.mistakes.append(Mistake(name, error.expected, error.found))
 
 
+class CSVLoader:
+    """Loads nodes from a CSV file, one per row: name, address, any number of groups."""
+
+    def load_nodes(self, csv_path: str | os.PathLike[str]) -> list[BaseNode]:
+        """Return the nodes of the file; a path is relative to the working directory.
+
+        Raises ConfigError, with the first mistake, when the file or one of its rows cannot be used.
+        """
+        reader = NodeReader(Path(), Path())
+        reader.read(csv_path)
+        for mistake in reader.mistakes:
+            raise ConfigError(
+                "the nodes cannot be loaded",
+                where=str(csv_path),
+                expected=mistake.expected,
+                found=mistake.found,
+                hint=mistake.hint,
+            )
+        return reader.nodes
+
+
 def _rows(path: Path) -> Iterator[tuple[int, list[str]]]:
     """The rows of the file with their line numbers, without comments, empty ones and a header."""
     with path.open(newline="", encoding="utf-8-sig") as file:

@@ -3,6 +3,7 @@
 The latter are imported when they are asked for: a job process needs at most one of them.
 """
 
+from fission.core.head import Head
 from fission.core.jobs.base import BaseJob, LocalJob
 from fission.core.jobs.python import PythonJob
 
@@ -36,6 +37,7 @@ __all__ = [
     "ExecutableJob",
     "FileSinkJob",
     "ForwardingJob",
+    "Head",
     "InteractiveJob",
     "JobStatus",
     "LocalJob",

@@ -129,6 +129,20 @@ class BasePipe(metaclass=PipeType):
     def __init__(self, id: int) -> None:
         self.id = id
 
+    @property
+    def source(self) -> Any:
+        """The job (`BaseJob`) that writes to this pipe; None before it exists, and in the processes of jobs."""
+        return self._end("outputs")
+
+    @property
+    def destination(self) -> Any:
+        """The job (`BaseJob`) that reads from this pipe; None before it exists, and in the processes of jobs."""
+        return self._end("inputs")
+
+    def _end(self, side: str) -> Any:
+        jobs = registry.JOBS.values()
+        return next((job for job in jobs if any(pipe is self for pipe in getattr(job, side))), None)
+
     def pack(self, obj: Any) -> Any:
         """Turn a value into what `write` takes."""
         return obj
