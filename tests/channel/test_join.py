@@ -2,8 +2,8 @@
 
 import pytest
 
-from fission.channel.frames import WIRE_CORRUPTED, WIRE_FINISHED, WIRE_RESET, Batch
 from fission.channel.join import InputRule, Join
+from fission.channel.wire.frames import WIRE_CORRUPTED, WIRE_FINISHED, WIRE_RESET, Batch
 from fission.errors import LocalProtocolError
 
 C, R, F = WIRE_CORRUPTED, WIRE_RESET, WIRE_FINISHED

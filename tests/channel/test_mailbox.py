@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fission.channel import mailbox as module
-from fission.channel.codec import codec_for
 from fission.channel.mailbox import Mailbox
+from fission.channel.wire.codec import codec_for
 from fission.core import base
 from fission.core.pipes import ArrayPipe, OptionalArrayPipe, OptionalMixIn, OptionalPicklePipe, PicklePipe
 from fission.errors import PipeError

@@ -3,7 +3,9 @@
 import pytest
 
 from fission.channel.conversation import ReceiverState
-from fission.channel.frames import (
+from fission.channel.receiver import ACK_BLOCKS, ACK_SECONDS, Receiver
+from fission.channel.retained import BLOCK_COST, FRAME_COST
+from fission.channel.wire.frames import (
     VERSION,
     WIRE_RESET,
     Ack,
@@ -15,8 +17,6 @@ from fission.channel.frames import (
     Hello,
     Welcome,
 )
-from fission.channel.receiver import ACK_BLOCKS, ACK_SECONDS, Receiver
-from fission.channel.retained import BLOCK_COST, FRAME_COST
 from fission.errors import LocalProtocolError, RemoteProtocolError
 
 

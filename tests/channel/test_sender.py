@@ -3,7 +3,8 @@
 import pytest
 
 from fission.channel.conversation import SENDER_TABLE, SenderEvent, SenderState
-from fission.channel.frames import (
+from fission.channel.sender import Sender
+from fission.channel.wire.frames import (
     VERSION,
     WIRE_RESET,
     Ack,
@@ -16,7 +17,6 @@ from fission.channel.frames import (
     Refuse,
     Welcome,
 )
-from fission.channel.sender import Sender
 from fission.errors import LocalProtocolError, RemoteProtocolError
 
 

@@ -3,7 +3,6 @@
 import pytest
 
 from fission.channel.counters import PipeCounters
-from fission.channel.frames import WIRE_FINISHED, WIRE_RESET, Batch
 from fission.channel.retained import FRAME_BLOCKS, FRAME_BYTES, FRAME_COST
 from fission.channel.windows import (
     LIVE_BLOCKS,
@@ -13,6 +12,7 @@ from fission.channel.windows import (
     live_room,
     needed_blocks,
 )
+from fission.channel.wire.frames import WIRE_FINISHED, WIRE_RESET, Batch
 
 
 def window(retain=1 << 20, **more):

@@ -19,8 +19,8 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from fission.channel.frames import WIRE_CORRUPTED, WIRE_FINISHED, WIRE_RESET, Batch, Payload, frozen
 from fission.channel.ranges import LONG_AGO, Position, RunQueue, cut
+from fission.channel.wire.frames import WIRE_CORRUPTED, WIRE_FINISHED, WIRE_RESET, Batch, Payload, frozen
 from fission.errors import LocalProtocolError
 
 

@@ -24,7 +24,7 @@ counted.
 
 from collections import deque
 
-from fission.channel.frames import Payload, frozen, payload_size
+from fission.channel.wire.frames import Payload, frozen, payload_size
 from fission.core.pipes import BasePipe, OptionalMixIn
 from fission.errors import PipeError
 

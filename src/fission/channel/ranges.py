@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Sequence
 from itertools import chain, islice, repeat
 
-from fission.channel.frames import Batch, Payload
+from fission.channel.wire.frames import Batch, Payload
 
 Position = tuple[int, int]
 """(epoch, sequence number or round)."""

@@ -4,8 +4,12 @@ from collections import deque
 
 from fission.channel.conversation import RECEIVER_LOCAL, RECEIVER_TABLE, ReceiverEvent, ReceiverState
 from fission.channel.counters import PipeCounters
-from fission.channel.encoder import encode_control
-from fission.channel.frames import (
+from fission.channel.machine import Machine
+from fission.channel.ranges import Position
+from fission.channel.retained import BLOCK_COST, FRAME_COST
+from fission.channel.windows import ReceiveWindow
+from fission.channel.wire.encoder import encode_control
+from fission.channel.wire.frames import (
     VERSION,
     WIRE_RESET,
     Ack,
@@ -19,10 +23,6 @@ from fission.channel.frames import (
     Hello,
     Welcome,
 )
-from fission.channel.machine import Machine
-from fission.channel.ranges import Position
-from fission.channel.retained import BLOCK_COST, FRAME_COST
-from fission.channel.windows import ReceiveWindow
 
 ACK_BLOCKS = 256
 ACK_SECONDS = 0.02

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterable
 
-from fission.channel.encoder import encode_batch
-from fission.channel.frames import Batch, Buffer, Payload
 from fission.channel.ranges import size_of
+from fission.channel.wire.encoder import encode_batch
+from fission.channel.wire.frames import Batch, Buffer, Payload
 
 FRAME_BYTES = 64 << 10
 FRAME_BLOCKS = 4096

@@ -9,8 +9,11 @@ from fission.channel.conversation import (
     StreamState,
 )
 from fission.channel.counters import PipeCounters
-from fission.channel.encoder import encode_control
-from fission.channel.frames import (
+from fission.channel.machine import Machine
+from fission.channel.ranges import Position
+from fission.channel.windows import LIVE_BLOCKS, LiveWindow, SendWindow
+from fission.channel.wire.encoder import encode_control
+from fission.channel.wire.frames import (
     VERSION,
     Ack,
     Buffer,
@@ -24,9 +27,6 @@ from fission.channel.frames import (
     Refuse,
     Welcome,
 )
-from fission.channel.machine import Machine
-from fission.channel.ranges import Position
-from fission.channel.windows import LIVE_BLOCKS, LiveWindow, SendWindow
 
 _S, _E, _T = SenderState, SenderEvent, StreamState
 

@@ -14,10 +14,10 @@ from collections import deque
 from collections.abc import Iterable
 
 from fission.channel.counters import PipeCounters
-from fission.channel.encoder import encode_lone
-from fission.channel.frames import WIRE_RESET, Batch, Buffer, Payload
 from fission.channel.ranges import Position, cut, size_of
 from fission.channel.retained import BLOCK_COST, FRAME_BLOCKS, FRAME_BYTES, FRAME_COST, RetainedFrame, pieces
+from fission.channel.wire.encoder import encode_lone
+from fission.channel.wire.frames import WIRE_RESET, Batch, Buffer, Payload
 
 LIVE_BLOCKS = 1024
 """Blocks that may wait on a live pipe without `MAX_QUEUE`."""

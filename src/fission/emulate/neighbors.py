@@ -7,10 +7,10 @@ from pathlib import Path
 from time import monotonic, time
 
 from fission.channel.conversation import SenderState
-from fission.channel.frames import Payload
 from fission.channel.join import InputRule, Join
 from fission.channel.receiver import Receiver
 from fission.channel.sender import Sender
+from fission.channel.wire.frames import Payload
 from fission.core.pipes import BasePipe
 from fission.runtime.data.incoming import Incoming
 from fission.runtime.data.outgoing import Outgoing

@@ -5,8 +5,8 @@ from collections import deque
 from io import BytesIO
 from typing import Any
 
-from fission.channel.frames import Payload
 from fission.channel.mailbox import Mailbox
+from fission.channel.wire.frames import Payload
 from fission.core.head import Head
 from fission.core.pipes import BasePipe
 from fission.errors import PipeError, UserError

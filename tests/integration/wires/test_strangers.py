@@ -17,8 +17,8 @@ import pytest
 from wired import Certificates, Wired
 from wired_jobs import chain
 
-from fission.channel.encoder import encode_batch, encode_control
-from fission.channel.frames import Batch, Hello
+from fission.channel.wire.encoder import encode_batch, encode_control
+from fission.channel.wire.frames import Batch, Hello
 from fission.runtime.sockets.endpoints import Endpoint, parse
 from fission.security import Role
 from fission.security.authority import Authority

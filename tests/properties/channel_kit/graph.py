@@ -10,7 +10,7 @@ from types import SimpleNamespace
 from zlib import crc32
 
 from channel_kit.wire import Connection, Wire
-from fission.channel.frames import WIRE_RESET, Batch
+from fission.channel.wire.frames import WIRE_RESET, Batch
 
 EVERYTHING = (1 << 31, 0)
 

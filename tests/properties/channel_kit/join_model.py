@@ -10,7 +10,7 @@ from types import SimpleNamespace
 
 from hypothesis import strategies as st
 
-from fission.channel.frames import WIRE_CORRUPTED, WIRE_FINISHED, WIRE_RESET, Batch
+from fission.channel.wire.frames import WIRE_CORRUPTED, WIRE_FINISHED, WIRE_RESET, Batch
 
 Block = tuple[int, bytes]
 """head, payload"""

@@ -8,7 +8,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from channel_kit.pipe_machine import SHARE, content, head
 from channel_kit.wire import Wire
-from fission.channel.frames import WIRE_RESET, Batch
+from fission.channel.wire.frames import WIRE_RESET, Batch
 
 
 class LiveRules(RuleBasedStateMachine):

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from channel_kit.wire import Wire
-from fission.channel.frames import VERSION, WIRE_RESET, Batch, Hello
+from fission.channel.wire.frames import VERSION, WIRE_RESET, Batch, Hello
 from fission.errors import RemoteProtocolError
 
 SMALL = st.integers(0, 12)

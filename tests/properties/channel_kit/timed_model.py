@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 from hypothesis import strategies as st
 
-from fission.channel.frames import WIRE_CORRUPTED, WIRE_RESET, Batch
+from fission.channel.wire.frames import WIRE_CORRUPTED, WIRE_RESET, Batch
 
 STEPS = st.lists(
     st.tuples(st.integers(0, 2), st.integers(1, 3), st.integers(0, 2), st.floats(0.0, 0.5)),

@@ -1,8 +1,8 @@
 """Connections that can be cut, delayed and superseded. Bytes travel as they would over a socket."""
 
-from fission.channel.decoder import FrameDecoder
-from fission.channel.encoder import encode_control
-from fission.channel.frames import Frame, Hello, Refuse
+from fission.channel.wire.decoder import FrameDecoder
+from fission.channel.wire.encoder import encode_control
+from fission.channel.wire.frames import Frame, Hello, Refuse
 
 
 def feed(decoder: FrameDecoder, data: bytes) -> list[Frame]:

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from fission.channel.encoder import encode_control
-from fission.channel.frames import Frame, Hello
+from fission.channel.wire.encoder import encode_control
+from fission.channel.wire.frames import Frame, Hello
 from fission.runtime.data.acceptor import HELLO_SECONDS, Acceptor
 from fission.runtime.sockets import transport
 from fission.runtime.sockets.connection import Connection

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from fission.channel.codec import codec_for
 from fission.channel.mailbox import Mailbox
-from fission.channel.plain import plain_bytes
 from fission.channel.receiver import Receiver
+from fission.channel.wire.codec import codec_for
+from fission.channel.wire.plain import plain_bytes
 from fission.core.head import WIRE_RESET
 from fission.core.pipes import ArrayPipe, BasePipe, BytesPipe, JSONPipe, OptionalBytesPipe, PicklePipe
 from fission.runtime.data.ports import InPort

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from fission.channel.encoder import encode_batch, encode_control
-from fission.channel.frames import Batch, Hello
+from fission.channel.wire.encoder import encode_batch, encode_control
+from fission.channel.wire.frames import Batch, Hello
 from fission.errors import RemoteProtocolError, RunError
 from fission.runtime.sockets import transport
 from fission.runtime.sockets.connection import Connection

@@ -12,7 +12,7 @@ from functools import partial
 from time import monotonic
 from typing import TYPE_CHECKING, NamedTuple
 
-from fission.channel.frames import Frame
+from fission.channel.wire.frames import Frame
 from fission.errors import ChannelError
 from fission.runtime.sockets import transport
 from fission.runtime.sockets.connection import Connection

@@ -5,10 +5,10 @@ from functools import partial
 from time import monotonic, time
 from typing import TYPE_CHECKING
 
-from fission.channel.encoder import encode_control
-from fission.channel.frames import Batch, Frame, Hello, Refuse
 from fission.channel.join import Join, RoundBatch
 from fission.channel.ranges import Position
+from fission.channel.wire.encoder import encode_control
+from fission.channel.wire.frames import Batch, Frame, Hello, Refuse
 from fission.errors import ChannelError, RunError
 from fission.runtime.data.acceptor import GUESTS, Acceptor
 from fission.runtime.data.ports import InPort, input_rule

@@ -5,8 +5,8 @@ from functools import partial
 from time import monotonic, time
 from typing import TYPE_CHECKING
 
-from fission.channel.frames import Payload
 from fission.channel.ranges import Position
+from fission.channel.wire.frames import Payload
 from fission.errors import ChannelError, RunError
 from fission.runtime.data.ports import OutPort
 from fission.runtime.sockets import transport

@@ -3,12 +3,12 @@
 from collections import deque
 from collections.abc import Callable
 
-from fission.channel.codec import codec_for
-from fission.channel.frames import Payload
 from fission.channel.join import InputRule
 from fission.channel.mailbox import Mailbox
 from fission.channel.receiver import Receiver
 from fission.channel.sender import Sender
+from fission.channel.wire.codec import codec_for
+from fission.channel.wire.frames import Payload
 from fission.core.pipes import BasePipe
 from fission.runtime.sockets.connection import Connection
 from fission.runtime.sockets.endpoints import Endpoint

@@ -10,8 +10,8 @@ from time import monotonic
 from types import GeneratorType
 from typing import Any
 
-from fission.channel.frames import Payload
 from fission.channel.ranges import Position
+from fission.channel.wire.frames import Payload
 from fission.core.head import WIRE_FINISHED, WIRE_RESET, Head
 from fission.core.jobs import PythonJob
 from fission.errors import OutputError, RunError

@@ -8,7 +8,7 @@ bytes before it; without, `head_size` is 0 and all heads are 0.
 from collections.abc import Callable
 from typing import IO, Any, Protocol, cast
 
-from fission.channel.frames import MAX_BLOCK, Payload
+from fission.channel.wire.frames import MAX_BLOCK, Payload
 from fission.core.head import MAX_HEAD_SIZE
 from fission.core.pipes import BasePipe, JSONPipe
 from fission.core.pipes.base import brief

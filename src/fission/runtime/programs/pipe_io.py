@@ -9,8 +9,8 @@ from collections import deque
 from collections.abc import Sequence
 from itertools import accumulate, chain, islice
 
-from fission.channel.frames import Buffer, Payload, payload_size
-from fission.channel.plain import plain_bytes
+from fission.channel.wire.frames import Buffer, Payload, payload_size
+from fission.channel.wire.plain import plain_bytes
 from fission.core.head import MAX_HEAD_SIZE
 from fission.core.pipes import BasePipe
 from fission.runtime.data.ports import InPort, OutPort

@@ -9,8 +9,8 @@ import select
 from collections.abc import Callable
 from time import monotonic
 
-from fission.channel.frames import WIRE_FINISHED, WIRE_RESET, Payload
 from fission.channel.join import RoundBatch
+from fission.channel.wire.frames import WIRE_FINISHED, WIRE_RESET, Payload
 from fission.core.jobs import ExecutableJob
 from fission.errors import PipeError
 from fission.runtime.data.exchange import Exchange

@@ -5,8 +5,8 @@ from collections import deque
 from collections.abc import Sequence
 from typing import Protocol
 
-from fission.channel.decoder import FrameDecoder
-from fission.channel.frames import Buffer, Frame
+from fission.channel.wire.decoder import FrameDecoder
+from fission.channel.wire.frames import Buffer, Frame
 from fission.runtime.sockets.transport import unheard
 
 _IOV = 512

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from time import monotonic
 
-from fission.channel.frames import Buffer, Frame
+from fission.channel.wire.frames import Buffer, Frame
 from fission.runtime.sockets.connection import Connection
 from fission.security import (
     PeerError,

@@ -9,8 +9,8 @@ from collections.abc import Callable
 from io import BytesIO
 from typing import Any
 
-from fission.channel.arrays import MARK, array_decoder
-from fission.channel.frames import Payload
+from fission.channel.wire.arrays import MARK, array_decoder
+from fission.channel.wire.frames import Payload
 from fission.core.pipes import ArrayPipe, BasePipe, PicklePipe
 
 __all__ = ["plain_bytes"]

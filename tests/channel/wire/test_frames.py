@@ -4,10 +4,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fission.channel import encoder, frames
-from fission.channel.decoder import FrameDecoder
-from fission.channel.encoder import encode_batch, encode_control, encode_lone
-from fission.channel.frames import (
+from fission.channel.wire import encoder, frames
+from fission.channel.wire.decoder import FrameDecoder
+from fission.channel.wire.encoder import encode_batch, encode_control, encode_lone
+from fission.channel.wire.frames import (
     LARGE,
     MAX_BLOCKS,
     VERSION,

@@ -23,8 +23,8 @@ from struct import Struct
 from struct import error as StructError  # noqa: N812 - it is a class
 from typing import Any
 
-from fission.channel.arrays import array_decoder, array_encoder
-from fission.channel.frames import LARGE, MAX_BLOCK, Buffer, Payload, payload_size
+from fission.channel.wire.arrays import array_decoder, array_encoder
+from fission.channel.wire.frames import LARGE, MAX_BLOCK, Buffer, Payload, payload_size
 from fission.core.pipes import ArrayPipe, BasePipe, BytesPipe, JSONPipe, PicklePipe
 from fission.errors import OutputError, PipeError
 

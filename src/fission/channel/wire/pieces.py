@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import accumulate, chain, islice, pairwise, repeat
 from struct import iter_unpack
 
-from fission.channel.frames import FIXED, LARGE, MAX_BLOCKS, PARTS, Buffer, Payload
+from fission.channel.wire.frames import FIXED, LARGE, MAX_BLOCKS, PARTS, Buffer, Payload
 
 WRITABLE = 256
 """Blocks of this many bytes become bytearrays, of which an array can be made without another copy."""

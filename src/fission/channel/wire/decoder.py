@@ -16,7 +16,7 @@ from collections import deque
 from math import isfinite
 from struct import error as StructError  # noqa: N812 - it is a class
 
-from fission.channel.frames import (
+from fission.channel.wire.frames import (
     DATA_HEADER,
     FIXED,
     FRAME_HEADER,
@@ -41,7 +41,7 @@ from fission.channel.frames import (
     Refuse,
     Welcome,
 )
-from fission.channel.pieces import WRITABLE, Malformed, OwnMemory, Sizes, cut, cut_equal
+from fission.channel.wire.pieces import WRITABLE, Malformed, OwnMemory, Sizes, cut, cut_equal
 from fission.errors import RemoteProtocolError
 
 RECEIVE_BUFFER = 256 << 10

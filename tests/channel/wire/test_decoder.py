@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fission.channel.decoder import OWN_MEMORY, RECEIVE_BUFFER, FrameDecoder
-from fission.channel.encoder import encode_batch, encode_control
-from fission.channel.frames import (
+from fission.channel.wire.decoder import OWN_MEMORY, RECEIVE_BUFFER, FrameDecoder
+from fission.channel.wire.encoder import encode_batch, encode_control
+from fission.channel.wire.frames import (
     DATA_HEADER,
     FIXED,
     FRAME_HEADER,

@@ -5,7 +5,7 @@ from array import array
 from struct import error as StructError  # noqa: N812 - it is a class
 from typing import cast
 
-from fission.channel.frames import (
+from fission.channel.wire.frames import (
     DATA_HEADER,
     FIXED,
     FRAME_HEADER,

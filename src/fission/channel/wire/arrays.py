@@ -17,7 +17,7 @@ from math import prod
 from struct import Struct
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from fission.channel.frames import LARGE, MAX_BLOCK, Buffer, Payload
+from fission.channel.wire.frames import LARGE, MAX_BLOCK, Buffer, Payload
 from fission.errors import PipeError
 
 if TYPE_CHECKING:

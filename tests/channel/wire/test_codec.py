@@ -14,12 +14,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from fission.channel import codec as module
-from fission.channel.arrays import MARK
-from fission.channel.codec import codec_for
-from fission.channel.decoder import FrameDecoder
-from fission.channel.encoder import encode_batch, encode_control
-from fission.channel.frames import LARGE, VERSION, Batch, Hello
+from fission.channel.wire import codec as module
+from fission.channel.wire.arrays import MARK
+from fission.channel.wire.codec import codec_for
+from fission.channel.wire.decoder import FrameDecoder
+from fission.channel.wire.encoder import encode_batch, encode_control
+from fission.channel.wire.frames import LARGE, VERSION, Batch, Hello
 from fission.core import base
 from fission.core.pipes import (
     ArrayPipe,
@@ -322,7 +322,7 @@ def test_a_value_that_is_too_large(monkeypatch):
 
 
 def test_an_array_that_is_too_large(monkeypatch):
-    monkeypatch.setattr(sys.modules["fission.channel.arrays"], "MAX_BLOCK", 100_000)
+    monkeypatch.setattr(sys.modules["fission.channel.wire.arrays"], "MAX_BLOCK", 100_000)
     monkeypatch.setattr(module, "MAX_BLOCK", 100_000)
     for pipe in (PicklePipe(1), ArrayPipe(2)):
         with pytest.raises(OutputError, match="too large"):
