@@ -31,23 +31,26 @@ from fission.cluster import (
     NodeRefused,
     NodeReport,
     NodeStatus,
+    Notice,
     Outcome,
     Phase,
     Policy,
     RebalanceRequested,
     ReceiverGone,
+    RequestAccepted,
+    RequestRefused,
     SenderGone,
     SendRoute,
     StartJob,
     StartRequested,
     StopJob,
     StopRequested,
-    Tell,
     Tick,
 )
 from fission.cluster.topology import Topology
 from fission.cluster.transitions import JOB_TABLE, JobMove
 from fission.core.jobs import PythonJob
+from fission.core.levels import WARNING
 from fission.core.network import Network
 from fission.core.nodes import BaseNode, NodeInfo
 from fission.errors import RunError
@@ -99,6 +102,10 @@ def of(kind: type[Any], instructions: list[Instruction]) -> list[Any]:
     return [one for one in instructions if isinstance(one, kind)]
 
 
+def answers(instructions: list[Instruction]) -> list[RequestAccepted | RequestRefused]:
+    return [one for one in instructions if isinstance(one, RequestAccepted | RequestRefused)]
+
+
 def failed(talk: Talk, job: int, round: int = 7, where: str = "run") -> list[Instruction]:
     who = talk.who(job)
     return [*talk.say(JobFailed(*who, round, where, "boom", "the traceback")), *talk.say(JobExited(*who, 1))]
@@ -133,7 +140,7 @@ def test_a_traceback_is_shown_once_as_long_as_it_is_the_same() -> None:
     talk = Talk(chain()).start()
     told = []
     for _ in range(2):
-        told += [one.text for one in of(Tell, failed(talk, 2)) if "boom" in one.text]
+        told += [one.text for one in of(Notice, failed(talk, 2)) if "boom" in one.text]
         if talk.state(2) is JobState.BACKING_OFF:
             talk.say(Tick(), round(talk.made.deadline() - talk.now, 3))
         talk.up(2)
@@ -241,7 +248,7 @@ def test_a_failure_at_a_known_round_counts_wherever_the_job_began() -> None:
 def test_a_process_that_just_ends(code: int, how: str) -> None:
     talk = Talk(chain()).start()
     out = talk.say(JobExited(*talk.who(2), code))
-    assert any(how in tell.text for tell in of(Tell, out))
+    assert any(how in notice.text for notice in of(Notice, out))
     assert of(StartJob, out) == [StartJob(talk.who(2)[0], 2, 2, resume=True, epoch=1, senders={ord("a"): 1})]
     assert talk.say(JobExited(talk.who(2)[0], 2, 1, code))[0].level == 10
 
@@ -252,7 +259,7 @@ def test_what_is_said_of_a_restart() -> None:
 
     def said(*events: Event) -> str:
         out = [one for event in events for one in talk.say(event)]
-        texts = [tell.text for tell in of(Tell, out) if tell.level == 40]
+        texts = [notice.text for notice in of(Notice, out) if notice.level == 40]
         if of(StartJob, talk.say(Tick())) or of(StartJob, out):
             talk.up(2)
         return texts[-1].partition("; ")[2]
@@ -262,7 +269,7 @@ def test_what_is_said_of_a_restart() -> None:
     for done in (3000, 3001):
         talk.say(JobProgress(*talk.who(2), done))
         assert said(JobExited(*talk.who(2), -9)) == f"starts again after round {done}"
-    texts = [tell.text for tell in of(Tell, failed(talk, 2, 3100))]
+    texts = [notice.text for notice in of(Notice, failed(talk, 2, 3100))]
     assert texts[-1 - ("is started" in texts[-1])] == "restart 1 of 3 at round 3100"
 
 
@@ -350,7 +357,7 @@ def test_a_failure_in_teardown_ends_the_network_at_its_end() -> None:
 def test_waiting_is_told_once_and_times_out() -> None:
     talk = Talk(chain(), Policy(allocation_timeout=60.0), nodes=("n1",)).start()
     out = talk.say(NodeLost("n1", "silent"))
-    assert sum("waits" in tell.text for tell in of(Tell, out)) == 3
+    assert sum("waits" in notice.text for notice in of(Notice, out)) == 3
     assert talk.say(NodeJoined("n2", INFO, slots=0), 1.0)[1:] == []
     assert talk.made.deadline() == 60.0
     (end,) = of(EndNetwork, talk.say(Tick(), 59.0))
@@ -535,7 +542,7 @@ def test_nodes_that_do_not_come_back_are_lost() -> None:
     talk.say(talk.join(other))
     out = talk.say(Tick(), 1.0)
     assert [one.node for one in of(StartJob, out)] == [other]
-    assert any("client has not joined" in tell.text for tell in of(Tell, out))
+    assert any("client has not joined" in notice.text for notice in of(Notice, out))
     assert of(StartJob, talk.say(NodeJoined("LOCAL", INFO)))[0].job == 2
 
 
@@ -612,9 +619,9 @@ def test_stop_and_stop_again() -> None:
     talk = Talk(chain()).start()
     assert len(of(StopJob, talk.say(StopRequested()))) == 3
     assert [one.force for one in of(StopJob, talk.say(StopRequested()))] == [True] * 3
-    assert talk.say(StopRequested()) == []
+    assert talk.say(StopRequested()) == [RequestAccepted(0, "stops all jobs")]
     out = talk.say(Tick(), 0.5)
-    assert "could not be ended" in of(Tell, out)[0].text
+    assert "could not be ended" in of(Notice, out)[0].text
     assert of(EndNetwork, out) == [EndNetwork(Outcome.STOPPED, 0)]
 
 
@@ -641,7 +648,7 @@ def test_stop_forces_orphans_too() -> None:
     talk.say(StopRequested())
     out = talk.say(StopRequested())
     assert of(StopJob, out) == [StopJob("n1", 1, 3, "old", force=True)]
-    assert "earlier run" in of(Tell, talk.say(Tick(), 0.5))[0].text
+    assert "earlier run" in of(Notice, talk.say(Tick(), 0.5))[0].text
 
 
 def test_failures_while_stopping_do_not_matter() -> None:
@@ -786,7 +793,42 @@ def test_moves_that_cannot_be(job: int, target: str, said: str) -> None:
         said = f"{target} already"
     out = talk.say(MoveRequested(job, target))
     assert of(StopJob, out) == []
-    assert said in of(Tell, out)[0].text
+    assert said in answers(out)[0].text
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        MoveRequested(2, request=5),
+        DrainRequested("n2", request=5),
+        RebalanceRequested(5),
+        StopRequested(request=5),
+    ],
+)
+def test_a_warning_in_the_same_event_does_not_refuse_a_request(request_: Event) -> None:
+    talk = Talk(chain(), nodes=("n1", "n2", "n3")).start()
+    made = Coordinator.from_snapshot(talk.net, talk.made.snapshot(), 0.0)
+    for job in talk.made.jobs.values():
+        if job.node in ("n1", "n2"):
+            line = InventoryEntry(job.id, 1, "r", IncarnationStatus.RUNNING, address="x")
+            made.handle(talk.join(job.node, line), 0.1)
+    late = (
+        Policy().return_grace + 1.0
+    )  # n3 has not come back by then: a warning that the request did not cause
+    out = made.handle(request_, late)
+    assert any(notice.level == WARNING for notice in of(Notice, out))
+    assert answers(out)
+    assert all(isinstance(one, RequestAccepted) and one.request == 5 for one in answers(out))
+
+
+@pytest.mark.parametrize(
+    "asked", [MoveRequested(2, request=5), StopRequested(request=5), RebalanceRequested(5)]
+)
+def test_a_request_after_the_end_is_refused(asked: Event) -> None:
+    talk = Talk(chain(), nodes=())
+    assert of(EndNetwork, talk.say(StopRequested()))
+    assert talk.say(asked) == [RequestRefused(5, "the network has ended")]
+    assert talk.say(StopRequested()) == []  # Ctrl+C: nothing waits for an answer
 
 
 def test_a_full_node_takes_no_move() -> None:
@@ -796,7 +838,7 @@ def test_a_full_node_takes_no_move() -> None:
     for _ in range(2):
         out = talk.say(MoveRequested(2, other))
         if not of(StopJob, out):
-            assert "cannot move" in of(Tell, out)[0].text
+            assert "cannot move" in of(RequestRefused, out)[0].text
             return
         node, _, incarnation = talk.who(2)
         talk.say(JobExited(node, 2, incarnation, 0))
@@ -823,7 +865,7 @@ def test_a_job_stays_on_a_drained_node_when_no_other_takes_it() -> None:
     talk = Talk(chain(), nodes=("n1",)).start()
     out = talk.say(DrainRequested("n1"))
     assert of(StopJob, out) == []
-    assert "stays on n1" in of(Tell, out)[1].text
+    assert "stays on n1" in of(RequestRefused, out)[0].text
 
 
 def test_a_node_stays_drained_when_it_comes_back_and_for_the_next_client() -> None:
@@ -843,9 +885,9 @@ def test_a_node_stays_drained_when_it_comes_back_and_for_the_next_client() -> No
 def test_only_a_drain_is_undone() -> None:
     talk = Talk(chain(), nodes=("n1", "n2", "n3")).start()
     talk.say(NodeDraining("n1"))
-    assert "not drained" in of(Tell, talk.say(DrainRequested("n1", undo=True)))[0].text
+    assert "not drained" in of(RequestRefused, talk.say(DrainRequested("n1", undo=True)))[0].text
     talk.say(DrainRequested("n1"))
-    assert "about to end" in of(Tell, talk.say(DrainRequested("n1", undo=True)))[0].text
+    assert "about to end" in of(RequestRefused, talk.say(DrainRequested("n1", undo=True)))[0].text
     assert talk.made.nodes["n1"].status is NodeStatus.DRAINING
     talk.say(DrainRequested("n2"))
     talk.say(NodeLost("n2", "silent"))
@@ -869,8 +911,7 @@ def test_a_preference_that_raises_moves_nothing(wish: Event) -> None:
     Moody.raises = True
     out = talk.say(wish)
     assert of(StopJob, out) == []
-    assert of(Tell, out)[-1].level == 30
-    assert "moody" in of(Tell, out)[-1].text
+    assert "moody" in of(RequestRefused, out)[-1].text
 
 
 def test_rebalance_fills_a_node_that_came_later() -> None:

@@ -31,18 +31,21 @@ from fission.cluster import (
     NodeLost,
     NodeReport,
     NodeStatus,
+    Notice,
+    OperatorRequest,
     Outcome,
     Phase,
     Placed,
     Policy,
     ReceiverGone,
+    RequestAccepted,
+    RequestRefused,
     SenderGone,
     SendRoute,
     StartJob,
     StartRequested,
     StopJob,
     StopRequested,
-    Tell,
     Tick,
 )
 from fission.cluster.topology import Topology
@@ -124,7 +127,8 @@ class Cluster:
         self.over = False  # the sources' streams have ended
         self.end: EndNetwork | None = None
         self.stop_asked: float | None = None
-        self.delivered: list[Tell] = []
+        self.delivered: list[Notice] = []
+        self.answered = 0
 
     # -- the client --------------------------------------------------------------------------------------
 
@@ -137,15 +141,19 @@ class Cluster:
             case NodeLost():
                 self.known.pop(event.node, None)
         instructions = self.client.handle(event, self.now)
+        self.answered = 0
         if self.client.revision != self.revision:
             self.revision = self.client.revision
             self.stored = json.dumps(self.client.snapshot())
         else:
-            assert all(isinstance(one, Tell) for one in instructions), (
+            assert all(isinstance(one, Notice) for one in instructions), (
                 "instructions without anything to store"
             )
         for instruction in instructions:
             self.carry_out(instruction)
+        assert (self.answered > 0) == isinstance(event, OperatorRequest), (
+            "a request is answered, and only a request"
+        )
         self.check_slots()
 
     def carry_out(self, instruction: Instruction) -> None:
@@ -154,8 +162,10 @@ class Cluster:
             case EndNetwork():
                 self.end = instruction
                 self.check_end()
-            case Tell():
+            case Notice():
                 self.delivered.append(instruction)
+            case RequestAccepted() | RequestRefused():
+                self.answered += 1
             case Placed():
                 pass  # for people
             case _:
@@ -285,7 +295,7 @@ class Cluster:
         if not machine.inbox:
             return False
         order = machine.inbox.popleft()
-        assert not isinstance(order, Tell | Placed | EndNetwork)
+        assert not isinstance(order, Notice | RequestAccepted | RequestRefused | Placed | EndNetwork)
         run = order.run if isinstance(order, StopJob) else RUN
         key = (run, order.job, order.incarnation)
         found = [p for p in machine.living() if (p.run, p.job, p.incarnation) == key]
@@ -559,7 +569,7 @@ class Cluster:
         placed = [one.job for one in placement if one.job in waiting and one.node is not None]
         assert not placed, f"jobs {placed} wait although there is a node"
         for job in waiting:
-            assert any(tell.job == job and "waits" in tell.text for tell in self.delivered), (
+            assert any(notice.job == job and "waits" in notice.text for notice in self.delivered), (
                 "waits in silence"
             )
 

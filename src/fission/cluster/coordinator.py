@@ -26,8 +26,8 @@ from dataclasses import replace
 from typing import Any, Self
 
 from fission.cluster import events, job_lifecycle, node_membership, relocation, snapshots
-from fission.cluster.events import Event, JobEvent
-from fission.cluster.instructions import Instruction, Outcome, StartJob
+from fission.cluster.events import Event, JobEvent, OperatorRequest
+from fission.cluster.instructions import Instruction, Outcome, RequestRefused, StartJob
 from fission.cluster.job_placement import place_waiting, start_network
 from fission.cluster.route_updates import send_route_updates
 from fission.cluster.shutdown import begin_ending, force, go_on_ending
@@ -117,7 +117,7 @@ class Coordinator:
         """Take in an event that is seen at `now`; return what is to be done. The only thing that changes anything."""
         cluster = self._state
         if cluster.phase is Phase.ENDED:
-            return []
+            return _too_late(event)
         cluster.now = now
         self._take(event)
         self._go_on()
@@ -151,12 +151,13 @@ class Coordinator:
                     cluster.phase = Phase.STARTING
                     cluster.start_timer = cluster.now + cluster.policy.fence_grace
             case events.StopRequested():
-                if cluster.ending is not None or event.force:
-                    begin_ending(cluster, Outcome.STOPPED, 0)
-                    force(cluster)
+                again = cluster.ending is not None
                 begin_ending(cluster, Outcome.STOPPED, 0)
+                if again or event.force:
+                    force(cluster)
+                cluster.accept(event.request, "stops all jobs")
             case events.MoveRequested() | events.DrainRequested() | events.RebalanceRequested():
-                relocation.wish(cluster, event)
+                relocation.relocate(cluster, event)
             case events.Tick():
                 pass
             case _:
@@ -199,7 +200,7 @@ class Coordinator:
         """Events of an old incarnation count for nothing, but they tell that there may be a process to end."""
         cluster = self._state
         what = f"ignored {type(event).__name__} of job {event.job}, incarnation {event.incarnation}"
-        cluster.tell(DEBUG, what, node=event.node)
+        cluster.notify(DEBUG, what, node=event.node)
         node = cluster.nodes.get(event.node)
         if node is None or not cluster.reachable(event.node):
             return
@@ -228,6 +229,12 @@ class Coordinator:
         if cluster.phase is not Phase.ENDING:
             send_route_updates(cluster)
         go_on_ending(cluster)
+
+
+def _too_late(event: Event) -> list[Instruction]:
+    if isinstance(event, OperatorRequest) and event.request:
+        return [RequestRefused(event.request, "the network has ended")]
+    return []
 
 
 _NEEDED: dict[type[JobEvent], JobMove] = {

@@ -1,8 +1,8 @@
-"""What the coordinator is told. Every event is a fact: it has happened, whether or not it suits.
+"""The input of the coordinator. Every event but an operator request is a fact: it has happened.
 
-Job events carry the node that says them and the incarnation they are about. Events about one incarnation
-must come in the order in which they happened; those of different jobs and nodes may come in any order, late,
-or, when a link breaks, never. After `JobExited` or `JobNotStarted` nothing more is said of an incarnation.
+Job events carry the node that reports them and the incarnation that they are about. Events of one incarnation must come in
+the order in which they happened; those of different jobs and nodes may come in any order, late, or, when a link breaks,
+never. `JobExited` and `JobNotStarted` are the last event of an incarnation.
 """
 
 from collections.abc import Mapping
@@ -13,23 +13,23 @@ from fission.core.nodes import NodeInfo
 
 
 class IncarnationStatus(StrEnum):
-    """How far an incarnation in an inventory has got."""
+    """How far an incarnation in an inventory has come."""
 
     STARTING = "starting"
-    """Its process is there, or is being started; `setup()` is not done."""
+    """Its process exists or is being started; `setup()` is not done."""
     RUNNING = "running"
     FINISHED = "finished"
-    """Its stream has ended and was worked off; the process may have ended too."""
+    """Its stream has ended and was processed downstream; the process may have ended too."""
     GONE = "gone"
     """The process has ended without having finished."""
 
 
 @dataclass(frozen=True, slots=True)
 class InventoryEntry:
-    """A line of a node's inventory: one incarnation of a job that the node service was once told to start.
+    """A line of a node's inventory: one incarnation of a job that the node service was instructed to start.
 
-    `run` is the run it belongs to; `address` where it listens ("" as long as it does not); `round` the last
-    complete round; `alive` whether the process is there.
+    `run` is the run it belongs to; `address` where it listens ("" as long as it does not); `round` the last complete round;
+    `alive` whether the process exists.
     """
 
     job: int
@@ -40,16 +40,16 @@ class InventoryEntry:
     address: str = ""
     round: int = 0
     stored: bool = False
-    """A state of it is kept elsewhere."""
+    """A checkpoint of it exists."""
 
 
 @dataclass(frozen=True, slots=True)
 class NodeJoined:
     """A node service has connected (again). `service` names its process: another one after each of its starts.
 
-    `inventory` has every incarnation of this network's jobs, of whatever run, that the service holds: those
-    that are alive and those that have ended while nobody listened. It must be taken after everything that was
-    sent over earlier connections is done or dropped. The client itself joins as `LOCAL`.
+    `inventory` has every incarnation of this network's jobs, of whatever run, that the service holds: those that are alive
+    and those that have ended while no client was connected. It must be taken after everything that was sent over earlier
+    connections is done or dropped. The client itself joins as `LOCAL`.
     """
 
     node: str
@@ -76,7 +76,7 @@ class NodeRefused:
 
 @dataclass(frozen=True, slots=True)
 class NodeReport:
-    """How a node is doing, about once a second."""
+    """The load of a node, about once a second."""
 
     node: str
     info: NodeInfo
@@ -93,7 +93,7 @@ class NodeDraining:
 
 @dataclass(frozen=True, slots=True)
 class NodeLost:
-    """The connection to a node service is gone, or it has missed its pulses: whatever ran there counts as dead."""
+    """The connection to a node service is gone, or its heartbeats are missing: its processes count as dead."""
 
     node: str
     reason: str
@@ -101,7 +101,7 @@ class NodeLost:
 
 @dataclass(frozen=True, slots=True)
 class JobNotStarted:
-    """There is no process: files did not arrive, or the system would not start one."""
+    """There is no process: files did not arrive, or the system did not start one."""
 
     node: str
     job: int
@@ -141,7 +141,7 @@ class JobProgress:
 
 @dataclass(frozen=True, slots=True)
 class JobStored:
-    """A state of the job is kept elsewhere for the first time: its successors will not be without."""
+    """The first checkpoint of the job exists: a successor must not begin without one."""
 
     node: str
     job: int
@@ -150,7 +150,7 @@ class JobStored:
 
 @dataclass(frozen=True, slots=True)
 class JobFinished:
-    """The job's stream has ended and everything it sent was worked off downstream."""
+    """The job's stream has ended, and all that it sent was processed downstream."""
 
     node: str
     job: int
@@ -191,30 +191,35 @@ class StartRequested:
 
 @dataclass(frozen=True, slots=True)
 class StopRequested:
-    """Stop everything everywhere; a second one, or `force`, does not wait for anybody."""
+    """Stop all jobs on all nodes; a second one, or `force`, does not wait for processes to end."""
 
     force: bool = False
+    request: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class MoveRequested:
-    """Let a job go on on another node: on `node`, or on the best one where that is ""."""
+    """Move a job to another node: to `node`, or to the best one where that is ""."""
 
     job: int
     node: str = ""
+    request: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class DrainRequested:
-    """Move all jobs away from a node and give it no new ones; `undo` takes that back."""
+    """Move all jobs away from a node and place no new ones there; `undo` ends that."""
 
     node: str
     undo: bool = False
+    request: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class RebalanceRequested:
     """Move the jobs to where they would be placed now."""
+
+    request: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,6 +231,7 @@ JobEvent = (
     JobNotStarted | JobListening | JobReady | JobProgress | JobStored | JobFinished | JobFailed | JobExited
 )
 NodeEvent = NodeJoined | NodeRefused | NodeReport | NodeDraining | NodeLost
-Wish = StartRequested | StopRequested | MoveRequested | DrainRequested | RebalanceRequested
-"""What people want; the answer is in the lines that are told."""
-Event = JobEvent | NodeEvent | Wish | Tick
+OperatorRequest = StopRequested | MoveRequested | DrainRequested | RebalanceRequested
+"""What an operator asks for. At least one `RequestAccepted` or `RequestRefused` with the same `request` answers it, in the
+same call. The number 0 stands for a request that nothing waits for, as that of Ctrl+C."""
+Event = JobEvent | NodeEvent | StartRequested | OperatorRequest | Tick

@@ -1,7 +1,7 @@
-"""What the coordinator wants done. Carry instructions out in order; those for one node over one connection.
+"""The instructions of the coordinator. Carry them out in order; those for one node over one connection.
 
-None of them returns anything: what becomes of it comes back as an event. All but `StartJob` may be carried
-out twice without harm, and are sent again to whatever a node still has when it joins.
+An instruction returns nothing: its effect comes back as an event. All but `StartJob` are idempotent, and are sent again to
+the processes that a node still has when it joins.
 """
 
 from collections.abc import Mapping
@@ -21,7 +21,7 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """What ended a network: one line, the user's traceback if it was his code, the job if it was one."""
+    """What ended a network: one line, the traceback if user code raised, the job if it was one."""
 
     message: str
     traceback: str = ""
@@ -30,11 +30,11 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class StartJob:
-    """Ship what the job needs and start its process. Answer with JobNotStarted when that fails.
+    """Ship the files of the job and start its process. Answer with JobNotStarted when that fails.
 
-    `resume`: it had a predecessor and goes on at its restart point; `stored`: a state of one was kept. `epoch` is the one
-    in which a job that numbers blocks by itself begins. `senders` has the newest incarnation of the sender of each pipe that
-    comes in: the job listens to none before it.
+    `resume`: the job had a predecessor and continues at its restart point; `stored`: a checkpoint of a predecessor exists.
+    `epoch` is the one in which a job that numbers blocks by itself begins. `senders` maps each incoming pipe to the newest
+    incarnation of its sender: the job accepts no older one.
     """
 
     node: str
@@ -62,7 +62,7 @@ class StopJob:
 
 @dataclass(frozen=True, slots=True)
 class SendRoute:
-    """Tell the job that the receiver of its output `pipe` listens at `address`."""
+    """Send the job the address at which the receiver of its output `pipe` listens."""
 
     node: str
     job: int
@@ -73,7 +73,7 @@ class SendRoute:
 
 @dataclass(frozen=True, slots=True)
 class ReceiverGone:
-    """Tell the job that the receiver of its output `pipe` has finished and needs nothing more."""
+    """Inform the job that the receiver of its output `pipe` has finished and needs nothing more."""
 
     node: str
     job: int
@@ -83,7 +83,7 @@ class ReceiverGone:
 
 @dataclass(frozen=True, slots=True)
 class SenderGone:
-    """Tell the job that the sender of its asynchronous input `pipe` has finished: no END will come from it."""
+    """Inform the job that the sender of its asynchronous input `pipe` has finished: no END will come from it."""
 
     node: str
     job: int
@@ -93,7 +93,7 @@ class SenderGone:
 
 @dataclass(frozen=True, slots=True)
 class BeginEpoch:
-    """Tell the job to number its blocks from 1 in this epoch; it ignores an epoch that is not newer than its own."""
+    """Make the job number its blocks from 1 in this epoch; it ignores an epoch that is not newer than its own."""
 
     node: str
     job: int
@@ -102,8 +102,8 @@ class BeginEpoch:
 
 
 @dataclass(frozen=True, slots=True)
-class Tell:
-    """A line for people; `level` as in `logging`."""
+class Notice:
+    """A line for people; `level` as in `logging` (see `fission.core.levels`)."""
 
     level: int
     text: str
@@ -112,15 +112,35 @@ class Tell:
 
 
 @dataclass(frozen=True, slots=True)
+class RequestAccepted:
+    """A step that an operator request leads to, in one line. A request may have several answers of both kinds."""
+
+    request: int
+    text: str
+    job: int | None = None
+    node: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RequestRefused:
+    """Why an operator request, or a part of it, is not carried out, in one line."""
+
+    request: int
+    text: str
+    job: int | None = None
+    node: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Placed:
-    """Where the jobs go at the start, and why: for people."""
+    """The placement at the start, with the reasons: for people."""
 
     placement: Placement
 
 
 @dataclass(frozen=True, slots=True)
 class EndNetwork:
-    """The last instruction: nothing runs any more that can be reached. `exit_code` is that of the command."""
+    """The last instruction: no reachable process is left. `exit_code` is that of the command."""
 
     outcome: Outcome
     exit_code: int
@@ -128,4 +148,5 @@ class EndNetwork:
 
 
 ToNode = StartJob | StopJob | SendRoute | ReceiverGone | SenderGone | BeginEpoch
-Instruction = ToNode | Tell | Placed | EndNetwork
+Answer = RequestAccepted | RequestRefused
+Instruction = ToNode | Answer | Notice | Placed | EndNetwork

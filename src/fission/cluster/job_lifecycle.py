@@ -39,7 +39,7 @@ def start(cluster: ClusterState, job: JobRecord, node: str) -> None:
     job.delivered = DeliveredUpdates(epoch=job.epoch)
     cluster.touched.add(job.id)
     if job.incarnation > 1:
-        cluster.tell(INFO, f"is started on {_name(node)} (start {job.incarnation})", job=job)
+        cluster.notify(INFO, f"is started on {_name(node)} (start {job.incarnation})", job=job)
     cluster.send(StartJob(node, job.id, job.incarnation, job.incarnation > 1, job.epoch, job.stored))
 
 
@@ -57,7 +57,7 @@ def _begin_epoch(cluster: ClusterState, job: JobRecord) -> None:
             other.failed_round = other.failed_from = 0  # a number of an older epoch says nothing in this one
     if len(reset_group) > 1:
         names = ", ".join(cluster.jobs[origin].name for origin in sorted(reset_group - {job.id}))
-        cluster.tell(INFO, f"begins to count again, and with it {names}: epoch {cluster.epoch}", job=job)
+        cluster.notify(INFO, f"begins to count again, and with it {names}: epoch {cluster.epoch}", job=job)
 
 
 def wait(cluster: ClusterState, job: JobRecord) -> None:
@@ -106,7 +106,7 @@ def fail(cluster: ClusterState, job: JobRecord, event: events.JobFailed) -> None
         elif event.traceback:
             text += f"\n{event.traceback}".rstrip()
         job.shown = event.traceback
-        cluster.tell(ERROR, text, job=job, node=job.node)
+        cluster.notify(ERROR, text, job=job, node=job.node)
     if event.where == "teardown":
         cluster.fault = cluster.fault or failure
         finish(cluster, job)
@@ -160,7 +160,7 @@ def lose(cluster: ClusterState, job: JobRecord, how: str) -> None:
     after = job.machine.fire(JobMove.LOSE)
     if after is JobState.WAITING:
         wait(cluster, job)
-        cluster.tell(WARNING, how, job=job, node=node)
+        cluster.notify(WARNING, how, job=job, node=node)
         return
     leave(cluster, job)
     if before is JobState.FAILED:
@@ -186,7 +186,7 @@ def finish(cluster: ClusterState, job: JobRecord) -> None:
         job.timer = cluster.now + cluster.policy.exit_grace
     job.address = ""
     cluster.touched.add(job.id)
-    cluster.tell(INFO, "finished", job=job, node=job.node)
+    cluster.notify(INFO, "finished", job=job, node=job.node)
     for receiver in cluster.topology.receivers(job.id):
         other = cluster.jobs[receiver]
         if other.state in (JobState.WAITING, JobState.BACKING_OFF):
@@ -206,7 +206,7 @@ def expire(cluster: ClusterState, job: JobRecord) -> None:
                 job.machine.fire(JobMove.NO_NODE)
                 wait(cluster, job)
         case JobState.WAITING:
-            cluster.tell(ERROR, "no node came in time", job=job)
+            cluster.notify(ERROR, "no node came in time", job=job)
             message = f"job {job.name} has waited {cluster.policy.allocation_timeout:g} s for a node"
             begin_ending(cluster, Outcome.FAILED, 1, Failure(message, job=job.id))
         case JobState.FAILED | JobState.FINISHED | JobState.MOVING:
@@ -265,7 +265,7 @@ def _count(cluster: ClusterState, job: JobRecord, how: str = "") -> None:
     at = _at(job, failed)
     if job.restarts >= policy.max_restarts:
         given_up = f"given up after {job.restarts} restarts{at}"
-        cluster.tell(ERROR, f"{how}; {given_up}" if how else given_up, job=job)
+        cluster.notify(ERROR, f"{how}; {given_up}" if how else given_up, job=job)
         begin_ending(cluster, Outcome.FAILED, 1, job.failure)
         return
     delay = policy.back_off[min(job.restarts, len(policy.back_off) - 1)]
@@ -275,7 +275,7 @@ def _count(cluster: ClusterState, job: JobRecord, how: str = "") -> None:
     if killed and farther and failed > 1:
         restart = f"starts again{at}"  # no attempt at something that fails: it had got on
     restart += f" in {delay:g} s" if delay else ""
-    cluster.tell(ERROR if how else WARNING, f"{how}; {restart}" if how else restart, job=job)
+    cluster.notify(ERROR if how else WARNING, f"{how}; {restart}" if how else restart, job=job)
 
 
 def _at(job: JobRecord, failed: int) -> str:

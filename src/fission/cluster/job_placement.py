@@ -89,7 +89,7 @@ def _place(cluster: ClusterState, jobs: list[JobRecord], *, among: Collection[st
 def _complain(cluster: ClusterState, job: JobRecord, why: str) -> None:
     if not job.complained:
         job.complained = True
-        cluster.tell(WARNING, f"waits for a node: {why}", job=job)
+        cluster.notify(WARNING, f"waits for a node: {why}", job=job)
 
 
 def _links(cluster: ClusterState) -> Links:

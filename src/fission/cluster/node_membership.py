@@ -33,13 +33,13 @@ def joined(cluster: ClusterState, event: events.NodeJoined) -> None:
         node.state = _state(cluster, event)
         if node.state is None:
             node.status, node.reason = NodeStatus.DRAINING, "not in NODES"
-            cluster.tell(WARNING, "gets no jobs: it is not in NODES", node=event.node)
+            cluster.notify(WARNING, "gets no jobs: it is not in NODES", node=event.node)
         elif event.node in cluster.drained:
             node.status, node.reason = NodeStatus.DRAINING, DRAINED
-            cluster.tell(INFO, "is back; it is drained and takes no jobs", node=event.node)
+            cluster.notify(INFO, "is back; it is drained and takes no jobs", node=event.node)
         else:
             slots = f"{node.state.slots} slot{'s' * (node.state.slots != 1)}"
-            cluster.tell(INFO, "is back" if again else f"joined, {slots}", node=event.node)
+            cluster.notify(INFO, "is back" if again else f"joined, {slots}", node=event.node)
     _measured(cluster, event.node, event.tq)
     _settle(cluster, node, event.inventory)
     cluster.vacancy = True
@@ -50,7 +50,7 @@ def refused(cluster: ClusterState, event: events.NodeRefused) -> None:
     differences = "; ".join(event.differences)
     lost(cluster, events.NodeLost(event.node, differences))
     cluster.nodes[event.node] = NodeRecord(event.node, NodeStatus.REFUSED, reason=differences)
-    cluster.tell(ERROR, f"refused: {differences}", node=event.node)
+    cluster.notify(ERROR, f"refused: {differences}", node=event.node)
 
 
 def reported(cluster: ClusterState, event: events.NodeReport) -> None:
@@ -67,7 +67,7 @@ def draining(cluster: ClusterState, event: events.NodeDraining) -> None:
     node = cluster.nodes.get(event.node)
     if node is not None and node.status in REACHABLE:
         node.status, node.reason = NodeStatus.DRAINING, "about to end"
-        cluster.tell(INFO, "is about to end, and takes no new jobs", node=event.node)
+        cluster.notify(INFO, "is about to end, and takes no new jobs", node=event.node)
 
 
 def lost(cluster: ClusterState, event: events.NodeLost) -> None:
@@ -77,7 +77,7 @@ def lost(cluster: ClusterState, event: events.NodeLost) -> None:
         return
     cluster.vacancy |= node.status is NodeStatus.AWAITED  # somebody may be held until it is back
     node.status, node.reason, node.timer, node.orphans = NodeStatus.LOST, event.reason, None, []
-    cluster.tell(WARNING, f"lost: {event.reason}", node=event.node)
+    cluster.notify(WARNING, f"lost: {event.reason}", node=event.node)
     for job in cluster.on_node(event.node):
         lose(cluster, job, f"lost with node {event.node}")
 
@@ -101,11 +101,11 @@ def fence(cluster: ClusterState, node: NodeRecord, run: str, job: int, incarnati
         node.status = NodeStatus.FENCED
     if run == cluster.run:
         name = cluster.jobs[job].name if job in cluster.jobs else f"job {job}"
-        cluster.tell(
+        cluster.notify(
             WARNING, f"ends {name}, start {incarnation}: it is not needed any more", node=node.address
         )
     else:
-        cluster.tell(INFO, f"ends job {job} of an earlier run", node=node.address)
+        cluster.notify(INFO, f"ends job {job} of an earlier run", node=node.address)
     cluster.send(StopJob(node.address, job, incarnation, run))
 
 
@@ -116,7 +116,7 @@ def unfence(cluster: ClusterState, node: NodeRecord, run: str, job: int, incarna
     if node.status is NodeStatus.FENCED and not rest:
         node.status = NodeStatus.UP
         cluster.vacancy = True
-        cluster.tell(DEBUG, "is free of old jobs", node=node.address)
+        cluster.notify(DEBUG, "is free of old jobs", node=node.address)
 
 
 def _state(cluster: ClusterState, event: events.NodeJoined) -> NodeState | None:
@@ -173,7 +173,7 @@ def _counts(cluster: ClusterState, node: NodeRecord, job: JobRecord, line: Inven
 def _take_over(cluster: ClusterState, node: NodeRecord, job: JobRecord, line: InventoryEntry) -> None:
     """Believe an inventory about a job that is where it should be."""
     if job.state is JobState.WAITING:
-        cluster.tell(INFO, f"taken back: it still runs on {node.address}", job=job, node=node.address)
+        cluster.notify(INFO, f"taken back: it still runs on {node.address}", job=job, node=node.address)
         job.node, job.timer, job.numbered = node.address, None, True
         job.machine.fire(JobMove.LISTEN)
     job.delivered = DeliveredUpdates()

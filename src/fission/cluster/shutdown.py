@@ -59,7 +59,7 @@ def go_on_ending(cluster: ClusterState) -> None:
             force(cluster)
             return
         names = ", ".join(f"{job.name} on {job.node}" for job in left) or f"{orphans} of an earlier run"
-        cluster.tell(WARNING, f"processes that could not be ended: {names}")
+        cluster.notify(WARNING, f"processes that could not be ended: {names}")
     cluster.phase = Phase.ENDED
     cluster.out.append(EndNetwork(ending.outcome, ending.exit_code, ending.failure))
 

@@ -4,7 +4,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from fission.channel.machine import Machine
-from fission.cluster.instructions import Failure, Instruction, Outcome, StopJob, Tell, ToNode
+from fission.cluster.instructions import (
+    Failure,
+    Instruction,
+    Notice,
+    Outcome,
+    RequestAccepted,
+    RequestRefused,
+    StopJob,
+    ToNode,
+)
 from fission.cluster.topology import Topology
 from fission.cluster.transitions import (
     ALIVE,
@@ -155,9 +164,21 @@ class ClusterState:
     touched: set[int] = field(default_factory=set)
     out: list[Instruction] = field(default_factory=list)
 
-    def tell(self, level: int, text: str, *, job: JobRecord | None = None, node: str | None = None) -> None:
-        """Say something to people."""
-        self.out.append(Tell(level, text, None if job is None else job.id, node))
+    def notify(self, level: int, text: str, *, job: JobRecord | None = None, node: str | None = None) -> None:
+        """Add a line for people."""
+        self.out.append(Notice(level, text, None if job is None else job.id, node))
+
+    def accept(
+        self, request: int, text: str, *, job: JobRecord | None = None, node: str | None = None
+    ) -> None:
+        """Answer an operator request with a step that is being taken."""
+        self.out.append(RequestAccepted(request, text, None if job is None else job.id, node))
+
+    def refuse(
+        self, request: int, text: str, *, job: JobRecord | None = None, node: str | None = None
+    ) -> None:
+        """Answer an operator request with the reason why it, or a part of it, is not carried out."""
+        self.out.append(RequestRefused(request, text, None if job is None else job.id, node))
 
     def send(self, instruction: ToNode) -> None:
         """Send an instruction, unless its node cannot be reached."""

@@ -1,12 +1,13 @@
 """What people are told of a run: whoever watches it, and other terminals, which ask."""
 
 import contextlib
+import itertools
 import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from fission.cluster import Coordinator, Phase, Tell
+from fission.cluster import Coordinator, Notice, Phase, RequestAccepted, RequestRefused
 from fission.cluster.state import NodeRecord
 from fission.cluster.transitions import JobState
 from fission.core.groups import LOCAL
@@ -76,7 +77,8 @@ class RunPresenter:
         self._coordinator = coordinator
         self._watcher = watcher
         self._early: list[JobSaid] | None = [] if taken_over else None
-        self._answer: Answer | None = None
+        self._answers: dict[int, Answer] = {}
+        self._numbers = itertools.count(1)
         self._places: tuple[JobPlace, ...] = ()
 
     def begin(self) -> None:
@@ -84,18 +86,25 @@ class RunPresenter:
         if self._early is not None:
             self._watcher.news(None, "an earlier client has left the network running: it is taken over")
 
-    def tell(self, tell: Tell) -> None:
-        """Tell what the coordinator says, to the watcher and to the terminal that is being answered."""
-        text = tell.text
-        if tell.job is None and tell.node not in (None, LOCAL):
-            text = f"node {tell.node}: {text}"
-        if self._answer is not None:
-            name = "" if tell.job is None else f"{self.reports[tell.job].name}: "
-            self._answer.add(f"{name}{text}", refused=tell.level >= logging.WARNING)
-        if tell.level == logging.INFO:
-            self._watcher.news(tell.job, text)
+    def notice(self, notice: Notice) -> None:
+        """Show a line of the coordinator."""
+        text = _with_node(notice)
+        if notice.level == logging.INFO:
+            self._watcher.news(notice.job, text)
         else:
-            self._watcher.log(tell.job, tell.level, text)
+            self._watcher.log(notice.job, notice.level, text)
+
+    def answered(self, answer: RequestAccepted | RequestRefused) -> None:
+        """Show how the coordinator answers an operator request, here and on the terminal that sent it."""
+        refused, text = isinstance(answer, RequestRefused), _with_node(answer)
+        waiting = self._answers.get(answer.request)
+        if waiting is not None:
+            name = "" if answer.job is None else f"{self.reports[answer.job].name}: "
+            waiting.add(f"{name}{text}", refused=refused)
+        if refused:
+            self._watcher.log(answer.job, logging.WARNING, text)
+        else:
+            self._watcher.news(answer.job, text)
 
     def wait_for_a_node(self) -> None:
         """Say why nothing happens."""
@@ -177,15 +186,23 @@ class RunPresenter:
         return view_of(self._network, self._coordinator, self.reports, run, seconds)
 
     @contextlib.contextmanager
-    def answering(self) -> Iterator[Answer]:
-        """Collect what is told meanwhile: it is the answer to another terminal."""
-        self._answer = answer = Answer()
+    def answering(self) -> Iterator[tuple[int, Answer]]:
+        """Collect the answers to one request; yield its number and what is collected."""
+        number, answer = next(self._numbers), Answer()
+        self._answers[number] = answer
         try:
-            yield answer
+            yield number, answer
         finally:
-            self._answer = None
+            del self._answers[number]
 
     def fail(self, text: str) -> None:
-        """Tell the terminal that is being answered, if there is one, that the run ends by an error."""
-        if self._answer is not None:
-            self._answer.add(text, refused=True)
+        """Show the terminals that wait for an answer that the run ends by an error."""
+        for answer in self._answers.values():
+            answer.add(text, refused=True)
+
+
+def _with_node(line: Notice | RequestAccepted | RequestRefused) -> str:
+    """The text of a line, with the node that it is about where it is about no job."""
+    if line.job is None and line.node not in (None, LOCAL):
+        return f"node {line.node}: {line.text}"
+    return line.text

@@ -20,13 +20,15 @@ from fission.cluster import (
     Event,
     MoveRequested,
     NodeJoined,
+    Notice,
     Phase,
     Placed,
     Policy,
     RebalanceRequested,
+    RequestAccepted,
+    RequestRefused,
     StartRequested,
     StopRequested,
-    Tell,
     Tick,
 )
 from fission.cluster.instructions import Instruction
@@ -118,29 +120,29 @@ class ClusterRun:
 
     # -- from outside ------------------------------------------------------------------------------------
 
-    def interrupt(self, *, force: bool = False) -> None:
+    def interrupt(self, *, force: bool = False, request: int = 0) -> None:
         """Stop everything everywhere; the second time by force."""
         self._asked += 1
         self._answered.set()
         self._seen.set()
         if self._over is not None:
-            self.handle(StopRequested(force=force or self._asked > 1))
+            self.handle(StopRequested(force or self._asked > 1, request))
 
     def answer(self, request: Mapping[str, Any]) -> dict[str, Any]:
         """Do what another terminal wants (see `engine.control`); return the answer."""
-        with self._teller.answering() as answer:
+        with self._teller.answering() as (number, answer):
             match request:
                 case {"do": "status"}:
                     view = self._teller.view(self.run_id, monotonic() - self._started)
                     return answer.plain() | {"network": view.plain()}
                 case {"do": "stop", "force": bool(force)}:
-                    self.interrupt(force=force)
+                    self.interrupt(force=force, request=number)
                 case {"do": "move", "job": int(job), "node": str(node)}:
-                    self.handle(MoveRequested(job, node))
+                    self.handle(MoveRequested(job, node, number))
                 case {"do": "drain", "node": str(node), "undo": bool(undo)}:
-                    self.handle(DrainRequested(node, undo))
+                    self.handle(DrainRequested(node, undo, number))
                 case {"do": "rebalance"}:
-                    self.handle(RebalanceRequested())
+                    self.handle(RebalanceRequested(number))
                 case _:
                     answer.add(f"this version cannot do {request.get('do')!r}", refused=True)
         return answer.plain()
@@ -306,8 +308,10 @@ class ClusterRun:
 
     def _carry_out(self, instruction: Instruction) -> None:
         match instruction:
-            case Tell():
-                self._teller.tell(instruction)
+            case Notice():
+                self._teller.notice(instruction)
+            case RequestAccepted() | RequestRefused():
+                self._teller.answered(instruction)
             case Placed():
                 self._teller.placed(instruction.placement)
             case EndNetwork():
