@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from fission.engine.node.link import TlsNodeLink
+from fission.engine.node.link import StreamNodeLink
 from fission.security import load_identity
 
 
@@ -32,7 +32,7 @@ async def main(address: str, port: str, folder: str) -> None:
         return None
 
     gone: list[str] = []
-    link = TlsNodeLink(
+    link = StreamNodeLink(
         address,
         int(port),
         identity=load_identity(Path(folder)) if folder else None,

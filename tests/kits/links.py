@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from fission.engine.client.link import TlsClientLink
-from fission.engine.node.link import TlsNodeLink
+from fission.engine.client.link import StreamClientLink
+from fission.engine.node.link import StreamNodeLink
 from fission.security import Role, find_identity
 from fission.security.authority import Authority
 
@@ -86,7 +86,7 @@ class Story:
 class Node:
     """A node link with a handler that the test gives it, and what it was told."""
 
-    link: TlsNodeLink
+    link: StreamNodeLink
     admitted: list[tuple[str, dict[str, Any]]]
     gone: list[str]
 
@@ -112,7 +112,7 @@ class Bed:
             admitted.append((client, dict(about)))
             return reason() if callable(reason) else reason
 
-        link = TlsNodeLink(
+        link = StreamNodeLink(
             address,
             port,
             identity=self.identity(self.authority.node(address) if tls else None),
@@ -128,7 +128,7 @@ class Bed:
     async def client(
         self, story: Story, *, name="c1", network="net", tls=True, pulse=0.1, folder=None, **more
     ):
-        link = TlsClientLink(
+        link = StreamClientLink(
             identity=self.identity((folder or self.authority.client) if tls else None),
             network=network,
             client=name,

@@ -8,7 +8,6 @@ from contextlib import asynccontextmanager, suppress
 
 import pytest
 
-from fission.engine.client.link import _Joined
 from fission.engine.protocol.interfaces import LinkError
 from kits.links import NODE, Bed, Cluster, NodeProcess, Story, bed_of, until
 
@@ -137,12 +136,12 @@ def test_commands_are_not_held_up_by_files(cluster):
 CLIENT = """
 import asyncio, sys
 from pathlib import Path
-from fission.engine.client.link import TlsClientLink
+from fission.engine.client.link import StreamClientLink
 from fission.security import find_identity
 
 async def main(folder, node, port):
     up = asyncio.Event()
-    link = TlsClientLink(
+    link = StreamClientLink(
         identity=find_identity(Path(folder)), network="net", client="other", pulse_interval=0.05,
         up=lambda node: up.set(), down=print, refused=print, posted=print,
     )
@@ -204,34 +203,12 @@ def test_a_client_that_joins_again_takes_the_place_of_its_earlier_self(cluster):
     asyncio.run(main())
 
 
-def test_a_node_that_is_up_too_late_is_down_again(cluster, monkeypatch):
-    late, registered = [], _Joined.registered
-
-    async def too_late(joined):
-        await registered(joined)
-        if not late:
-            late.append(joined)
-            raise TimeoutError
-
-    async def main():
-        async with bed_of(cluster) as bed:
-            story, node = Story(), await bed.node()
-            client = await bed.client(story)
-            client.invite({NODE: node.link.port})
-            await until(lambda: story.count("up") == 2)
-            assert [line[0] for line in story.lines] == ["up", "down", "up"]
-            assert await client.request(NODE, "x") == {"client": "c1", "operation": "x"}
-
-    monkeypatch.setattr(_Joined, "registered", too_late)
-    asyncio.run(main())
-
-
 def test_a_node_is_tried_again_whatever_went_wrong(cluster):
     async def main():
         async with bed_of(cluster) as bed:
             story, node = Story(), await bed.node()
             client = await bed.client(story)
-            dial, failed = client._dialler.dial, []
+            dial, failed = client._dialer.dial, []
 
             async def fail_once(*arguments):
                 if not failed:
@@ -239,7 +216,7 @@ def test_a_node_is_tried_again_whatever_went_wrong(cluster):
                     raise UnicodeError("label too long")
                 return await dial(*arguments)
 
-            client._dialler.dial = fail_once
+            client._dialer.dial = fail_once
             client.invite({NODE: node.link.port})
             await until(lambda: client.away().get(NODE) == "cannot be reached (label too long)")
             await until(lambda: story.count("up"))

@@ -14,14 +14,14 @@ CLIENT = f"""
 import asyncio, sys
 from pathlib import Path
 from fission.engine.protocol.interfaces import LinkError
-from fission.engine.client.link import TlsClientLink
+from fission.engine.client.link import StreamClientLink
 from fission.security import find_identity
 
 def say(*what):
     print(*what, flush=True)
 
 async def main(folder, *nodes):
-    link = TlsClientLink(
+    link = StreamClientLink(
         identity=find_identity(Path(folder)), network="net", client="c1", pulse_interval=0.1,
         up=lambda node: say("up", node),
         down=lambda node, reason: say("down", node, reason),

@@ -17,7 +17,7 @@ import pytest
 
 from fission.core import base
 from fission.core.jobs import SourceJob
-from fission.engine.client.link import TlsClientLink
+from fission.engine.client.link import StreamClientLink
 from fission.engine.host.job_spec import pickle_job
 from fission.engine.protocol import link_messages
 from fission.engine.protocol.interfaces import JobOrder
@@ -217,8 +217,8 @@ class Client:
     down: asyncio.Event = field(default_factory=asyncio.Event)
     events: "asyncio.Queue[Any]" = field(default_factory=asyncio.Queue)
 
-    def link(self, identity: Any) -> TlsClientLink:
-        return TlsClientLink(
+    def link(self, identity: Any) -> StreamClientLink:
+        return StreamClientLink(
             identity=identity,
             network="net",
             client="client-1",

@@ -5,9 +5,11 @@ import itertools
 import logging
 import random
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import Any
 
 from fission.engine.protocol.interfaces import LinkError, Plain
+from fission.engine.transport.dispatch import Handler, dispatch
 from fission.engine.transport.failure_detector import FailureDetector
 from fission.engine.transport.handshake import ClientHello, client_pulse, read_answer
 from fission.engine.transport.heartbeat import HeartbeatSender
@@ -16,10 +18,7 @@ from fission.engine.transport.stream import MessageStream, StreamClosed
 from fission.errors import RunError
 from fission.security import IdentityFiles, PeerError, PeerGoneError
 
-if TYPE_CHECKING:
-    from fission.engine.node.dask import ClientScheduler
-
-__all__ = ["TlsClientLink"]
+__all__ = ["StreamClientLink"]
 
 logger = logging.getLogger(__name__)
 
@@ -30,7 +29,7 @@ NOT_TRIED = "not tried yet"
 """The reason why a node is away until it was tried for the first time."""
 
 
-class TlsClientLink:
+class StreamClientLink:
     """Links a client to its nodes; a `ClientLink`, which see.
 
     `pulse_interval` is the network's PULSE_INTERVAL in seconds: a node that is silent for five of them is lost.
@@ -53,7 +52,7 @@ class TlsClientLink:
         posted: Callable[[str, str, Plain], None],
         about: Mapping[str, Plain] | None = None,
     ) -> None:
-        self._dialler = Dialer(identity)
+        self._dialer = Dialer(identity)
         self._plain = identity is None
         self._network = network
         self._client = client
@@ -67,25 +66,13 @@ class TlsClientLink:
         self._joined: dict[str, _Joined] = {}
         self._keys: dict[str, _Joined] = {}
         self._numbers = itertools.count(1)
-        self._scheduler: ClientScheduler | None = None
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._watcher: asyncio.Task[None] | None = None
         self._away: dict[str, str] = {}
         self._heart = HeartbeatSender()
 
-    @staticmethod
-    def prepare() -> None:
-        """Import what `start` needs, for who has to wait for something else anyhow."""
-        import fission.engine.node.dask  # noqa: F401, PLC0415 - it takes 0.4 s
-
     async def start(self) -> None:
-        """Begin to be somebody whom nodes can join."""
-        from fission.engine.node.dask import ClientScheduler  # noqa: PLC0415 - it takes 0.4 s
-
-        self._scheduler = ClientScheduler(
-            self._came, self._went, {"post": self._on_post, "answer": self._on_answer}
-        )
-        await self._scheduler
+        """Start heartbeats and the detection of silent nodes."""
         self._heart.start()
         self._watcher = asyncio.get_running_loop().create_task(self._watch())
 
@@ -109,8 +96,8 @@ class TlsClientLink:
         answer: asyncio.Future[Plain] = asyncio.get_running_loop().create_future()
         joined.pending[number] = answer
         try:
-            self._send(
-                joined, {"op": "request", "number": number, "operation": operation, "arguments": arguments}
+            joined.stream.send(
+                {"op": "request", "number": number, "operation": operation, "arguments": arguments}, bulk=True
             )
             async with asyncio.timeout(timeout):
                 return await answer
@@ -143,12 +130,6 @@ class TlsClientLink:
             self._forget(joined, "the client leaves")
         await asyncio.gather(*tasks, return_exceptions=True)
         self._heart.close()
-        if self._scheduler is not None:
-            await self._scheduler.close()
-
-    def _send(self, joined: "_Joined", message: dict[str, Any]) -> None:
-        if self._scheduler is not None:
-            self._scheduler.worker_send(joined.key, message)
 
     def _of(self, node: str) -> "_Joined":
         try:
@@ -157,7 +138,7 @@ class TlsClientLink:
             raise LinkError("is not connected", where=node) from None
 
     async def _keep(self, node: str, port: int) -> None:
-        """ClientHello a node whenever it is there."""
+        """Join a node whenever it can be reached."""
         told = ""
         while True:
             self._away.setdefault(node, NOT_TRIED)
@@ -181,40 +162,35 @@ class TlsClientLink:
             else:
                 told = ""
                 since = asyncio.get_running_loop().time()
-                await joined.over.wait()
+                await self._serve(joined)
                 if asyncio.get_running_loop().time() - since > _RETRY_SECONDS:
                     continue  # the node may be there: only its service, or the link, has failed
             # not all nodes at the same moment
             await asyncio.sleep(_RETRY_SECONDS * random.uniform(0.8, 1.2))  # noqa: S311
 
     async def _join(self, node: str, port: int) -> "_Joined":
-        """Link a node; return when `up` was called. Raises RunError or OSError."""
-        if self._scheduler is None:
+        """Connect to a node and shake hands. Raises RunError or OSError."""
+        if self._watcher is None:
             raise LinkError("the link was not started", where=node)
-        stream = await self._dialler.dial(node, port, _DIAL_SECONDS)
-        key = f"fission://{node}/{next(self._numbers)}"
-        joined: _Joined | None = None
+        stream = await self._dialer.dial(node, port, _DIAL_SECONDS)
+        key = f"{node}/{next(self._numbers)}"
+        hello = ClientHello(self._client, self._network, key, self._pulse_interval, self._about)
         try:
             async with asyncio.timeout(_ANSWER_SECONDS):
-                stream.send(
-                    ClientHello(self._client, self._network, key, self._pulse_interval, self._about).message()
-                )
+                stream.send(hello.message())
                 about, reason = read_answer(await self._answer(stream))
-                if reason:
-                    raise _Refused(reason)
-                stream.trust()
-                joined = self._keys[key] = _Joined(node, key, stream, about)
-                await self._scheduler.take(stream, key)
-                await joined.registered()
+            if reason:
+                raise _Refused(reason)
+            if stream.closed:
+                raise StreamClosed(stream.reason, where=stream.where)
         except BaseException as error:
-            if joined is not None and joined.up.is_set():
-                self._lose(joined, "the link was not made in time")
-            elif joined is not None:
-                self._forget(joined, "the node did not join")
             stream.abort("the node did not join")
             if isinstance(error, TimeoutError):
                 raise RunError(f"does not answer within {_ANSWER_SECONDS:g} s", where=node) from None
             raise
+        stream.trust()
+        joined = _Joined(node, key, stream, about)
+        self._add(joined)
         return joined
 
     async def _answer(self, stream: MessageStream) -> Any:
@@ -233,22 +209,28 @@ class TlsClientLink:
                 hint=f"The log of its node service says why. {ours}",
             ) from None
 
-    def _came(self, key: str) -> None:
-        """A node has become a member."""
-        joined = self._keys.get(key)
-        if joined is None:
-            return
+    def _add(self, joined: "_Joined") -> None:
+        """Record a node that has joined, and report it."""
+        self._keys[joined.key] = joined
         self._joined[joined.node] = joined
         self._away.pop(joined.node, None)
-        self._detector.watch(key, asyncio.get_running_loop().time())
+        self._detector.watch(joined.key, asyncio.get_running_loop().time())
         self._heart.add(joined.stream, client_pulse(self._pulse_interval))
-        joined.up.set()
         _tell(self._up, joined.node)
 
-    def _went(self, key: str) -> None:
-        """A node is no member any more."""
-        joined = self._keys.get(key)
-        if joined is not None:
+    async def _serve(self, joined: "_Joined") -> None:
+        """Handle the messages of a node until its link ends."""
+        try:
+            await dispatch(
+                joined.stream,
+                {
+                    "post": Handler(partial(self._on_post, joined), {"topic": str, "data": object}),
+                    "answer": Handler(
+                        partial(self._on_answer, joined), {"number": int}, {"value": object, "error": str}
+                    ),
+                },
+            )
+        finally:
             self._lose(joined, joined.stream.reason or "the link was closed")
 
     def _lose(self, joined: "_Joined", reason: str) -> None:
@@ -267,14 +249,11 @@ class TlsClientLink:
         joined.end(reason)
         return True
 
-    def _on_post(self, worker: str, topic: str, data: Plain) -> None:
-        joined = self._keys.get(worker)
-        if joined is not None:
-            _tell(self._posted, joined.node, topic, data)
+    def _on_post(self, joined: "_Joined", *, topic: str, data: Plain) -> None:
+        _tell(self._posted, joined.node, topic, data)
 
-    def _on_answer(self, worker: str, number: int, value: Plain = None, error: str = "") -> None:
-        joined = self._keys.get(worker)
-        answer = joined.pending.get(number) if joined is not None else None
+    def _on_answer(self, joined: "_Joined", *, number: int, value: Plain = None, error: str = "") -> None:
+        answer = joined.pending.get(number)
         if answer is None or answer.done():
             return  # it came too late
         if error:
@@ -317,7 +296,7 @@ class _Refused(RunError):  # noqa: N818 - reads as what happened
 
 
 class _Joined:
-    """One link to a node, from its answer to its end. `pending` has the requests without an answer."""
+    """The link to one node, from its answer to its end. `pending` has the requests without an answer."""
 
     def __init__(
         self,
@@ -331,23 +310,9 @@ class _Joined:
         self.stream = stream
         self.about = about
         self.pending: dict[int, asyncio.Future[Plain]] = {}
-        self.up = asyncio.Event()
-        self.over = asyncio.Event()
-
-    async def registered(self) -> None:
-        """Wait until the node is up. Raises RunError when it will never be."""
-        up, ended = (asyncio.ensure_future(event.wait()) for event in (self.up, self.stream.ended))
-        try:
-            await asyncio.wait((up, ended), return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            up.cancel()
-            ended.cancel()
-        if not self.up.is_set():
-            raise RunError(self.stream.reason, where=self.node)
 
     def end(self, reason: str) -> None:
-        """Nothing more comes: requests without an answer fail."""
+        """Fail the requests that have no answer yet."""
         for answer in self.pending.values():
             if not answer.done():
                 answer.set_exception(LinkError(f"is gone ({reason})", where=self.node))
-        self.over.set()

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from fission.engine.protocol.interfaces import NodeHandler, Plain
+from fission.engine.transport.dispatch import Handler, dispatch
 from fission.engine.transport.failure_detector import FailureDetector
 from fission.engine.transport.handshake import ClientHello, client_pulse, refusal, welcome
 from fission.engine.transport.heartbeat import HeartbeatSender
@@ -15,7 +16,7 @@ from fission.engine.transport.stream import MessageStream, StreamClosed
 from fission.errors import FissionError, RunError
 from fission.security import IdentityFiles
 
-__all__ = ["DEFAULT_PORT", "TlsNodeLink"]
+__all__ = ["DEFAULT_PORT", "StreamNodeLink"]
 
 DEFAULT_PORT = 8785
 
@@ -27,11 +28,12 @@ Gone = Callable[[str], None]
 _SILENCE = 20.0
 """Added to the silence that a client may keep. Nodes go on without him anyway, and a client whose machine was suspended
 for a moment should find his links as they were: he would take every closed one for a dead node."""
+_REQUEST = {"number": int, "operation": str, "arguments": dict}
 _SETTLE = 2.0
 """Seconds for what an earlier client of the same network has asked for to be done."""
 
 
-class TlsNodeLink:
+class StreamNodeLink:
     """Waits for clients at (address, port) and obeys them; a `NodeLink`.
 
     `handler` is called for every request of a client, in the order in which they were sent; a slow one does not hold
@@ -71,8 +73,6 @@ class TlsNodeLink:
 
     async def start(self) -> None:
         """Listen on the node's port. Raises RunError when that is impossible."""
-        import fission.engine.node.dask  # noqa: F401, PLC0415 - it takes 0.4 s, which no client should wait for
-
         self._door.open()
         self._heart.start()
 
@@ -198,7 +198,7 @@ class TlsNodeLink:
 
 
 class _Link:
-    """One client. `done` is set when nothing more comes of him."""
+    """The link to one client. `done` is set when its last message has been handled."""
 
     def __init__(
         self,
@@ -206,44 +206,30 @@ class _Link:
         join: ClientHello,
         request: Callable[["_Link", int, str, Mapping[str, Plain]], None],
     ) -> None:
-        from fission.engine.node.dask import NodeWorker  # noqa: PLC0415 - it takes 0.4 s, and `start` has done it
-
         self.stream = stream
         self.join = join
         self.done = asyncio.Event()
-        self._worker = NodeWorker(
-            stream,
-            join.key,
-            {"request": lambda number, operation, arguments: request(self, number, operation, arguments)},
-        )
+        self._request = request
 
     def send(self, message: dict[str, Any]) -> None:
-        """Tell the client something; dropped when he is gone. Raises RunError for no plain data."""
-        self._worker.send(message)
+        """Send a message to the client; drop it when the link has ended. Raises RunError for what is no plain data."""
+        with contextlib.suppress(StreamClosed):
+            self.stream.send(message, bulk=message["op"] == "answer")
 
     async def run(self, heart: HeartbeatSender) -> None:
-        """Live until the client is gone."""
+        """Handle the requests of the client until the link ends."""
         heart.add(self.stream, self.join.pulse)
         watcher = asyncio.get_running_loop().create_task(self._watch(heart))
         try:
-            if await self._registered():
-                await self._worker.finished()  # type: ignore[no-untyped-call]
+            await dispatch(self.stream, {"request": Handler(self._on_request, _REQUEST)})
         finally:
             heart.remove(self.stream)
             watcher.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await watcher
-            await self._worker.close()
 
-    async def _registered(self) -> bool:
-        try:
-            await self._worker
-        except (RuntimeError, TimeoutError, OSError) as error:  # as distributed wraps whatever it was
-            if not self.stream.closed:
-                cause = error.__cause__ or error
-                self.stream.abort(f"its worker could not be registered ({type(cause).__name__}: {cause})")
-            return False
-        return True
+    def _on_request(self, *, number: int, operation: str, arguments: Mapping[str, Plain]) -> None:
+        self._request(self, number, operation, arguments)
 
     async def _watch(self, heart: HeartbeatSender) -> None:
         """Notice when the client has fallen silent."""

@@ -8,7 +8,7 @@ from fission.errors import RunError
 
 __all__ = ["PROTOCOL", "ClientHello", "client_pulse", "read_answer", "refusal", "welcome"]
 
-PROTOCOL = 1
+PROTOCOL = 2
 """Raised when the links of different versions would misunderstand each other."""
 _CLIENT_PULSE = 0.5
 

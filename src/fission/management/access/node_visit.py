@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from typing import Any
 
-from fission.engine.client.link import NOT_TRIED, TlsClientLink
+from fission.engine.client.link import NOT_TRIED, StreamClientLink
 from fission.engine.protocol.interfaces import LinkError, Plain
 from fission.errors import FissionError
 from fission.security import IdentityFiles
@@ -46,7 +46,7 @@ class Visit:
 
     async def run(self, work: Work) -> dict[str, Any]:
         """Return what the work has returned, by the addresses of the nodes."""
-        link = TlsClientLink(
+        link = StreamClientLink(
             identity=self._identity,
             network=self._network,
             client=f"visitor-{os.getpid()}",
@@ -77,12 +77,12 @@ class Visit:
             await link.close()
         return self._done
 
-    def _open(self, link: TlsClientLink, begun: set[str]) -> set[str]:
+    def _open(self, link: StreamClientLink, begun: set[str]) -> set[str]:
         """The nodes about which nothing is known yet."""
         away = {node for node, why in link.away().items() if why != NOT_TRIED}
         return self._nodes.keys() - begun - self.missing.keys() - away
 
-    async def _do(self, link: TlsClientLink, node: str, work: Work) -> None:
+    async def _do(self, link: StreamClientLink, node: str, work: Work) -> None:
         try:
             self._done[node] = await work(node, partial(link.request, node))
         except LinkError as error:

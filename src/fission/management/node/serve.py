@@ -12,7 +12,7 @@ from typing import Any
 
 from fission.engine.files.provision import StoredFiles, operations
 from fission.engine.files.store import Store
-from fission.engine.node.link import TlsNodeLink
+from fission.engine.node.link import StreamNodeLink
 from fission.engine.node.service import NodeService, NodeSettings
 from fission.errors import ConfigError, RunError
 from fission.management.console.guard import guard
@@ -58,7 +58,7 @@ async def _serve(options: NodeOptions, versions: Mapping[str, str], *, lifeline:
             operations=operations(store),
             in_use=store.keep,
         )
-        link = TlsNodeLink(
+        link = StreamNodeLink(
             options.address,
             options.port,
             identity=identity,

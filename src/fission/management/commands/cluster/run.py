@@ -22,7 +22,7 @@ from fission.engine.client.embedded import EmbeddedCluster, EmbeddedNode, plan, 
 from fission.engine.client.executor import InstructionExecutor
 from fission.engine.client.job_orders import JobOrderFactory
 from fission.engine.client.journal import Journal, remove_journal
-from fission.engine.client.link import TlsClientLink
+from fission.engine.client.link import StreamClientLink
 from fission.engine.client.run import GATHER_SECONDS, ClusterRun, RunOutcome
 from fission.engine.files.bundles import bundles_of
 from fission.engine.files.locks import lock_folder, lock_holder
@@ -211,7 +211,7 @@ class _Session:
         return engine, local
 
     def _link(self, engine: InstructionExecutor, run: ClusterRun) -> ClientLink:
-        return TlsClientLink(
+        return StreamClientLink(
             identity=self._identity,
             network=self._network.name,
             client=f"{socket.gethostname()}-{os.getpid()}-{run.run_id[:8]}",
@@ -298,7 +298,6 @@ async def _running(cluster: EmbeddedCluster | None) -> AsyncIterator[None]:
     try:
         if cluster is not None:
             cluster.spawn()
-            TlsClientLink.prepare()  # they take longer than that
             await cluster.listening()
         yield
     finally:
