@@ -104,7 +104,7 @@ def test_what_goes_wrong_in_the_node_reaches_the_client(bed, caplog):
             await until(lambda: story.count("up"))
             with pytest.raises(LinkError, match=r"^node: there is no room\. Free some$"):
                 await client.request(NODE, "refuse")
-            with pytest.raises(LinkError, match="a bug in the node service: ZeroDivisionError: by nothing"):
+            with pytest.raises(LinkError, match="a bug in the peer: ZeroDivisionError: by nothing"):
                 await client.request(NODE, "bug")
             with pytest.raises(LinkError, match="cannot be sent"):
                 await client.request(NODE, "object")
@@ -267,7 +267,7 @@ def test_a_callback_that_fails_breaks_nothing(bed, caplog):
             client.invite({NODE: node.link.port})
             await until(lambda: story.count("up"))
             node.link.post("c1", "n", 1)
-            await until(lambda: "a bug: what a link has told could not be handled" in caplog.text)
+            await until(lambda: "a bug: a callback of the link has failed" in caplog.text)
             assert await client.request(NODE, "x")
             assert story.lines == [("up", NODE)]
 

@@ -1,4 +1,4 @@
-"""What client and node say to each other before they are linked: one message each."""
+"""The handshake of a link: the client sends a hello, the node sends a welcome or a refusal."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,20 +9,16 @@ from fission.errors import RunError
 __all__ = ["PROTOCOL", "ClientHello", "client_pulse", "read_answer", "refusal", "welcome"]
 
 PROTOCOL = 2
-"""Raised when the links of different versions would misunderstand each other."""
+"""The version of the link's messages; both ends must have the same."""
 _CLIENT_PULSE = 0.5
 
 
 @dataclass(frozen=True, slots=True)
 class ClientHello:
-    """What a client says first.
-
-    `key` is the name of this link, another one for each attempt; `pulse` the seconds between the node's signs of life.
-    """
+    """The first message of a client. `pulse` is the number of seconds between the node's heartbeats."""
 
     client: str
     network: str
-    key: str
     pulse: float
     about: Mapping[str, Any] = field(default_factory=dict)
 
@@ -32,14 +28,13 @@ class ClientHello:
             "join": PROTOCOL,
             "client": self.client,
             "network": self.network,
-            "key": self.key,
             "pulse": self.pulse,
             "about": dict(self.about),
         }
 
     @classmethod
     def read(cls, message: Any) -> "ClientHello":
-        """Read it on the node. Raises RunError, whose text is for both sides."""
+        """Read the message on the node. Raises RunError, whose text is logged there and sent to the client."""
         if not isinstance(message, dict) or "join" not in message:
             raise RunError("it did not ask to join", expected="a client of FISSION")
         if message["join"] != PROTOCOL:
@@ -49,27 +44,27 @@ class ClientHello:
                 found=str(message["join"])[:20],
                 hint="Install the same version on the client and all nodes",
             )
-        values = [message.get(name) for name in ("client", "network", "key", "pulse", "about")]
+        values = [message.get(name) for name in ("client", "network", "pulse", "about")]
         match values:
-            case [str(client), str(network), str(key), float(pulse), dict(about)] if 0 < pulse <= 3600:
-                return cls(client, network, key, pulse, about)
+            case [str(client), str(network), float(pulse), dict(about)] if 0 < pulse <= 3600:
+                return cls(client, network, pulse, about)
         raise RunError("its request to join cannot be understood")
 
 
 def welcome(about: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the answer of a node that lets the client in."""
+    """Return the answer of a node that admits the client."""
     return {"welcome": dict(about)}
 
 
 def refusal(reason: str) -> dict[str, Any]:
-    """Return the answer of a node that does not."""
+    """Return the answer of a node that refuses the client."""
     return {"refused": reason}
 
 
 def read_answer(message: Any) -> tuple[Mapping[str, Any], str]:
-    """Return what the node says about itself, and why it refuses the client ("" when it does not).
+    """Return what the node reports about itself, and why it refuses the client ("" when it does not).
 
-    Raises RunError when it is no answer.
+    Raises RunError for any other message.
     """
     match message:
         case {"welcome": dict(about)}:
@@ -80,5 +75,5 @@ def read_answer(message: Any) -> tuple[Mapping[str, Any], str]:
 
 
 def client_pulse(pulse: float) -> float:
-    """Return the seconds between the client's signs of life: nodes are patient, so they get few."""
+    """Return the seconds between the client's heartbeats; nodes allow a long silence, so there are few."""
     return max(_CLIENT_PULSE, pulse)

@@ -4,7 +4,6 @@ import asyncio
 import errno
 import ipaddress
 import logging
-import os
 import socket
 import ssl
 from collections.abc import Awaitable, Callable
@@ -17,13 +16,11 @@ from fission.security import (
     IdentityFiles,
     Role,
     accept_tls,
-    client_context,
-    dial_tls,
     server_context,
 )
 from fission.security.aio import complete
 
-__all__ = ["ConnectionListener", "Dialer"]
+__all__ = ["ConnectionListener"]
 
 logger = logging.getLogger(__name__)
 
@@ -174,67 +171,6 @@ async def _accepted(
         return MessageStream(PlainChannel(sock), where, local)
     channel = await complete(accept_tls(sock, context, deadline, roles=(Role.CLIENT,)))
     return MessageStream(channel, where, local)
-
-
-class Dialer:
-    """Connects to nodes: over TLS with the client's identity, without when there is none."""
-
-    def __init__(self, identity: IdentityFiles | None) -> None:
-        self._context = None if identity is None else client_context(identity, check_host=False)
-
-    async def dial(self, address: str, port: int, seconds: float) -> MessageStream:
-        """Connect to a node; its certificate must name `address`. Raises RunError when it cannot be reached.
-
-        That it answers but is no node of ours is a PeerError, which is a RunError.
-        """
-        loop = asyncio.get_running_loop()
-        deadline = loop.time() + seconds
-        where = f"{address}:{port}"
-        try:
-            async with asyncio.timeout_at(deadline):
-                sock = await _connected(address, port)
-        except TimeoutError:
-            raise RunError(f"does not answer within {seconds:g} s", where=where) from None
-        except OSError as error:
-            # asyncio has words of its own in the place of the system's
-            known = error.errno is not None and error.errno > 0
-            why = os.strerror(error.errno or 0) if known else error.strerror or error
-            raise RunError(f"cannot be reached ({why})", where=where) from None
-        local = sock.getsockname()[0]
-        if self._context is None:
-            return MessageStream(PlainChannel(sock), where, local)
-        handshake = dial_tls(sock, self._context, deadline, host=address, roles=(Role.NODE,))
-        return MessageStream(await complete(handshake), where, local)
-
-
-async def _connected(address: str, port: int) -> socket.socket:
-    loop = asyncio.get_running_loop()
-    problem: OSError = OSError("it has no address")
-    for family, target in await _resolved(address, port):
-        sock = socket.socket(family, socket.SOCK_STREAM)
-        try:
-            sock.setblocking(False)
-            tune(sock)
-            await loop.sock_connect(sock, target)
-        except OSError as error:
-            sock.close()
-            problem = error
-        except BaseException:
-            sock.close()
-            raise
-        else:
-            return sock
-    raise problem
-
-
-async def _resolved(address: str, port: int) -> list[tuple[int, tuple[str, int]]]:
-    """Return family and target of each address; asks nobody about an IP address, which would need a thread."""
-    try:
-        version = ipaddress.ip_address(address).version
-    except ValueError:
-        found = await asyncio.get_running_loop().getaddrinfo(address, port, type=socket.SOCK_STREAM)
-        return [(family, (str(target[0]), port)) for family, _, _, _, target in found]
-    return [(socket.AF_INET if version == 4 else socket.AF_INET6, (address, port))]
 
 
 def _hint(error: OSError) -> str:

@@ -76,7 +76,7 @@ class MessageStream:
     `send` never waits; `await receive()` gives the next message; `heard` is the loop's time at which anything
     arrived last, be it a part of a message. Whatever ends the connection is the `reason`, the first one counts:
     `receive` raises it when all that had arrived before is taken. `await close()` in any case. `where` is the other
-    side's address and port, `local` our own address, `name` what the other side's certificate says ("" without).
+    side's address and port, `local` our own address, `peer` what its certificate says (None in clear text).
 
     Until `trust()` the other side may only send small messages. `beat()` may be called in any thread, everything else
     in the loop's.
@@ -85,7 +85,7 @@ class MessageStream:
     def __init__(self, channel: "Channel | TlsChannel", where: str, local: str) -> None:
         self.where = where
         self.local = local
-        self.name = channel.peer.name if channel.peer else ""
+        self.peer = channel.peer
         self.reason = ""
         self.ended = asyncio.Event()
         self._loop = asyncio.get_running_loop()
