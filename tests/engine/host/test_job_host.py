@@ -29,7 +29,8 @@ from fission.engine.protocol.interfaces import JobOrder, JobSaid
 from fission.errors import RunError
 from fission.runtime.launch.supervisor import OutputLine
 from fission.runtime.messages import Checkpoint, Log
-from kits.hosts import Events, Store, make_host, make_jobs, order, until
+from kits.hosts import Events, Store, make_host, make_jobs, order
+from kits.waiting import until
 
 
 @pytest.fixture
@@ -297,7 +298,7 @@ import asyncio, sys
 from pathlib import Path
 from fission.core import base
 sys.path.insert(0, sys.argv[1])
-from host_kit import *
+from kits.hosts import *
 
 async def main():
     root = Path(sys.argv[2])
@@ -324,7 +325,7 @@ def killed_host(tmp_path: Path) -> Any:
     script = tmp_path / "host.py"
     script.write_text(textwrap.dedent(HOST))
     process = subprocess.Popen(
-        [sys.executable, script, Path(__file__).parent, tmp_path / "root"],
+        [sys.executable, script, Path(__file__).parents[3] / "tests", tmp_path / "root"],
         stdout=subprocess.PIPE,
         text=True,
         start_new_session=True,
@@ -352,7 +353,7 @@ def test_a_host_ends_what_its_killed_predecessor_has_left(
     process, pids = killed_host
     os.kill(pids[-1], signal.SIGSTOP)
     for child in psutil.Process(process.pid).children():
-        if "warden" in " ".join(child.cmdline()):
+        if "reaper" in " ".join(child.cmdline()):
             child.kill()
     process.kill()
     process.wait()
