@@ -4,11 +4,11 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import psutil
 import pytest
+from kits.waiting import wait_for
 
 from benchmarks.harness.measure import measure
 from benchmarks.harness.processes import Run, become_reaper
@@ -79,9 +79,8 @@ def test_interrupt_ends_everything(number: signal.Signals, subject: str, tmp_pat
     harness = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         family = psutil.Process(harness.pid)
-        deadline = time.monotonic() + 20
-        while len(started := family.children(recursive=True)) < 4 and time.monotonic() < deadline:
-            time.sleep(0.05)
+        wait_for(lambda: len(family.children(recursive=True)) >= 4, "four processes")
+        started = family.children(recursive=True)
         assert len(started) == 4
         harness.send_signal(number)
         assert harness.wait(20) == 1

@@ -15,8 +15,8 @@ from fission.channel.windows import (
 from fission.channel.wire.frames import WIRE_FINISHED, WIRE_RESET, Batch
 
 
-def window(retain=1 << 20, **more):
-    return SendWindow(PipeCounters(), retain=retain, **more)
+def window(retain=1 << 20, counters=None, **more):
+    return SendWindow(counters or PipeCounters(), retain=retain, **more)
 
 
 def frames(monkeypatch):
@@ -106,7 +106,8 @@ def test_parts_and_views_count_with_all_their_bytes():
 
 
 def test_everything_is_kept_until_released_and_replayed_from_where_it_is_wanted():
-    w = window()
+    counters = PipeCounters()
+    w = window(counters=counters)
     for n in range(1, 7):
         w.write(blocks(n, n), 0, 0.0, 0.0)
         w.take(99999)
@@ -114,7 +115,7 @@ def test_everything_is_kept_until_released_and_replayed_from_where_it_is_wanted(
     assert w.count == 4
     assert w.replay_from((1, 4))
     assert [b.first for b in w.take(99999)] == [4, 5, 6]
-    assert w._counters.replayed == 3
+    assert counters.replayed == 3
     assert w.replay_from((1, 3))
     assert [b.first for b in w.take(99999)] == [3, 4, 5, 6]
     assert w.replay_from((1, 7))
@@ -249,20 +250,22 @@ def test_clear_forgets_everything():
 # -- live ---------------------------------------------------------------------------------------------------
 
 
-def live(limit, room=0):
-    return LiveWindow(PipeCounters(), limit=limit, room=room)
+def live(limit, room=0, counters=None):
+    return LiveWindow(counters or PipeCounters(), limit=limit, room=room)
 
 
 def test_live_drops_the_oldest_that_wait_and_counts_them():
-    w = live(3)
+    counters = PipeCounters()
+    w = live(3, counters=counters)
     w.write(blocks(1, 10), 0, 0.0, 0.0)
-    assert (w.waiting, w.count, w._counters.dropped) == (3, 3, 7)
+    assert (w.waiting, w.count, counters.dropped) == (3, 3, 7)
     assert summary(w.take(99999)) == [(1, 8, 0, blocks(8, 10))]
     assert not w.full
 
 
 def test_live_keeps_nothing_that_was_sent():
-    w = live(3)
+    counters = PipeCounters()
+    w = live(3, counters=counters)
     w.write(blocks(1, 2), 0, 0.0, 0.0)
     w.take(99999)
     assert (w.count, w.size) == (0, 0)
@@ -272,11 +275,12 @@ def test_live_keeps_nothing_that_was_sent():
     w.write(blocks(5, 5), 4, 0.0, 0.0)
     w.write(blocks(6, 6), 0, 0.0, 0.0)
     assert summary(w.take(99999)) == [(1, 4, 0, [b"4"]), (1, 5, 4, [b"5"]), (1, 6, 0, [b"6"])]
-    assert w._counters.dropped == 1
+    assert counters.dropped == 1
 
 
 def test_live_sends_no_more_than_the_receiver_has_room_for():
-    w = live(10, room=4)
+    counters = PipeCounters()
+    w = live(10, room=4, counters=counters)
     w.write(blocks(1, 3), 0, 0.0, 0.0)
     assert summary(w.take(99999)) == [(1, 1, WIRE_RESET, [b"1"]), (1, 2, 0, blocks(2, 3))]
     w.release((1, 0))  # it tells: what was sent before does not count
@@ -290,22 +294,23 @@ def test_live_sends_no_more_than_the_receiver_has_room_for():
     assert w.take(99999) == []
     w.release((1, 6))
     assert summary(w.take(99999)) == [(1, 9, 0, [b"9"])]
-    assert (w.waiting, w.count, w.size, w._counters.sent) == (0, 0, 0, 9)
+    assert (w.waiting, w.count, w.size, counters.sent) == (0, 0, 0, 9)
 
 
 def test_what_waits_for_room_gives_way_to_what_is_newer():
-    w = live(2, room=3)
+    counters = PipeCounters()
+    w = live(2, room=3, counters=counters)
     w.release((1, 0))
     w.write(blocks(1, 1), 0, 0.0, 0.0)
     for number in range(2, 30):
         w.write(blocks(number, number), 0, 0.0, 0.0)
         w.take(99999)
-    assert (w.waiting, w._counters.dropped, w._counters.sent) == (2, 24, 3)
+    assert (w.waiting, counters.dropped, counters.sent) == (2, 24, 3)
     w.reset(2)
     w.write(blocks(1, 1), 0, 0.0, 0.0)
     w.release((2, 0))  # the old epoch is over
     assert summary(w.take(99999)) == [(2, 1, WIRE_RESET, [b"1"])]
-    assert w._counters.dropped == 26
+    assert counters.dropped == 26
 
 
 def test_a_connection_that_is_made_anew_has_all_its_room():
@@ -338,13 +343,14 @@ def accept(w, *args):
 
 
 def test_duplicates_are_dropped_whole_and_in_part():
-    w = ReceiveWindow(PipeCounters())
+    counters = PipeCounters()
+    w = ReceiveWindow(counters)
     assert accept(w, 1, 1, 4) == (1, 1, blocks(1, 4))
     assert accept(w, 1, 1, 4) is None
     assert accept(w, 1, 4, 4) is None
     assert accept(w, 1, 3, 6) == (1, 5, blocks(5, 6))
     assert w.wanted == (1, 7)
-    assert (w._counters.duplicates, w._counters.delivered) == (7, 6)
+    assert (counters.duplicates, counters.delivered) == (7, 6)
 
 
 def test_the_part_that_is_new_keeps_times_and_head():
@@ -365,12 +371,13 @@ def test_gaps():
 
 
 def test_a_newer_epoch_is_followed_and_an_older_one_dropped():
-    w = ReceiveWindow(PipeCounters())
+    counters = PipeCounters()
+    w = ReceiveWindow(counters)
     accept(w, 1, 1, 4)
     assert accept(w, 3, 1, 2) == (3, 1, blocks(1, 2))
     assert accept(w, 1, 5, 6) is None
     assert accept(w, 2, 1, 6) is None
-    assert w._counters.late == 8
+    assert counters.late == 8
     assert w.wanted == (3, 3)
 
 

@@ -2,7 +2,6 @@
 
 import os
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -18,15 +17,6 @@ from fission.project.scaffold import start_project
 sys.path.insert(0, str(Path(__file__).parent))  # the jobs' processes import emulated_jobs from here
 
 Make = Callable[..., JobEmulator]
-
-
-def wait_for(condition: Callable[[], object], what: str, deadline: float = 20.0) -> None:
-    """Wait until the condition holds; fail with `what` when it does not in time."""
-    end = time.monotonic() + deadline
-    while not condition():
-        if time.monotonic() > end:
-            pytest.fail(f"waited {deadline:.0f} s for: {what}")
-        time.sleep(0.01)
 
 
 def gone(pid: int) -> bool:

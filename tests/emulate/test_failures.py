@@ -16,8 +16,9 @@ import pytest
 from fission.core.pipes import PicklePipe
 from fission.emulate import emulate
 from fission.errors import JobDefinitionError, JobFailed, NetworkError, RunError
+from kits.waiting import wait_for
 
-from .conftest import gone, wait_for
+from .conftest import gone
 
 
 def one_to_one(kind):

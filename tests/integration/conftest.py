@@ -5,8 +5,7 @@ import signal
 import subprocess
 import sys
 import textwrap
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,17 +13,9 @@ import psutil
 import pytest
 
 from fission.project.scaffold import start_project
+from kits.waiting import wait_for
 
 DEADLINE = 60.0
-
-
-def wait_for(condition: Callable[[], object], what: str, deadline: float = DEADLINE) -> None:
-    """Wait until the condition holds; fail with `what` when it does not in time."""
-    end = time.monotonic() + deadline
-    while not condition():
-        if time.monotonic() > end:
-            pytest.fail(f"waited {deadline:.0f} s for: {what}")
-        time.sleep(0.02)
 
 
 @dataclass

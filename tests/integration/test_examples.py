@@ -15,8 +15,7 @@ import psutil
 import pytest
 
 from fission.project.scaffold import start_network, start_project
-
-from .conftest import wait_for
+from kits.waiting import wait_for
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 NETWORKS = {"tutorial": "demo_network_v1", "separation": "separation", "sampling_rate_offset": "sro"}

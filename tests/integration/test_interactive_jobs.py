@@ -14,7 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from .conftest import Project, wait_for
+from kits.waiting import wait_for
+
+from .conftest import Project
 
 JOBS = """
 class Typed(InteractiveJob):

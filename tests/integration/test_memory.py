@@ -7,7 +7,9 @@ import time
 import psutil
 import pytest
 
-from .conftest import Project, processes_of, wait_for
+from kits.waiting import wait_for
+
+from .conftest import Project, processes_of
 
 JOBS = """
     class Fast(PythonJob):

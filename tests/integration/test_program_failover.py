@@ -6,7 +6,9 @@ import subprocess
 
 import psutil
 
-from .conftest import Project, wait_for
+from kits.waiting import wait_for
+
+from .conftest import Project
 from .programs_kit import write
 
 LAST = 2000

@@ -7,7 +7,9 @@ import time
 import psutil
 import pytest
 
-from .conftest import Project, wait_for
+from kits.waiting import wait_for
+
+from .conftest import Project
 from .programs_kit import install, lines, write
 
 CHAIN = """

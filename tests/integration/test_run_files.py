@@ -5,7 +5,9 @@ import os
 import signal
 import subprocess
 
-from .conftest import Project, wait_for
+from kits.waiting import wait_for
+
+from .conftest import Project
 
 JOBS = """
     import json

@@ -16,8 +16,9 @@ import psutil
 import pytest
 
 from fission.security.ephemeral import ephemeral_authority
+from kits.waiting import wait_for
 
-from .conftest import Project, wait_for
+from .conftest import Project
 
 JOBS = """
 class Count(PythonJob):
@@ -195,7 +196,7 @@ def test_a_terminal(net: Project) -> None:
             end = time.monotonic() + 60
             while text not in seen:
                 assert time.monotonic() < end, seen
-                if select.select([ours], [], [], 1.0)[0]:
+                if select.select([ours], [], [], 0.2)[0]:
                     seen += os.read(ours, 1000)
                 else:
                     again()

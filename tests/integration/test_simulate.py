@@ -7,7 +7,9 @@ import signal
 
 import pytest
 
-from .conftest import COUNT, Project, processes_of, wait_for
+from kits.waiting import wait_for
+
+from .conftest import COUNT, Project, processes_of
 
 
 def test_tutorial_sums_the_first_five(project: Project) -> None:

@@ -6,7 +6,9 @@ import subprocess
 
 import pytest
 
-from .conftest import Project, processes_of, wait_for
+from kits.waiting import wait_for
+
+from .conftest import Project, processes_of
 
 JOBS = """
     class Talk(PythonJob):

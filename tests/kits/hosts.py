@@ -4,8 +4,6 @@ import asyncio
 import importlib
 import shutil
 import sys
-import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,8 +13,8 @@ from fission.engine.host.job_host import JobHost
 from fission.engine.host.job_spec import pickle_job
 from fission.engine.protocol.interfaces import JobOrder
 from fission.runtime.messages import JobSpec
+from kits.waiting import until
 
-DEADLINE = 30.0
 MODULE = "jobs_of_host_tests"
 JOBS = """
 import os, signal, subprocess, sys, time
@@ -138,15 +136,6 @@ class Events:
         """The first event of these kinds."""
         await until(lambda: self.of(*kinds, incarnation=incarnation), f"{kinds} among {self.seen}")
         return self.of(*kinds, incarnation=incarnation)[0]
-
-
-async def until(condition: Callable[[], object], what: str = "", deadline: float = DEADLINE) -> None:
-    """Wait for a condition."""
-    end = time.monotonic() + deadline
-    while not condition():
-        if time.monotonic() > end:
-            raise AssertionError(f"waited {deadline:.0f} s for {what}")
-        await asyncio.sleep(0.01)
 
 
 def make_host(root: Path, store: Store, events: Events, **more: Any) -> JobHost:

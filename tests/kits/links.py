@@ -17,6 +17,7 @@ from fission.engine.client.link import StreamClientLink
 from fission.engine.node.link import StreamNodeLink
 from fission.security import Role, find_identity
 from fission.security.authority import Authority
+from kits.waiting import until
 
 LIMIT = 20.0
 NODE = "127.0.0.2"
@@ -55,12 +56,6 @@ class Cluster:
     def ca(self) -> bytes:
         """The authority's certificate."""
         return self._authority.pem
-
-
-async def until(condition: Callable[[], Any], what: str = "") -> None:
-    async with asyncio.timeout(LIMIT):
-        while not condition():
-            await asyncio.sleep(0.005)
 
 
 @dataclass

@@ -32,6 +32,7 @@ from fission.engine.protocol.interfaces import JobSaid
 from fission.errors import AllocationError, RunError
 from fission.runtime.launch.supervisor import OutputLine
 from fission.runtime.messages import Log, Status
+from kits.waiting import until
 
 
 @pytest.fixture(autouse=True)
@@ -134,8 +135,7 @@ def test_a_view_that_fails_ends_the_run(tmp_path: Path) -> None:
             return None
 
         async def open_(_address: str) -> JobSaid:
-            while not run._broken:
-                await asyncio.sleep(0.01)
+            await until(lambda: run._broken)
             return JobSaid("node", 1, 7, OutputLine("stdout", "a line of one who is not known"))
 
         watcher: Any = SimpleNamespace(status=broken, nodes=lambda *_all: None, said=lambda _said: None)

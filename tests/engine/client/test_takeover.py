@@ -1,7 +1,7 @@
 """A client that takes over: it joins its own network only when it knows how nodes see it."""
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -31,6 +31,7 @@ from fission.core.pipes import PicklePipe
 from fission.engine.client.journal import Journal
 from fission.engine.client.run import ClusterRun, RunOutcome
 from fission.engine.protocol.interfaces import LinkError
+from kits.waiting import until
 
 INFO = NodeInfo(50.0, 0, 0, 0.0)
 ADDRESS = "10.0.0.9"
@@ -123,11 +124,6 @@ class Client:
             raise LinkError("is not connected", where=node)
         return ADDRESS
 
-    async def until(self, what: Callable[[], object]) -> None:
-        async with asyncio.timeout(20):
-            while not what():
-                await asyncio.sleep(0.01)
-
     @property
     def waits(self) -> bool:
         return any("waits for the first node" in text for text in self.news)
@@ -137,12 +133,12 @@ def test_it_joins_when_the_first_node_has_said_how_it_sees_it(tmp_path: Path) ->
     async def story() -> None:
         client = Client(tmp_path, *left_by_another())
         working = asyncio.create_task(client.work())
-        await client.until(lambda: client.waits)
+        await until(lambda: client.waits)
         client.cut = {"n0"}
         client.run.on_event(joined("n0"))  # gone before it could be asked
         assert client.opened == []
         client.run.on_event(joined("n1"))
-        await client.until(lambda: client.opened)
+        await until(lambda: client.opened)
         assert client.opened == [ADDRESS]
         client.run.interrupt()
         assert not any(one.force for one in client.done if isinstance(one, StopJob))
@@ -156,7 +152,7 @@ def test_it_can_be_stopped_while_it_waits(tmp_path: Path) -> None:
     async def story() -> None:
         client = Client(tmp_path, *left_by_another())
         working = asyncio.create_task(client.work())
-        await client.until(lambda: client.waits)
+        await until(lambda: client.waits)
         client.run.interrupt()
         assert (await working).end.outcome is Outcome.STOPPED
 
@@ -172,7 +168,7 @@ def test_it_takes_over_only_to_stop_and_stops_once(tmp_path: Path) -> None:
         ]
         client.run.on_event(replace(joined("n1"), inventory=tuple(alive)))
         working = asyncio.create_task(client.work())
-        await client.until(lambda: any(isinstance(one, StopJob) for one in client.done))
+        await until(lambda: any(isinstance(one, StopJob) for one in client.done))
         assert not client.waits
         stops = [one for one in client.done if isinstance(one, StopJob)]
         assert [(one.job, one.force) for one in stops] == [
@@ -197,7 +193,7 @@ def test_nobody_has_to_see_it_where_all_jobs_are_its_own(tmp_path: Path) -> None
     async def story() -> None:
         client = Client(tmp_path, *left_by_another(LocalSource, LocalSink))
         working = asyncio.create_task(client.work())
-        await client.until(lambda: client.opened)
+        await until(lambda: client.opened)
         assert client.opened == ["127.0.0.1"]
         assert not client.waits
         client.run.interrupt(force=True)

@@ -9,7 +9,8 @@ from contextlib import asynccontextmanager, suppress
 import pytest
 
 from fission.engine.protocol.interfaces import LinkError
-from kits.links import NODE, Bed, Cluster, NodeProcess, Story, bed_of, until
+from kits.links import NODE, Bed, Cluster, NodeProcess, Story, bed_of
+from kits.waiting import until
 
 
 @pytest.fixture(scope="module")

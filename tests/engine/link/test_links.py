@@ -7,7 +7,8 @@ import pytest
 
 from fission.engine.protocol.interfaces import LinkError
 from fission.errors import RunError
-from kits.links import NODE, Cluster, Story, bed_of, until
+from kits.links import NODE, Cluster, Story, bed_of
+from kits.waiting import until
 
 
 @pytest.fixture(scope="module")

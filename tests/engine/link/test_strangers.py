@@ -15,7 +15,8 @@ import pytest
 from fission.engine.transport.handshake import ClientHello
 from fission.engine.transport.stream import StreamClosed
 from fission.security import Role, find_identity, server_context
-from kits.links import NODE, Bed, Cluster, Story, bed_of, until
+from kits.links import NODE, Bed, Cluster, Story, bed_of
+from kits.waiting import until
 
 OTHER = "127.0.0.3"
 

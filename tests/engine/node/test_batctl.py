@@ -8,6 +8,7 @@ import pytest
 
 from fission.engine.node.batctl import BEST_TQ, Batctl, parse_json, parse_text
 from fission.engine.node.mesh import Mesh
+from kits.waiting import until
 
 OLD = """\
 [B.A.T.M.A.N. adv 2011.4.0, MainIF/MAC: eth0/fe:fe:00:00:01:01 (bat0)]
@@ -154,9 +155,7 @@ def test_a_node_knows_the_links_to_those_that_it_has_met(stand_in: StandIn) -> N
         mesh = Mesh()
         mesh.meet(["10.0.0.2", 7])
         watching = asyncio.create_task(mesh.watch())
-        async with asyncio.timeout(20):
-            while not mesh.tq:
-                await asyncio.sleep(0.01)
+        await until(lambda: mesh.tq, "link qualities")
         watching.cancel()
         assert mesh.tq == {"10.0.0.2": 251.0}
 

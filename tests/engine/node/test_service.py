@@ -21,7 +21,8 @@ from fission.engine.protocol.interfaces import JobSaid, Plain
 from fission.errors import RunError
 from fission.runtime.launch.supervisor import OutputLine
 from fission.runtime.messages import Log, Route
-from kits.hosts import Events, Store, make_jobs, order, until
+from kits.hosts import Events, Store, make_jobs, order
+from kits.waiting import until
 
 NODE = "192.168.4.2"
 

@@ -10,7 +10,7 @@ import pytest
 from fission.engine.transport.heartbeat import HeartbeatSender
 from fission.engine.transport.stream import MessageStream, PlainChannel, StreamClosed
 from fission.errors import RunError
-from kits.links import until
+from kits.waiting import steady, until
 
 
 @asynccontextmanager
@@ -72,10 +72,7 @@ def test_little_is_read_ahead(monkeypatch):
         async with pair() as (a, b):
             for n in range(200):
                 a.send([n, bytes(64 << 10)])
-            seen = None
-            while a.unsent != seen:  # until nothing moves any more
-                seen = a.unsent
-                await asyncio.sleep(0.05)
+            await steady(lambda: a.unsent, 0.05)
             assert a.unsent > 8 << 20
             assert [(await b.receive())[0] for _ in range(200)] == list(range(200))
             assert a.unsent == 0
@@ -184,10 +181,7 @@ def test_a_loop_that_never_turns_again_is_not_covered_up(monkeypatch):
 
         async def main():
             heart.turned()
-            seen = -1
-            while one.beats != seen:
-                seen = one.beats
-                await asyncio.sleep(0.2)
+            await steady(lambda: one.beats, 0.2)
             assert one.beats > 0
             heart.add(other, 0.01)
             heart.turned()

@@ -117,7 +117,7 @@ class Wired:
                 pytest.fail(f"waited for: {what}\n" + "\n".join(self.failures() or self.lines()))
             self._news.clear()
             try:
-                await asyncio.wait_for(self._news.wait(), 0.2)
+                await asyncio.wait_for(self._news.wait(), 0.02)
             except TimeoutError:
                 continue
 

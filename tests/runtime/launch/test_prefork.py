@@ -20,7 +20,8 @@ from fission.runtime.launch import fork_server, prefork
 from fission.runtime.launch.prefork import UNKNOWN, ForkServerLauncher
 from fission.runtime.launch.supervisor import Exited, JobSupervisor, OutputLine
 from fission.runtime.messages import Ready
-from kits.hosts import make_jobs, order, until
+from kits.hosts import make_jobs, order
+from kits.waiting import until
 
 
 @pytest.fixture
