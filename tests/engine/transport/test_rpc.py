@@ -10,7 +10,7 @@ from fission.engine.protocol.interfaces import LinkError
 from fission.engine.transport.rpc import RpcConnection
 from fission.engine.transport.stream import MessageStream, PlainChannel
 from fission.errors import RunError
-from kits.links import until
+from kits.waiting import until
 
 
 @asynccontextmanager
