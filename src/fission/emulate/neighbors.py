@@ -45,7 +45,7 @@ class Neighbors:
         self.address = transport.address_of(listeners)
         self._incoming = Incoming(self.taps, listeners, poller, _log.log)
         self._incoming.join = Join([InputRule(delivery=_delivery(pipe)) for pipe in outputs])
-        self._incoming.reception.open()
+        self._incoming.acceptor.open()
         # Whoever is waited for gets his blocks last: when the job has them, it has the others as well.
         ordered = sorted(self.feeds, key=lambda feed: not feed.pipe.ASYNC)
         self._outgoing = Outgoing(ordered, poller, _log.log)
@@ -115,7 +115,7 @@ class Neighbors:
             if port.connection is not None:
                 self._poller.drop(port.connection)
                 port.connection = None
-        self._incoming.reception.close()
+        self._incoming.acceptor.close()
 
 
 def _feed(pipe: BasePipe, run: str) -> OutPort:

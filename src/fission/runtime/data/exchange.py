@@ -287,7 +287,7 @@ class Exchange:
         if now >= self._report_at:
             self._report_at = now + REPORT_INTERVAL
             self._report()
-            self.incoming.reception.tend(now)
+            self.incoming.acceptor.tend(now)
             self.outgoing.tend(now)
         return now
 

@@ -10,9 +10,11 @@ from fission.channel.ranges import Position
 from fission.channel.wire.encoder import encode_control
 from fission.channel.wire.frames import Batch, Frame, Hello, Refuse
 from fission.errors import ChannelError, RunError
-from fission.runtime.data.acceptor import GUESTS, Acceptor
+from fission.runtime.data.acceptor import Acceptor
 from fission.runtime.data.ports import InPort, input_rule
+from fission.runtime.sockets.admission import limits_for
 from fission.runtime.sockets.connection import Connection
+from fission.runtime.sockets.descriptors import descriptor_limit
 from fission.runtime.sockets.poller import GONE, READ, WRITE, Poller
 from fission.runtime.sockets.transport import ListeningSocket
 
@@ -24,7 +26,7 @@ class Incoming:
     """All inputs of a job: the synchronous ones meet in `join`, the others have mailboxes. Call `begin` before `take`.
 
     The caller holds the exchange's lock. While `eager` is set, the job waits for just one round and gets what
-    comes without a detour. Connections are accepted once `reception` is open.
+    comes without a detour. Connections are accepted once `acceptor` is open.
     """
 
     def __init__(
@@ -46,9 +48,13 @@ class Incoming:
         self._straight: RoundBatch | None = None  # comes before what the join has
         self._poller = poller
         self._log = log
-        guests = GUESTS + 2 * len(self.ports)
-        self.reception = Acceptor(
-            listeners, poller, self._arrived, log=log, certificate=certificate, guests=guests
+        self.acceptor = Acceptor(
+            listeners,
+            poller,
+            self._arrived,
+            limits=limits_for(descriptor_limit(), expected=2 * len(self.ports)),
+            log=log,
+            certificate=certificate,
         )
 
     def take(self, limit: int = 4096) -> RoundBatch | None:
@@ -190,7 +196,7 @@ class Incoming:
             )
 
     def _refuse(self, connection: Connection, reason: str) -> None:
-        self.reception.say(30, f"a connection was refused: {reason}")
+        self.acceptor.report(30, f"a connection was refused: {reason}")
         connection.send([encode_control(Refuse(reason))])
         self._poller.drop(connection)
 

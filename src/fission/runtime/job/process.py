@@ -195,7 +195,7 @@ class JobProcess:
             report=self._report,
             resuming=resuming,
         )
-        exchange.incoming.reception.open()
+        exchange.incoming.acceptor.open()
         self._exchange = exchange
         self._poller = poller
         poller.watch(self._control.fd, lambda _event: self._on_control())
