@@ -241,7 +241,7 @@ def test_ipv6(bed):
 @pytest.mark.parametrize(
     ("address", "line"),
     [
-        ("localhost", "a node listens on an IP address"),
+        ("localhost", "a port is opened at an IP address"),
         ("192.0.2.1", "The address must be one of this machine"),
         (NODE, "Does another fission-node run there already?"),
     ],

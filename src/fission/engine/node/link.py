@@ -99,10 +99,10 @@ class StreamNodeLink:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _join(self, stream: MessageStream) -> bool:
+    async def _join(self, stream: MessageStream, first: Plain) -> bool:
         """Admit the client behind a new connection, or send it the reason why not."""
         try:
-            hello = ClientHello.read(await stream.receive())
+            hello = ClientHello.read(first)
             earlier = self._links.get(hello.client)
             if earlier is not None:
                 earlier.rpc.stream.abort("the client has joined again")

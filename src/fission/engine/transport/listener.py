@@ -1,20 +1,27 @@
-"""The node's door: it listens, and lets in clients with a certificate. Whoever else knocks costs next to nothing."""
+"""Listens for members of the cluster: TLS, the role of their certificate, and their first message.
+
+Until then a connection is unauthenticated and counts against the limits of `runtime.sockets.admission`.
+"""
 
 import asyncio
 import errno
 import ipaddress
 import logging
 import socket
-import ssl
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 from fission.engine.transport.stream import MessageStream, PlainChannel, tune
 from fission.errors import FissionError, RunError
+from fission.runtime.sockets.admission import Admission, limits_for
+from fission.runtime.sockets.descriptors import descriptor_limit
 from fission.runtime.sockets.rate_limited_log import RateLimitedLog
 from fission.security import (
-    HANDSHAKE_SECONDS,
     IdentityFiles,
     Role,
+    TlsChannel,
     accept_tls,
     server_context,
 )
@@ -24,37 +31,47 @@ __all__ = ["ConnectionListener"]
 
 logger = logging.getLogger(__name__)
 
-_HALF_OPEN = 128
-"""So many may stand at the door. One more, and the one who stands there longest has to go."""
+_BACKLOG = 256
 _ACCEPT_AT_ONCE = 32
-ASK_SECONDS = 5.0
-"""After the handshake, to say what one wants."""
+HANDLER_SECONDS = 5.0
+"""Time for the handler, from the first message on."""
 _PAUSE = 0.2
 """Seconds without accepting when the system has no descriptor left."""
+_EXHAUSTED = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 
-ConnectionHandler = Callable[[MessageStream], Awaitable[bool]]
-"""Hears what a visitor wants; False when he was refused. It is given a time limit; what goes on longer is a task of
-its own."""
+ConnectionHandler = Callable[[MessageStream, Any], Awaitable[bool]]
+"""`await handler(stream, first)` with the first message of a member; True when the handler keeps the stream. Longer work
+belongs into a task of its own."""
 
 
 class ConnectionListener:
-    """Listens on (address, port), with TLS if there is an identity, and hands every client to `visitor`.
+    """Listens on (address, port), with TLS if there is an identity, and passes the streams of members to `handler`.
 
-    `port` may be 0; after `open()` it is the real one. `close()` does not touch those who were let in.
+    A member has a certificate for one of the `roles`. `port` may be 0; after `open()` it is the real one. `close()` does
+    not touch the streams that a handler has kept.
     """
 
     def __init__(
-        self, address: str, port: int, identity: IdentityFiles | None, visitor: ConnectionHandler
+        self,
+        address: str,
+        port: int,
+        identity: IdentityFiles | None,
+        handler: ConnectionHandler,
+        *,
+        roles: Collection[Role] = (Role.CLIENT,),
     ) -> None:
         self.address = address
         self.port = port
         self._context = None if identity is None else server_context(identity)
-        self._visitor = visitor
-        self._strangers = RateLimitedLog(logger.log)
-        self._waiting: dict[asyncio.Task[None], socket.socket] = {}
+        self._handler = handler
+        self._roles = roles
+        self._log = RateLimitedLog(logger.log)
+        self._admission: Admission[_Accepted] = Admission(limits_for(descriptor_limit()))
+        self._tasks: dict[_Accepted, asyncio.Task[None]] = {}
         self._sock: socket.socket | None = None
         self._pause: asyncio.TimerHandle | None = None
-        self._tend: asyncio.TimerHandle | None = None
+        self._expiry: asyncio.TimerHandle | None = None
+        self._summary: asyncio.TimerHandle | None = None
 
     def open(self) -> None:
         """Begin to listen. Raises RunError when that is impossible."""
@@ -62,18 +79,18 @@ class ConnectionListener:
             version = ipaddress.ip_address(self.address).version
         except ValueError:
             raise RunError(
-                "a node listens on an IP address of its machine", where="--address", found=self.address
+                "a port is opened at an IP address of this machine", where="--address", found=self.address
             ) from None
         sock = socket.socket(socket.AF_INET if version == 4 else socket.AF_INET6, socket.SOCK_STREAM)
         try:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             sock.bind((self.address, self.port))
-            sock.listen(256)
+            sock.listen(_BACKLOG)
         except OSError as error:
             sock.close()
             raise RunError(
                 f"cannot listen ({error.strerror})",
-                where=f"{self.address} port {self.port}",
+                where=f"{self.address} port {self.port}" if self.port else self.address,
                 hint=_hint(error),
             ) from None
         sock.setblocking(False)
@@ -82,16 +99,16 @@ class ConnectionListener:
         self._listen()
 
     async def close(self) -> None:
-        """Stop listening, and send away who stands at the door."""
+        """Stop listening, and close the connections that no handler has kept."""
         if self._sock is not None:
             asyncio.get_running_loop().remove_reader(self._sock)
             self._sock.close()
             self._sock = None
-        tasks = list(self._waiting)
+        tasks = list(self._tasks.values())
         for task in tasks:
-            task.cancel()
+            task.cancel("this service ends")
         await asyncio.gather(*tasks, return_exceptions=True)
-        for timer in (self._pause, self._tend):
+        for timer in (self._pause, self._expiry, self._summary):
             if timer is not None:
                 timer.cancel()
 
@@ -101,76 +118,120 @@ class ConnectionListener:
             asyncio.get_running_loop().add_reader(self._sock, self._accept, self._sock)
 
     def _accept(self, listener: socket.socket) -> None:
-        loop = asyncio.get_running_loop()
         for _ in range(_ACCEPT_AT_ONCE):
             try:
                 sock, address = listener.accept()
             except BlockingIOError:
                 return
             except OSError as error:
-                if error.errno in (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM):
-                    self._refused(f"no connection can be accepted ({error.strerror})")
-                    loop.remove_reader(listener)
-                    self._pause = loop.call_later(_PAUSE, self._listen)
+                if error.errno in _EXHAUSTED:
+                    self._accept_later(listener, error)
                     return
-                continue  # this one has gone already
+                continue  # the waiting connection was closed
             try:
                 tune(sock)
             except OSError:
                 sock.close()
                 continue
-            where = f"{address[0]}:{address[1]}"
-            task = loop.create_task(self._receive(sock, where))
-            self._waiting[task] = sock
-            task.add_done_callback(self._left)
-            if len(self._waiting) > _HALF_OPEN:
-                next(iter(self._waiting)).cancel("too many wait at the door")
+            if self._admit(sock, str(address[0]), f"{address[0]}:{address[1]}"):
+                return  # the sockets of cancelled tasks are closed before the next accept
 
-    def _left(self, task: asyncio.Task[None]) -> None:
-        sock = self._waiting.pop(task)
+    def _accept_later(self, listener: socket.socket, error: OSError) -> None:
+        loop = asyncio.get_running_loop()
+        self._report(f"no connection can be accepted ({error.strerror})")
+        loop.remove_reader(listener)
+        self._pause = loop.call_later(_PAUSE, self._listen)
+
+    def _admit(self, sock: socket.socket, host: str, where: str) -> bool:
+        """Start the task of a connection; return whether others are displaced by it."""
+        loop = asyncio.get_running_loop()
+        accepted = _Accepted(sock, where)
+        task = loop.create_task(self._receive(accepted))
+        self._tasks[accepted] = task
+        task.add_done_callback(partial(self._done, accepted))
+        rejected = self._admission.arrive(accepted, host, sock.fileno(), loop.time())
+        for one, reason in rejected:
+            self._reject(one, reason)
+        if self._expiry is None:
+            self._expire()
+        return bool(rejected)
+
+    def _expire(self) -> None:
+        """Reject the connections whose time is over, and look again when the next one is due."""
+        loop = asyncio.get_running_loop()
+        for one, reason in self._admission.expire(loop.time()):
+            self._reject(one, reason)
+        deadline = self._admission.deadline()
+        self._expiry = None if deadline is None else loop.call_at(deadline, self._expire)
+
+    def _reject(self, accepted: "_Accepted", reason: str) -> None:
+        self._report(f"{accepted.where}: {accepted.missing} is not complete: {reason}")
+        self._tasks[accepted].cancel(reason)
+
+    def _done(self, accepted: "_Accepted", task: asyncio.Task[None]) -> None:
+        del self._tasks[accepted]
+        self._admission.leave(accepted)
         if task.cancelled():
-            sock.close()  # sent away before he could say a word
+            accepted.sock.close()  # cancelled before its first step
 
-    def _refused(self, text: str) -> None:
+    def _report(self, text: str) -> None:
         loop = asyncio.get_running_loop()
-        self._strangers.say(logging.WARNING, f"refused: {text}", loop.time())
-        if self._tend is None:
-            self._tend = loop.call_later(1.1, self._count_refused)
+        self._log.say(logging.WARNING, f"refused: {text}", loop.time())
+        if self._summary is None:
+            self._summary = loop.call_later(1.1, self._summarize)
 
-    def _count_refused(self) -> None:
-        self._tend = None
-        self._strangers.tend(asyncio.get_running_loop().time())
+    def _summarize(self) -> None:
+        self._summary = None
+        self._log.tend(asyncio.get_running_loop().time())
 
-    async def _receive(self, sock: socket.socket, where: str) -> None:
-        """Let one in, or not."""
-        loop = asyncio.get_running_loop()
-        stream = None
+    async def _receive(self, accepted: "_Accepted") -> None:
+        """Take a connection from the accept to its handler, or close it."""
+        where = accepted.where
+        stream: MessageStream | None = None
+        kept = False
         try:
-            async with asyncio.timeout(HANDSHAKE_SECONDS + ASK_SECONDS):
-                stream = await _accepted(sock, self._context, where, loop.time() + HANDSHAKE_SECONDS)
-                if await self._visitor(stream):
-                    stream = None
+            stream = await self._secured(accepted)
+            first = await stream.receive()
+            self._admission.leave(accepted)
+            async with asyncio.timeout(HANDLER_SECONDS):
+                kept = await self._handler(stream, first)
         except asyncio.CancelledError as error:
-            self._refused(f"{where}: {error.args[0] if error.args else 'the node ends'}")
-        except TimeoutError:
-            self._refused(f"{where}: it did not say in time what it wants")
-        except (FissionError, OSError) as error:
-            self._refused(str(error) if where in str(error) else f"{where}: {error}")
-        except Exception:
-            logger.exception("a bug: what %s wanted could not be handled", where)
-        finally:
             if stream is not None:
+                stream.abort(str(error.args[0]) if error.args else "cancelled")
+            raise
+        except TimeoutError:
+            self._report(f"{where}: its request was not handled within {HANDLER_SECONDS:g} s")
+        except (FissionError, OSError) as error:
+            self._report(str(error) if where in str(error) else f"{where}: {error}")
+        except Exception:
+            logger.exception("a bug: the request of %s could not be handled", where)
+        finally:
+            if stream is None:
+                accepted.sock.close()
+            elif not kept:
                 await stream.close("refused", 0.2)
 
+    async def _secured(self, accepted: "_Accepted") -> MessageStream:
+        """Complete the TLS handshake, if there is an identity, and return the stream."""
+        sock = accepted.sock
+        local = sock.getsockname()[0]
+        if self._context is None:
+            channel: PlainChannel | TlsChannel = PlainChannel(sock)
+        else:
+            # the admission ends before this deadline
+            deadline = asyncio.get_running_loop().time() + 2 * self._admission.limits.seconds
+            channel = await complete(accept_tls(sock, self._context, deadline, roles=self._roles))
+        accepted.missing = "the first message"
+        return MessageStream(channel, accepted.where, local)
 
-async def _accepted(
-    sock: socket.socket, context: ssl.SSLContext | None, where: str, deadline: float
-) -> MessageStream:
-    local = sock.getsockname()[0]
-    if context is None:
-        return MessageStream(PlainChannel(sock), where, local)
-    channel = await complete(accept_tls(sock, context, deadline, roles=(Role.CLIENT,)))
-    return MessageStream(channel, where, local)
+
+@dataclass(slots=True, eq=False)
+class _Accepted:
+    """A connection between the accept and its handler."""
+
+    sock: socket.socket
+    where: str
+    missing: str = "the TLS handshake"
 
 
 def _hint(error: OSError) -> str:
