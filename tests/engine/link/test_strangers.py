@@ -169,8 +169,10 @@ def accepted_by(port: int) -> int:
     """The number of connections of this process whose own end is the port."""
     count = 0
     for name in os.listdir("/proc/self/fd"):
-        with contextlib.suppress(OSError), socket.socket(fileno=os.dup(int(name))) as sock:
-            count += sock.getsockname()[1:] == (port,) and sock.getpeername() is not None
+        with contextlib.suppress(OSError):
+            if os.readlink(f"/proc/self/fd/{name}").startswith("socket:"):
+                with socket.socket(fileno=os.dup(int(name))) as sock:
+                    count += sock.getsockname()[1:] == (port,) and sock.getpeername() is not None
     return count
 
 
