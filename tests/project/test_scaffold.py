@@ -59,24 +59,50 @@ def test_manage_py_can_be_executed_and_folders_have_usual_rights(project: Path) 
         assert stat.S_IMODE(path.stat().st_mode) == 0o777 & ~mask
 
 
-BAD_NAMES = [
-    ("two words", "no Python identifier"),
-    ("my-project", "What about 'my_project'?"),
-    ("1st", "no digit first"),
-    ("", "no Python identifier"),
-    ("a/b", "no Python identifier"),
-    ("../up", "no Python identifier"),
-    (".", "no Python identifier"),
-    ("__pycache__", "no Python identifier"),
-    ("class", "a word of the Python language"),
+HIDING_NAMES = [
     ("json", "would hide the standard module"),
     ("numpy", "would hide the installed module"),
     ("fission", "would hide the installed module"),
-    ("__main__", "no Python identifier"),
+]
+BAD_PROJECTS = [
+    ("two words", "What about 'two-words'?"),
+    ("", "not a valid folder name"),
+    ("a/b", "not a valid folder name"),
+    ("../up", "not a valid folder name"),
+    (".", "not a valid folder name"),
+    ("..", "not a valid folder name"),
+    ("-v", "What about 'v'?"),
+    (".hidden", "not a valid folder name"),
+    ("line\nbreak", "not a valid folder name"),
+    ("nul\0", "not a valid folder name"),
+    ("__pycache__", "not a valid folder name"),
+    *HIDING_NAMES,
+]
+BAD_NETWORKS = [
+    ("two words", "not a valid Python identifier"),
+    ("my-network", "What about 'my_network'?"),
+    ("1st", "no digit first"),
+    ("", "not a valid Python identifier"),
+    ("a/b", "not a valid Python identifier"),
+    ("../up", "not a valid Python identifier"),
+    (".", "not a valid Python identifier"),
+    ("__pycache__", "not a valid Python identifier"),
+    ("__main__", "not a valid Python identifier"),
+    ("class", "a keyword of Python"),
+    ("shared", "taken"),
+    ("manage", "would hide"),
+    *HIDING_NAMES,
 ]
 
 
-@pytest.mark.parametrize(("name", "text"), BAD_NAMES)
+@pytest.mark.parametrize("name", ["my-project", "2026-field.test", "class", "_draft", "größe"])
+def test_a_project_is_only_a_folder(tmp_path: Path, name: str) -> None:
+    project = start_project(tmp_path, name)
+    assert project == tmp_path / name
+    assert (start_network(project, "demo") / "config.py").is_file()
+
+
+@pytest.mark.parametrize(("name", "text"), BAD_PROJECTS)
 def test_a_bad_name_is_refused_and_nothing_written(tmp_path: Path, name: str, text: str) -> None:
     with pytest.raises(ProjectError) as caught:
         start_project(tmp_path, name)
@@ -86,7 +112,7 @@ def test_a_bad_name_is_refused_and_nothing_written(tmp_path: Path, name: str, te
     assert not any(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize(("name", "text"), [*BAD_NAMES, ("shared", "taken"), ("manage", "would hide")])
+@pytest.mark.parametrize(("name", "text"), BAD_NETWORKS)
 def test_a_bad_name_of_a_network_is_refused_and_nothing_written(project: Path, name: str, text: str) -> None:
     before = tree(project)
     with pytest.raises(ProjectError) as caught:
@@ -141,7 +167,7 @@ def test_an_existing_network_is_left_alone(project: Path) -> None:
 
 
 def test_a_network_needs_a_project(tmp_path: Path) -> None:
-    with pytest.raises(ProjectError, match=r"this is no project.*manage\.py"):
+    with pytest.raises(ProjectError, match=r"this is not a project.*manage\.py"):
         start_network(tmp_path, "demo")
 
 

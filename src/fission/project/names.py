@@ -1,9 +1,11 @@
-"""Which names a new project or network may have.
+"""Valid names of new projects and networks.
 
-The folder becomes a Python package, so its name must be one that can be imported and that hides nothing.
+A project is only a folder. A network is a Python package as well, so its name must be an identifier. Neither may hide a
+module that can be imported.
 """
 
 import keyword
+import re
 import sys
 from importlib.machinery import ModuleSpec
 from importlib.util import find_spec
@@ -14,20 +16,35 @@ SHARED = "shared"
 """The network without a config.py that every project has: what its networks have in common."""
 
 
-def check_name(name: str, kind: str) -> None:
-    """Raise ProjectError unless Python can import something called `name`; `kind` is what it is for."""
-    where = f"{kind} {name!r}"
+def check_project_name(name: str) -> None:
+    """Raise ProjectError unless `name` can be the name of a project's folder."""
+    if not _FOLDER.fullmatch(name) or name.startswith("__"):
+        fixed = re.sub(r"[^\w.-]+", "-", name).lstrip("-._")
+        raise ProjectError(
+            "the name is not a valid folder name",
+            where=f"project {name!r}",
+            expected="letters, digits, '-', '_' and '.', with a letter, a digit or '_' first",
+            hint=f"What about {fixed!r}?" if _FOLDER.fullmatch(fixed) else "",
+        )
+
+
+_FOLDER = re.compile(r"\w[\w.-]*")
+
+
+def check_network_name(name: str) -> None:
+    """Raise ProjectError unless Python can import a package called `name`."""
+    where = f"network {name!r}"
     if not name.isidentifier() or name.startswith("__"):
         fixed = identifier_like(name)
         raise ProjectError(
-            "the name is no Python identifier",
+            "the name is not a valid Python identifier, and a network is a package",
             where=where,
             expected="letters, digits and underscores, no digit first",
             hint=f"What about {fixed!r}?" if fixed else "",
         )
     if keyword.iskeyword(name):
         raise ProjectError(
-            "the name is a word of the Python language", where=where, hint=f"What about {name + '_net'!r}?"
+            "the name is a keyword of Python", where=where, hint=f"What about {name + '_net'!r}?"
         )
 
 
@@ -43,13 +60,15 @@ def check_hides_nothing(name: str, kind: str) -> None:
 
 
 def identifier_like(name: str) -> str:
-    """Return a name that is like `name` and may be used, or ""."""
+    """Return a valid identifier that resembles `name`, or ""."""
     fixed = "".join(letter if letter.isalnum() else "_" for letter in name).strip("_")
     return fixed if fixed.isidentifier() and not keyword.iskeyword(fixed) else ""
 
 
 def _hidden_module(name: str) -> str:
-    """What a package called `name` would hide: "" if nothing."""
+    """Describe what a package called `name` would hide; "" for nothing."""
+    if not name.isidentifier():  # nothing has such a name
+        return ""
     if name in sys.stdlib_module_names:
         return "the standard module"
     try:

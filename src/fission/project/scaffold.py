@@ -1,4 +1,4 @@
-"""New projects and networks, from the templates beside this file."""
+"""Creates projects and networks from the templates beside this file."""
 
 import os
 import shutil
@@ -9,12 +9,12 @@ from pathlib import Path
 from string import Template
 
 from fission.errors import ProjectError
-from fission.project.names import SHARED, check_hides_nothing, check_name
+from fission.project.names import SHARED, check_hides_nothing, check_network_name, check_project_name
 
 MANAGE = "manage.py"
 """The file that makes a folder a project."""
 
-_SUFFIX = "-tpl"  # so that nobody compiles, checks or imports a template
+_SUFFIX = "-tpl"  # keeps tools from compiling, checking or importing a template
 _EXECUTABLE = 0o111
 
 
@@ -23,7 +23,7 @@ def start_project(parent: Path, name: str) -> Path:
 
     Raises ProjectError, and writes nothing then.
     """
-    check_name(name, "project")
+    check_project_name(name)
     with _Draft(parent / name, "project") as draft:
         _copy(_templates() / "project", draft, {"name": name})
         manage = draft / MANAGE
@@ -39,17 +39,17 @@ def start_network(root: Path, name: str) -> Path:
     """
     if not (root / MANAGE).is_file():
         raise ProjectError(
-            "this is no project",
+            "this is not a project",
             where=str(root),
             expected=f"a folder with {MANAGE}",
-            hint="Start a project first: fission_admin.py NAME startproject",
+            hint="Create a project first: fission new project NAME",
         )
     if name == SHARED:
         raise ProjectError(
-            "the name is taken: every project has a folder for what its networks share",
+            "the name is taken: every project has this folder for what its networks share",
             where=f"network {name!r}",
         )
-    check_name(name, "network")
+    check_network_name(name)
     if (root / f"{name}.py").exists():
         raise ProjectError(f"the name would hide {root / name}.py", where=f"network {name!r}")
     with _Draft(root / name, "network") as draft:
@@ -58,7 +58,7 @@ def start_network(root: Path, name: str) -> Path:
 
 
 class _Draft:
-    """A folder beside `target` that becomes it when the block ends well, and vanishes when not."""
+    """A folder beside `target` that is renamed to it when the block succeeds, and removed when it fails."""
 
     def __init__(self, target: Path, kind: str) -> None:
         self._target = target
