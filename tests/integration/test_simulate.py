@@ -352,7 +352,7 @@ FAILURES = {
         ["Bad 2", "setup", "talk.wav"],
     ),
     "exit": ("run", "os._exit(7)", ["job Bad 2", "exit code 7"]),
-    "killed": ("run", "os.kill(os.getpid(), 9)", ["job Bad 2", "SIGKILL"]),
+    "killed": ("run", "return os.kill(os.getpid(), 9)", ["job Bad 2", "SIGKILL"]),
 }
 
 
@@ -440,7 +440,7 @@ def test_a_job_finds_its_dependencies_in_its_folder(project: Project) -> None:
             DEPENDENCIES = "source"
             def run(self):
                 print(open("data.txt").read().strip())
-                return None
+                self.finish()
         class Sink(PythonJob):
             def run(self, value):
                 pass
@@ -464,7 +464,7 @@ def test_output_of_all_kinds_is_shown(project: Project) -> None:
                 print("x" * 200_000)
                 print("no newline", end="", flush=True)
                 os.system("echo from a child")
-                return None
+                self.finish()
         class Sink(PythonJob):
             def run(self, value):
                 pass

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from fission.core.jobs import LocalJob, LoggingJob, PythonJob, SourceJob
+from fission.core.jobs import InteractiveJob, LocalJob, LoggingJob, PythonJob, SourceJob
 from fission.core.pipes import PicklePipe
 
 from .cases import Sink, case, chain, problems, with_attributes
@@ -42,6 +42,74 @@ def _():
     return problems(chain(PicklePipe(1), sink=EmptyLog())), "EmptyLog 2", "has no run_job"
 
 
+class Forgets(PythonJob):
+    def run(self, value: int) -> None:
+        """Compute something, and forget to return it."""
+        doubled = [value * 2]
+        doubled.sort(key=lambda one: -one)
+
+        def unused() -> int:
+            return value
+
+        if doubled:
+            return
+
+
+class ForgetsToo(Forgets):
+    """Inherits it."""
+
+
+class YieldsNothing(PythonJob):
+    def run(self) -> Iterable[None]:
+        for _ in range(3):
+            yield
+
+
+class ForgetsLogged(LoggingJob):
+    def run_job(self, value: int) -> None:
+        value += 1
+
+
+class ForgetsConverted(InteractiveJob):
+    def convert(self, line: str) -> Any:
+        line.upper()
+
+
+def between(job: PythonJob) -> list[Any]:
+    """A source, the job, a sink."""
+    job.inputs.append(PicklePipe(1))
+    job.outputs.insert(0, PicklePipe(2))
+    return [SourceJob(outputs=[PicklePipe(1)]), job, Sink(inputs=[PicklePipe(2)])]
+
+
+@case("E213")
+def _():
+    return problems(between(Forgets())), "Forgets 2", "run returns nothing, and the job has 1 output"
+
+
+@case("E213")
+def _():
+    return problems(between(ForgetsToo())), "ForgetsToo 2", "run returns nothing"
+
+
+@case("E213")
+def _():
+    return problems(chain(PicklePipe(1), source=YieldsNothing())), "YieldsNothing 1", "run returns nothing"
+
+
+@case("E213")
+def _():
+    rows = PicklePipe(3)
+    jobs = [*between(ForgetsLogged(logging_output=rows)), Sink(inputs=[rows])]
+    return problems(jobs), "ForgetsLogged 2", "run_job returns nothing, and the job has 2 outputs"
+
+
+@case("E213")
+def _():
+    jobs = chain(PicklePipe(1), source=ForgetsConverted())
+    return problems(jobs), "ForgetsConverted 1", "convert returns nothing"
+
+
 class Two(PythonJob):
     def run(self, left: object, right: object) -> None:
         """Take two values."""
@@ -68,8 +136,9 @@ class NoSelf(PythonJob):
 
 
 class Eager(PythonJob):
-    def run(self, value: object) -> None:
-        """A source that wants a value."""
+    def run(self, value: object) -> object:
+        """Take a value, although it is a source."""
+        return value
 
 
 class TwoLogged(LoggingJob):

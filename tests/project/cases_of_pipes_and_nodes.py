@@ -26,6 +26,22 @@ def _():
     return found, "Join 2", "Join 2 -> Join 3 -> Join 4 -> Join 2"
 
 
+class ForgetsUnpacked(PicklePipe):
+    def unpack(self, data: object) -> None:
+        """Convert it, and forget to return it."""
+        str(data)
+
+
+@case("W324")
+def _():
+    found = problems(chain(ForgetsUnpacked(1)))
+    return (
+        found,
+        "pipe 1 (ForgetsUnpacked)",
+        "unpack of ForgetsUnpacked returns nothing, so that every value becomes None",
+    )
+
+
 class Ruled(PicklePipe):
     SOURCE_JOBS = SourceJob  # type: ignore[assignment]
 

@@ -137,6 +137,8 @@ class Status:
     cpu_seconds: float
     pipes: dict[int, dict[str, float]]
     epoch: int = 1
+    gave_nothing: bool = False
+    """The first round of the job returned None although it has outputs."""
 
 
 @dataclass(frozen=True, slots=True)

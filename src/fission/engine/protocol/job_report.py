@@ -1,8 +1,10 @@
 """What is known of the jobs while a network runs, and who is told of it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from fission.core.network import Network
 from fission.runtime.launch.supervisor import OutputLine
 from fission.runtime.messages import Status
 
@@ -25,6 +27,8 @@ class JobReport:
     pipes: dict[int, dict[str, float]] = field(default_factory=dict)
     node: str = ""
     incarnation: int = 1
+    gave_nothing: bool = False
+    """Its first round returned None although it has outputs."""
 
     def hear(self, status: Status) -> None:
         """Take in what its process reports. In an epoch that is repeated after a restart it completes nothing new."""
@@ -33,6 +37,7 @@ class JobReport:
         if status.epoch == self.epoch:
             self.complete(status.rounds)
         self.pipes, self.cpu_seconds = status.pipes, status.cpu_seconds
+        self.gave_nothing = self.gave_nothing or status.gave_nothing
 
     def complete(self, round: int) -> None:
         """Count the rounds of its epoch up to this one; one that is repeated after a restart counts once."""
@@ -44,6 +49,24 @@ class JobReport:
     def rate(self, seconds: float) -> float:
         """Rounds per second, in the seconds since we came."""
         return (self.rounds - (self.seen or 0)) / seconds
+
+
+def missing_output(network: Network, reports: Mapping[int, JobReport]) -> str:
+    """Describe which sinks have received nothing because `run` of a job returned nothing; "" when there are none."""
+    for id, report in reports.items():
+        if not report.gave_nothing:
+            continue
+        reached = [id]
+        for job in reached:
+            reached += [
+                edge.destination for edge in network.outputs_of(job) if edge.destination not in reached
+            ]
+        starved = [
+            reports[job].name for job in reached if network.job(job).is_sink() and not reports[job].rounds
+        ]
+        if starved:
+            return f"{', '.join(starved)} received nothing: run() of {report.name} returned None in its first round"
+    return ""
 
 
 class ProgressObserver(Protocol):

@@ -5,11 +5,12 @@ import pickle
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from fission.core.jobs import BaseJob, ExecutableJob, LoggingJob, PythonJob
+from fission.core.jobs import BaseJob, ExecutableJob, InteractiveJob, LoggingJob, PythonJob
 from fission.core.network import Network
 from fission.errors import ProjectError
 from fission.project.checks._check import Finding, check
 from fission.project.dependencies import dependency_tree, find_dependencies
+from fission.project.returns import gives_nothing
 from fission.project.settings import describe
 from fission.project.suggest import counted, did_you_mean, listed
 
@@ -140,6 +141,26 @@ def _coroutine(network: Network) -> Iterator[Finding]:
             yield Finding(job.name, "run is async", "Write def run instead of async def run")
 
 
+@check("E213", "run of a job with outputs returns nothing")
+def _no_value(network: Network) -> Iterator[Finding]:
+    for job, run in _computing(network):
+        method = job.convert if isinstance(job, InteractiveJob) else run
+        if _needs_value(job, run) and gives_nothing(method):
+            name = method.__name__
+            outputs = counted(len(job.outputs), "output")
+            yield Finding(
+                job.name,
+                f"{name} returns nothing, and the job has {outputs}",
+                f"Is a `return` missing in {name}? None from run ends the job",
+            )
+
+
+def _needs_value(job: PythonJob, run: Callable[..., Any]) -> bool:
+    """Whether the job has an output that gets what `run` returns; a LoggingJob makes the rows of its last one itself."""
+    own = isinstance(job, LoggingJob) and job.logging_output is not None and run.__name__ == "run_job"
+    return len(job.outputs) > own
+
+
 @check("E205", "a job cannot be pickled")
 def _unpicklable(network: Network) -> Iterator[Finding]:
     for job in network.jobs:
@@ -268,6 +289,7 @@ JOB_CHECKS = (
     _main_class,
     _settings,
     _half_a_state,
+    _no_value,
     _missing,
     _dependencies,
     _no_method,

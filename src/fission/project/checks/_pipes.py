@@ -8,6 +8,7 @@ from fission.core.pipes import ArrayPipe, BasePipe, OptionalMixIn
 from fission.core.pipes.arrays import checked_dtype, checked_shape
 from fission.errors import PipeError
 from fission.project.checks._check import Check, Finding, check
+from fission.project.returns import gives_nothing
 from fission.project.settings import describe
 
 Fits = Callable[[object], bool]
@@ -90,6 +91,20 @@ def _useless_deadline(network: Network) -> Iterator[Finding]:
             )
 
 
+@check("W324", "a method of a pipe that converts blocks returns nothing")
+def _no_value(network: Network) -> Iterator[Finding]:
+    for pipe in _pipes(network):
+        kind = type(pipe)
+        for name in ("pack", "unpack", "read", "read_wrapper", "get_dummy"):
+            method = getattr(kind, name, None)
+            if method is not None and gives_nothing(method):
+                yield Finding(
+                    str(pipe),
+                    f"{name} of {kind.__name__} returns nothing, so that every value becomes None",
+                    f"Is a `return` missing in {name}?",
+                )
+
+
 PIPE_CHECKS = (
     _setting("E311", "BLOCK_COUNT", "1 or more", _whole(1)),
     _setting("E312", "BLOCK_SIZE", "a number of bytes or the name of a protocol", _size),
@@ -106,4 +121,5 @@ PIPE_CHECKS = (
     _setting(
         "E323", "OPTIONAL_DELETE_MODE", '"oldest" or "newest"', _one_of("oldest", "newest"), OptionalMixIn
     ),
+    _no_value,
 )

@@ -48,6 +48,9 @@ class JobStopped(BaseException):
     """Raised in the job's thread when the supervisor wants the process to end."""
 
 
+_GAVE_NOTHING = "run() returned None in its first round, which ends the job although it has outputs. Is a `return` missing?"
+
+
 class JobProcess:
     """One job, from its spec to its end."""
 
@@ -132,11 +135,14 @@ class JobProcess:
         self._control.send(messages.Ready(start[1]))
         self._where = "run"
         self._loop.run()
+        gave_nothing = isinstance(self._loop, RoundLoop) and self._loop.gave_nothing
+        if gave_nothing:
+            self._log(30, _GAVE_NOTHING)
         self._where = "finish"
         exchange.finish()
         io_thread.close()
         self._reporter.tell_losses(exchange)
-        self._reporter.report(exchange)
+        self._reporter.report(exchange, gave_nothing=gave_nothing)
 
     def _make_loop(
         self, job: "PythonJob | ExecutableJob", exchange: Exchange, start: Position

@@ -23,17 +23,17 @@ class Reporter:
         self._last: tuple[object, ...] = ()
         self._told_at = 0.0
 
-    def report(self, exchange: Exchange) -> None:
+    def report(self, exchange: Exchange, *, gave_nothing: bool = False) -> None:
         """Send the counters, unless nothing has moved since the last time: an idle network should be silent."""
         epoch, round = exchange.progress
         pipes = dict(exchange.counters())
         now = monotonic()
-        if (epoch, round, pipes) == self._last and now < self._told_at + _ANYWAY:
+        if (epoch, round, pipes) == self._last and not gave_nothing and now < self._told_at + _ANYWAY:
             return
         self._last, self._told_at = (epoch, round, pipes), now
         times = os.times()
         seconds = times.user + times.system + self._cpu_seconds()
-        self._tell(messages.Status(round, seconds, pipes, epoch))
+        self._tell(messages.Status(round, seconds, pipes, epoch, gave_nothing))
 
     def tell_losses(self, exchange: Exchange) -> None:
         """Nothing is dropped silently."""

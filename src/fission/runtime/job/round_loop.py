@@ -25,6 +25,10 @@ class EndOfStream(Exception):  # noqa: N818 - an end, not an error
     """There is no block for this round: the job returned None or its generator has ended."""
 
 
+class NothingReturned(EndOfStream):
+    """`run` returned (or yielded) None although the job has outputs."""
+
+
 class RoundLoop:
     """Runs a job until its stream ends; `start` is the point after which it begins, as for `Exchange.begin`.
 
@@ -36,6 +40,8 @@ class RoundLoop:
         self._job = job
         self._exchange = exchange
         self.epoch, self.round = start
+        self.gave_nothing = False
+        """The first round of the stream returned None although the job has outputs: probably a forgotten `return`."""
         self._emit = _emitter(job, exchange)
         self._only = _only_plain_input(exchange)
 
@@ -50,6 +56,8 @@ class RoundLoop:
                 self._run_asynchronous()
             else:
                 self._run_connector()
+        except NothingReturned:
+            self.gave_nothing = (self.epoch, self.round) == (1, 0) and not self._job._finishing
         except EndOfStream:
             pass
 
@@ -290,7 +298,7 @@ def _emitter(job: PythonJob, exchange: Exchange) -> Callable[[Any], None]:
 
         def emit_one(value: Any) -> None:
             if value is None:
-                raise EndOfStream
+                raise NothingReturned
             if type(value) is tuple:
                 (value,) = _checked(job, value, 1)
             append(encode(value))
@@ -301,7 +309,7 @@ def _emitter(job: PythonJob, exchange: Exchange) -> Callable[[Any], None]:
 
     def emit_all(value: Any) -> None:
         if value is None:
-            raise EndOfStream
+            raise NothingReturned
         if type(value) is not tuple:
             value = repeat(value)
         else:

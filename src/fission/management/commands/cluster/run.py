@@ -28,6 +28,7 @@ from fission.engine.files.bundles import bundles_of
 from fission.engine.files.locks import lock_folder, lock_holder
 from fission.engine.host.scratch import EMBEDDED, scratch
 from fission.engine.protocol.interfaces import ClientLink, LinkError
+from fission.engine.protocol.job_report import missing_output
 from fission.engine.protocol.versions import imported_packages
 from fission.errors import ProjectError
 from fission.management.access.running_client import LOGS, private_folder
@@ -109,7 +110,7 @@ def run_network(network: Network, root: Path, options: RunOptions) -> int:
             journal.close()
         # only a run that was cut off is gone on with
         shutil.rmtree(private / STATES, ignore_errors=True)
-        code = _tell(outcome, console, log, options)
+        code = _tell(network, outcome, console, log, options)
         return _NOBODY_READS if output.broken else code
 
 
@@ -305,7 +306,13 @@ async def _running(cluster: EmbeddedCluster | None) -> AsyncIterator[None]:
             await cluster.close()
 
 
-def _tell(outcome: RunOutcome, console: ClusterConsole, log: logging.Logger, options: RunOptions) -> int:
+def _tell(
+    network: Network,
+    outcome: RunOutcome,
+    console: ClusterConsole,
+    log: logging.Logger,
+    options: RunOptions,
+) -> int:
     end = outcome.end
     if any(report.incarnation for report in outcome.jobs.values()):
         console.summary(outcome.jobs, outcome.seconds)
@@ -318,6 +325,9 @@ def _tell(outcome: RunOutcome, console: ClusterConsole, log: logging.Logger, opt
     finished = end.outcome is Outcome.FINISHED
     if options.until_finished and not finished:
         console.error(f"error: the network had not finished after {outcome.seconds:.1f} s")
+        return 1
+    if options.until_finished and (missing := missing_output(network, outcome.jobs)):
+        console.error(f"error: {missing}")
         return 1
     console.say(f"ran for {outcome.seconds:.1f} s: " + ("all jobs have finished" if finished else "stopped"))
     return end.exit_code

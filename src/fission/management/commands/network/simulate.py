@@ -8,6 +8,7 @@ from time import monotonic
 
 from fission.core.network import Network
 from fission.engine.client.views import JobPlace
+from fission.engine.protocol.job_report import missing_output
 from fission.engine.simulate.simulation import End, Outcome, Simulation, prepare_folders
 from fission.management.access.running_client import SIMULATION
 from fission.management.commands.cluster.debug import open_debug_window
@@ -23,7 +24,7 @@ def simulate_network(
     """Simulate a network that has been checked, in `<network>/simulation`; return the exit code.
 
     0 when it finished, was ended with Ctrl+C or after `seconds`; 1 when a job failed. With `until_finished`
-    only a network that has finished gives 0.
+    only a network that has finished gives 0, and only if no sink lacks its blocks because of a job that returned nothing.
     """
     folder = Path(network.folder) / SIMULATION
     folders = prepare_folders(network, folder)
@@ -45,10 +46,11 @@ def simulate_network(
         outcome = asyncio.run(_run(simulation, hurry))
         if outcome.failure is not None:
             log.error("%s", outcome.failure.message)
-        _tell(outcome, console, until_finished=until_finished)
+        missing = missing_output(network, outcome.jobs) if until_finished else ""
+        _tell(outcome, console, missing, until_finished=until_finished)
     if outcome.failure is not None:
         return 1
-    return 1 if until_finished and outcome.end is not End.FINISHED else 0
+    return 1 if until_finished and (missing or outcome.end is not End.FINISHED) else 0
 
 
 async def _run(simulation: Simulation, hurry: Hurry) -> Outcome:
@@ -71,7 +73,7 @@ async def _run(simulation: Simulation, hurry: Hurry) -> Outcome:
             signal.signal(number, handler)
 
 
-def _tell(outcome: Outcome, console: RunConsole, *, until_finished: bool) -> None:
+def _tell(outcome: Outcome, console: RunConsole, missing: str, *, until_finished: bool) -> None:
     console.summary(outcome.jobs, outcome.seconds)
     if outcome.failure is not None:
         if outcome.failure.traceback:
@@ -86,5 +88,7 @@ def _tell(outcome: Outcome, console: RunConsole, *, until_finished: bool) -> Non
     }[outcome.end]
     if until_finished and outcome.end is not End.FINISHED:
         console.error(f"error: the network had not finished after {outcome.seconds:.1f} s: {what}")
+    elif missing:
+        console.error(f"error: {missing}")
     else:
         console.say(f"simulated for {outcome.seconds:.1f} s: {what}")
