@@ -19,8 +19,8 @@ from fission.core.jobs import (
     LoggingJob,
     LoggingSinkJob,
     SourceJob,
+    pacing,
 )
-from fission.core.jobs import library as library_jobs
 from fission.core.jobs.base import is_replayable
 from fission.core.pipes import PicklePipe
 from fission.errors import JobDefinitionError, RunError
@@ -31,14 +31,18 @@ class ReducePipe(PicklePipe):
 
 
 class FakeTime:
-    """Time that passes when somebody sleeps."""
+    """Time that passes only in `sleep`; the wall clock is a year ahead."""
 
     def __init__(self, now: float = 1000.0) -> None:
         self.now = now
+        self.ahead = 3e7
         self.slept: list[float] = []
 
     def monotonic(self) -> float:
         return self.now
+
+    def time(self) -> float:
+        return self.now + self.ahead
 
     def sleep(self, seconds: float) -> None:
         assert seconds >= 0
@@ -49,8 +53,9 @@ class FakeTime:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> FakeTime:
     fake = FakeTime()
-    monkeypatch.setattr(library_jobs, "monotonic", fake.monotonic)
-    monkeypatch.setattr(library_jobs, "sleep", fake.sleep)
+    monkeypatch.setattr(pacing, "monotonic", fake.monotonic)
+    monkeypatch.setattr(pacing, "time", fake.time)
+    monkeypatch.setattr(pacing, "sleep", fake.sleep)
     return fake
 
 
@@ -96,7 +101,9 @@ def test_a_subclass_may_wrap_it(clock: FakeTime) -> None:
 
 @pytest.mark.parametrize("delay", [-1, "1", None, math.nan])
 def test_a_delay_is_seconds(delay: Any) -> None:
-    with pytest.raises(JobDefinitionError, match=r"job SourceJob \d: wrong delay; expected seconds"):
+    with pytest.raises(
+        JobDefinitionError, match=r"job SourceJob \d: wrong delay; expected a finite number of seconds"
+    ):
         SourceJob(delay=delay)
     with pytest.raises(JobDefinitionError, match="wrong clock_interval"):
         ClockJob(delay)
@@ -114,25 +121,63 @@ def test_a_clock_ticks_without_drift(clock: FakeTime) -> None:
     assert ticks == [0.0, 0.5, 1.0, 1.5]
 
 
-def test_a_late_tick_is_not_made_up_for(clock: FakeTime) -> None:
+def test_ticks_that_were_missed_are_left_out(clock: FakeTime) -> None:
     job = ClockJob(0.5)
     job.setup()
     job.run()
-    clock.now += 5.2
     begun = clock.now
+    clock.now += 5.2
     job.run()
-    assert clock.now == begun
+    assert clock.now == begun + 5.2
     job.run()
-    assert clock.now == pytest.approx(begun + 0.5)
+    assert clock.now == pytest.approx(begun + 5.5)
 
 
-def test_a_clock_from_another_machine_does_not_stand_still(clock: FakeTime) -> None:
+def test_a_source_makes_up_for_a_delay(clock: FakeTime) -> None:
+    values = SourceJob(delay=1, outputs=[PicklePipe(1)]).run()
+    begun = clock.now
+    next(values)
+    clock.now += 2.5
+    assert [next(values) for _ in range(3)] == [2, 3, 4]
+    assert clock.now == begun + 3
+    assert clock.slept == [0.5]
+
+
+def test_a_source_does_not_wait_for_values_that_have_arrived(clock: FakeTime) -> None:
+    job = SourceJob(delay=1, outputs=[PicklePipe(1)])
+    job.repeating = True
+    values = job.run()
+    assert [next(values) for _ in range(3)] == [1, 2, 3]
+    job.repeating = False
+    assert next(values) == 4
+    assert clock.slept == []
+    next(values)
+    assert clock.slept == [1]
+
+
+def test_a_pace_that_changes_starts_a_new_schedule(clock: FakeTime) -> None:
     job = ClockJob(0.5)
-    job.setup()
     job.run()
-    clock.now = 3.0
+    job.clock_interval = 2.0
     job.run()
-    assert clock.now == 3.5
+    job.run()
+    assert clock.slept == [2.0]
+
+
+def test_an_interval_of_zero_does_not_wait(clock: FakeTime) -> None:
+    job = ClockJob(0)
+    assert [job.run() for _ in range(3)] == [1, 2, 3]
+    assert clock.slept == []
+
+
+def test_a_clock_on_another_machine_keeps_the_schedule(clock: FakeTime) -> None:
+    job = ClockJob(0.5)
+    job.run()
+    wall = clock.time()
+    moved = pickle.loads(pickle.dumps(job))
+    clock.now, clock.ahead = 3.0, wall + 0.2 - 3.0
+    moved.run()
+    assert clock.slept == [pytest.approx(0.3)]
 
 
 def test_a_clock_sets_the_pace_of_what_it_forwards(clock: FakeTime) -> None:

@@ -2,6 +2,7 @@
 
 import random
 import threading
+import time
 from collections import deque
 
 import numpy as np
@@ -246,3 +247,15 @@ def test_what_run_has_deleted_stays_deleted():
         assert not hasattr(successor, "first")
         assert successor.only_when_resumed == 1
         state = restored
+
+
+def test_the_schedule_of_a_paced_job_is_kept_beside_its_snapshot():
+    job = Telling(n=1)
+    job.pace(hz=1000)
+    data = SavedState(job, quiet).capture()
+    copy = Telling(n=0)
+    SavedState(copy, quiet).restore(data)
+    assert copy._pace == job._pace
+    assert copy._pace is not None
+    now, wall = 1.0, time.time()
+    assert copy._pace.wait(now, wall, repeating=False) <= 0.002

@@ -1,5 +1,3 @@
-import time
-
 from fission.core.jobs import LocalJob, PythonJob
 
 # Bits 0, 1 and 2 of a head belong to the system, the others to the user.
@@ -7,7 +5,7 @@ ALARM = 3
 
 
 class Thermometer(PythonJob):
-    """Temperatures that go up and down. What is too hot leaves with the alarm bit."""
+    """Yields rising and falling temperatures. Those above `LIMIT` get the alarm bit."""
 
     HEAD = True  # we set bits of the head
     LIMIT = 23
@@ -15,21 +13,21 @@ class Thermometer(PythonJob):
     def run(self):
         while True:
             for temperature in (20, 21, 22, 23, 24, 25, 24, 23, 22, 21):
+                self.pace(hz=10)
                 if temperature > self.LIMIT:
                     self.head[ALARM] = 1
                 yield temperature
-                time.sleep(0.1)
 
 
 class Fahrenheit(PythonJob):
-    """Looks at no head: all bits travel on with what was computed from their block."""
+    """Ignores heads: all bits travel on with what is computed from their block."""
 
     def run(self, celsius):
         return celsius * 9 / 5 + 32
 
 
 class Protocol(LocalJob, PythonJob):
-    """Writes a line per block, and with an exclamation mark where the alarm bit is set."""
+    """Writes a line per block, with exclamation marks where the alarm bit is set."""
 
     HEAD = True  # we read bits of the head
 

@@ -1,5 +1,4 @@
 import operator
-import time
 
 from fission.core.jobs import PythonJob
 
@@ -7,18 +6,19 @@ OPERATORS = {"+": operator.add, "-": operator.sub, "*": operator.mul}
 
 
 class SlowOperators(PythonJob):
-    """Another operator every two seconds."""
+    """Yields another operator every two seconds."""
 
     def run(self):
+        self.pace(interval=2)  # the first call starts the schedule and returns at once
         while True:
             for sign in ("*", "-", "+"):
-                time.sleep(2)
+                self.pace(interval=2)
                 print(f"from now on: {sign}")
                 yield sign
 
 
 class Calculator(PythonJob):
-    """Join two numbers by the operator that is in use."""
+    """Joins two numbers by the operator that is in use."""
 
     def run(self, left, right, sign):
         result = OPERATORS[sign](left, right)

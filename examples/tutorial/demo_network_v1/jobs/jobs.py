@@ -1,13 +1,13 @@
 from fission.core.jobs import PythonJob
-import time
+
 
 class SourceJob(PythonJob):
     def run(self):
         value = 1
         while True:
+            self.pace(hz=1)
             print(f"{self.id} -> {value}")
             yield value
-            time.sleep(1)
             value += 1
 
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from fission.core.jobs.interactive import InteractiveJob
     from fission.core.jobs.library import ClockJob, DistributingJob, ForwardingJob, SourceJob
     from fission.core.jobs.logged import LoggingJob, LoggingSinkJob
+    from fission.core.jobs.pace import PaceClock
     from fission.core.jobs.sinks import CSVSinkJob, FileSinkJob
     from fission.core.jobs.status import FINISHED, RESTARTING, RUNNING, STOPPED, JobStatus
 
@@ -44,6 +45,7 @@ __all__ = [
     "LoggingJob",
     "LoggingSinkJob",
     "MARVELOJob",
+    "PaceClock",
     "PythonJob",
     "SinkFile",
     "SourceJob",
@@ -55,6 +57,7 @@ _WHERE = {
     "library": ("ClockJob", "DistributingJob", "ForwardingJob", "SourceJob"),
     "logged": ("LoggingJob", "LoggingSinkJob"),
     "files": ("SinkFile",),
+    "pace": ("PaceClock",),
     "sinks": ("CSVSinkJob", "FileSinkJob"),
     "status": ("FINISHED", "RESTARTING", "RUNNING", "STOPPED", "JobStatus"),
 }

@@ -1,8 +1,6 @@
-"""Jobs that are needed again and again: a counting source, a clock, forwarding and distributing."""
+"""Predefined jobs: a counting source, a clock, forwarding and distributing."""
 
 from __future__ import annotations
-
-from time import monotonic, sleep
 
 from fission.core.jobs.python import PythonJob
 from fission.errors import JobDefinitionError
@@ -19,9 +17,10 @@ __all__ = ["ClockJob", "DistributingJob", "ForwardingJob", "SourceJob"]
 
 
 class SourceJob(PythonJob):
-    """Counts: `start`, `start + step`, ... with `delay` seconds between two values. After a restart it counts on.
+    """Counts: `start`, `start + step`, ..., a value every `delay` seconds without drift. After a restart it counts on.
 
-    It does not wait again before values that have arrived already.
+    Values that were delayed come at once, so that two sources stay aligned. It does not wait again before values that have
+    arrived already.
     """
 
     def __init__(
@@ -44,30 +43,30 @@ class SourceJob(PythonJob):
     def run(self) -> Iterator[Any]:
         """Yield one value after the other; a fresh generator goes on where the last one stopped."""
         while True:
+            if self.delay:
+                self.pace(interval=self.delay)
             value = self.next_value
             self.next_value = value + self.step
             yield value
-            if self.delay and not self.repeating:
-                sleep(self.delay)
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
-        """A class with a `run` of its own has a state of its own, and says itself what that is."""
+        """Remove `snapshot` and `restore` from a subclass with its own `run`, unless it defines them itself."""
         super().__init_subclass__(**kwargs)
         if "run" in vars(cls):
             for name in {"snapshot", "restore"} - vars(cls).keys():
                 setattr(cls, name, None)
 
     def snapshot(self) -> Any:
-        """What a restart needs to know: the value that comes next."""
+        """Return the next value, which is all that a restart needs."""
         return self.next_value
 
     def restore(self, state: Any) -> None:
-        """Go on with this value."""
+        """Continue with this value."""
         self.next_value = state
 
 
 class ForwardingJob(PythonJob):
-    """Hands every input to the output at the same place."""
+    """Forwards every input to the output at the same position."""
 
     def run(self, *values: Any) -> Any:
         """Return what came in."""
@@ -75,7 +74,7 @@ class ForwardingJob(PythonJob):
 
 
 class DistributingJob(PythonJob):
-    """Hands its one input to all outputs."""
+    """Sends its one input to all outputs."""
 
     def run(self, value: Any) -> Any:
         """Return the value once per output (it may be a tuple itself)."""
@@ -86,8 +85,8 @@ class ClockJob(PythonJob):
     """Computes one round per `clock_interval` seconds, without drift.
 
     Without inputs it numbers its ticks 1, 2, 3, ...; with inputs it is a `ForwardingJob` that sets the pace.
-    A tick that comes late is not made up for: the next one is a whole interval after it. After a restart it does not wait
-    for ticks that it has had.
+    Ticks that were missed are left out: after a late one, the next one has its place in the schedule. After a restart it
+    does not wait for ticks that were sent before. An interval of 0 does not wait at all.
     """
 
     def __init__(
@@ -102,31 +101,20 @@ class ClockJob(PythonJob):
         _check_seconds(self, "clock_interval", clock_interval)
         self.clock_interval = clock_interval
         self.ticks = 0
-        self._due = 0.0
-
-    def setup(self, *args: Any, **kwargs: Any) -> None:
-        """Start the clock: the first tick comes at once."""
-        super().setup(*args, **kwargs)
-        self._due = monotonic()
 
     def run(self, *values: Any) -> Any:
         """Wait for the next tick and return its number, or what came in."""
-        now = monotonic()
-        # never longer than an interval: `_due` may have been restored from another machine's clock
-        wait = 0.0 if self.repeating else min(self._due - now, self.clock_interval)
-        if wait > 0:
-            sleep(wait)
-            now += wait
-        self._due = now + self.clock_interval
+        if self.clock_interval:
+            self.pace(interval=self.clock_interval, catch_up=False)
         self.ticks += 1
         return values or self.ticks
 
 
 def _check_seconds(job: PythonJob, setting: str, value: object) -> None:
-    if not isinstance(value, int | float) or not value >= 0:  # nor a NaN
+    if not isinstance(value, int | float) or not 0 <= value < float("inf"):  # false for NaN
         raise JobDefinitionError(
             f"wrong {setting}",
             where=f"job {job.name}",
-            expected="seconds, 0 or more",
+            expected="a finite number of seconds, 0 or more",
             found=repr(value),
         )

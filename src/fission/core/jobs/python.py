@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from typing import Any
 
+    from fission.core.jobs.pace import PaceClock
     from fission.core.pipes.base import BasePipe
 
 __all__ = ["PythonJob"]
@@ -29,6 +30,7 @@ class PythonJob(BaseJob):
     """Bytes of a head; the network's `HEAD_SIZE`, known from `setup` on."""
 
     _finishing = False
+    _pace: PaceClock | None = None
 
     _UNSAVED: frozenset[str] = frozenset(
         (
@@ -74,6 +76,22 @@ class PythonJob(BaseJob):
     def finish(self) -> None:
         """Make this round the last one; jobs downstream end when they have worked off what came before."""
         self._finishing = True
+
+    def pace(self, hz: float | None = None, *, interval: float | None = None, catch_up: bool = True) -> None:
+        """Wait until the next round is due: `hz` times per second, or every `interval` seconds. Call it once per round.
+
+        The first call returns at once. There is no drift: a late round does not delay the next one. With `catch_up` the
+        rounds after a delay come at once until the schedule is kept again; without, those that were missed are left
+        out. Rounds that are `repeating` are not waited for, and a restart keeps the schedule. Raises JobDefinitionError
+        unless exactly one of `hz` and `interval` is given, and positive.
+        """
+        from fission.core.jobs.pace import PaceClock  # noqa: PLC0415 - only in the process of a job that needs it
+        from fission.core.jobs.pacing import wait_for  # noqa: PLC0415
+
+        wanted = PaceClock(hz, interval=interval, catch_up=catch_up)
+        if self._pace != wanted:
+            self._pace = wanted
+        wait_for(self._pace, repeating=self.repeating)
 
     @property
     def head(self) -> Head:

@@ -73,7 +73,7 @@ class SavedState:
         """The state as it is now; what happens to the objects later does not change it. None: try again later."""
         job = self._job
         if self._told:
-            return self._pickled(("told", job._finishing, job.snapshot()))  # type: ignore[attr-defined]
+            return self._pickled(("told", job._finishing, job.snapshot(), job._pace))  # type: ignore[attr-defined]
         try:
             self._look_again()
             try:
@@ -104,6 +104,7 @@ class SavedState:
             job.finish()
         if how == "told" and self._told:
             job.restore(state)  # type: ignore[attr-defined]
+            (job._pace,) = rest
         elif how == "kept" and not self._told:
             job.__dict__.update(state)
             deleted, named = rest
