@@ -2,10 +2,10 @@
 VENV := .venv
 PYTHON := $(VENV)/bin/python
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format docs benchmark clean
+.PHONY: help demo test test-all lint format docs benchmark clean
 
 help: ## show this list
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 $(VENV)/.ready: pyproject.toml scripts/setup.sh
 	@scripts/setup.sh $(VENV)
@@ -13,8 +13,11 @@ $(VENV)/.ready: pyproject.toml scripts/setup.sh
 demo: $(VENV)/.ready ## see networks work on this machine, and a node die (about a minute)
 	@$(PYTHON) examples/demo.py
 
-test: $(VENV)/.ready ## run all tests
-	$(PYTHON) -m pytest
+test: $(VENV)/.ready ## run the tests of every room, the examples and the pages (five minutes)
+	$(PYTHON) -m pytest -m "not long" -n 2 --dist worksteal
+
+test-all: test ## then the long tests as well: faults on real hosts, chaos, memory, mutants (half an hour)
+	$(PYTHON) -m pytest -m "long or hypothesis" --hypothesis-profile thorough
 	$(PYTHON) -m pytest benchmarks/tests
 
 lint: $(VENV)/.ready ## check style, types and the rules between the rooms

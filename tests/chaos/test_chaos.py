@@ -11,6 +11,8 @@ from chaoskit.campaign import Campaign
 from chaoskit.faults import Kind
 from lab import Lab, unavailable
 
+pytestmark = pytest.mark.long
+
 FAULTS = 5
 
 

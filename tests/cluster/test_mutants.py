@@ -6,6 +6,8 @@ from cluster_mutants import MUTANTS, Mutant
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
+pytestmark = pytest.mark.long
+
 QUICK = settings(
     max_examples=1500,
     stateful_step_count=30,

@@ -3,9 +3,11 @@
 from cluster_machine import ClusterMachine, done_is_lost, last_word_is_lost
 from hypothesis import HealthCheck, settings
 
+from kits.effort import effort
+
 TestCluster = ClusterMachine.TestCase
 TestCluster.settings = settings(
-    max_examples=200, stateful_step_count=60, deadline=None, suppress_health_check=list(HealthCheck)
+    max_examples=effort(200), stateful_step_count=60, deadline=None, suppress_health_check=list(HealthCheck)
 )
 
 

@@ -37,7 +37,7 @@ NODES = [BaseNode("10.77.0.11"), BaseNode("10.77.0.12")]
 """
 
 
-BIG = pytest.param(256 << 20, marks=[pytest.mark.slow, pytest.mark.timeout(300)])
+BIG = pytest.param(256 << 20, marks=[pytest.mark.long, pytest.mark.timeout(300)])
 
 
 @pytest.mark.parametrize("size", [1 << 20, BIG])

@@ -11,6 +11,8 @@ from kits.waiting import wait_for
 
 from .conftest import Project, processes_of
 
+pytestmark = pytest.mark.long
+
 JOBS = """
     class Fast(PythonJob):
         def run(self):
@@ -37,7 +39,7 @@ def memory(processes: list[psutil.Process]) -> dict[int, int]:
     return {process.pid: process.memory_info().rss for process in processes}
 
 
-@pytest.mark.parametrize("seconds", [8, pytest.param(60, marks=[pytest.mark.slow, pytest.mark.timeout(180)])])
+@pytest.mark.parametrize("seconds", [8, pytest.param(60, marks=pytest.mark.timeout(180))])
 def test_memory_stays_flat(project: Project, seconds: int) -> None:
     process = project.write(JOBS, CONFIG).start()
     wait_for(lambda: len(processes_of(project.root)) == 3, "the job processes")

@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from kits.waiting import wait_for
+from kits.waiting import steady, wait_for
 
 from .conftest import Project, processes_of
 
@@ -29,13 +29,7 @@ def start(project: Project, *options: str) -> "subprocess.Popen[str]":
     process = project.write(JOBS, CONFIG).start(*options)
     log = project.simulation / "fission.log"
     wait_for(lambda: log.exists() and "x" * 100 in log.read_text(), "the first line")
-    sizes: list[int] = []
-
-    def still() -> bool:
-        sizes.append(log.stat().st_size)
-        return len(sizes) > 20 and len(set(sizes[-20:])) == 1
-
-    wait_for(still, "the output stands still")
+    wait_for(steady(lambda: log.stat().st_size, 0.4), "the output stands still")
     return process
 
 

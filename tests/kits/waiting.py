@@ -31,8 +31,8 @@ async def until(condition: Callable[[], object], what: str = "", deadline: float
         await asyncio.sleep(_STEP)
 
 
-async def steady(value: Callable[[], object], seconds: float, deadline: float = DEADLINE) -> None:
-    """Wait until a value has not changed for some seconds."""
+def steady(value: Callable[[], object], seconds: float) -> Callable[[], bool]:
+    """A condition: the value has not changed for some seconds."""
     seen, since = value(), time.monotonic()
 
     def unchanged() -> bool:
@@ -41,4 +41,4 @@ async def steady(value: Callable[[], object], seconds: float, deadline: float = 
             seen, since = now, time.monotonic()
         return time.monotonic() - since > seconds
 
-    await until(unchanged, f"a value that stays the same for {seconds:g} s", deadline)
+    return unchanged

@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import run_state_machine_as_test
 from mutants import catalog
 
+pytestmark = pytest.mark.long
+
 
 def pipe(channel):
     run_state_machine_as_test(pipe_machine(channel), settings=repeat(200, 60))

@@ -37,6 +37,7 @@ from fission.core.pipes import (
     WritePickleMixIn,
 )
 from fission.errors import OutputError, PipeError
+from kits.effort import effort
 
 
 @pytest.fixture(autouse=True)
@@ -351,7 +352,7 @@ ARRAYS = hnp.arrays(SIMPLE, hnp.array_shapes(min_dims=0, max_dims=4, min_side=0,
 PIPES = st.sampled_from([PicklePipe, ArrayPipe, OptionalArrayPipe, OptionalPicklePipe])
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=effort(200), deadline=None)
 @given(ARRAYS, PIPES, st.sampled_from(["as it is", "transposed", "reversed", "every second"]))
 def test_any_array_comes_back(array, kind, view):
     base.reset()

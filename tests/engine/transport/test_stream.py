@@ -72,7 +72,7 @@ def test_little_is_read_ahead(monkeypatch):
         async with pair() as (a, b):
             for n in range(200):
                 a.send([n, bytes(64 << 10)])
-            await steady(lambda: a.unsent, 0.05)
+            await until(steady(lambda: a.unsent, 0.05))
             assert a.unsent > 8 << 20
             assert [(await b.receive())[0] for _ in range(200)] == list(range(200))
             assert a.unsent == 0
@@ -181,7 +181,7 @@ def test_a_loop_that_never_turns_again_is_not_covered_up(monkeypatch):
 
         async def main():
             heart.turned()
-            await steady(lambda: one.beats, 0.2)
+            await until(steady(lambda: one.beats, 0.2))
             assert one.beats > 0
             heart.add(other, 0.01)
             heart.turned()

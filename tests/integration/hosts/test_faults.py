@@ -9,6 +9,8 @@ import pytest
 from lab import Host, Lab, Stream, job_processes, wait_for
 from lab.stream import SINK, SOURCE, WORK
 
+pytestmark = pytest.mark.long
+
 RATE = 200
 
 

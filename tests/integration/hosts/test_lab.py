@@ -10,6 +10,8 @@ import pytest
 
 from lab import Lab, LabError, names, wait_for
 
+pytestmark = pytest.mark.long
+
 SERVER = """
 import socket, sys
 with socket.create_server(("0.0.0.0", 5000)) as server:

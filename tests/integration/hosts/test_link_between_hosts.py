@@ -7,6 +7,8 @@ import pytest
 
 from lab import Lab, Running, wait_for
 
+pytestmark = pytest.mark.long
+
 NODE = Path(__file__).parents[2] / "kits" / "link_node.py"
 PORT = 8785
 

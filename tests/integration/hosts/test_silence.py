@@ -2,7 +2,11 @@
 
 import sys
 
+import pytest
+
 from lab import Lab
+
+pytestmark = pytest.mark.long
 
 PEER = """
 import selectors, socket

@@ -5,9 +5,15 @@ from contextlib import contextmanager
 
 from hypothesis import HealthCheck, Phase, settings
 
+from kits.effort import effort
+
 
 def explore(examples: int, steps: int = 50) -> settings:
-    """New examples in every run. How busy the machine is does not matter."""
+    """New examples in every run, as many as the profile says. How busy the machine is does not matter."""
+    return settings(_search(examples, steps), max_examples=effort(examples))
+
+
+def _search(examples: int, steps: int) -> settings:
     return settings(
         max_examples=examples,
         stateful_step_count=steps,
@@ -26,7 +32,7 @@ class _Luck:
 def repeat(examples: int, steps: int = 50) -> settings:
     """The same few examples in every run (new ones within `another_try`); a failure is not made smaller."""
     return settings(
-        explore(examples, steps),
+        _search(examples, steps),
         derandomize=not _Luck.fresh,
         phases=[Phase.generate],
         report_multiple_bugs=False,
