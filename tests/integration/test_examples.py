@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import wave
 from itertools import pairwise
 from pathlib import Path
@@ -15,7 +16,7 @@ import psutil
 import pytest
 
 from fission.project.scaffold import start_network, start_project
-from kits.waiting import wait_for
+from kits.waiting import DEADLINE, wait_for
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 NETWORKS = {"tutorial": "demo_network_v1", "separation": "separation", "sampling_rate_offset": "sro"}
@@ -24,9 +25,12 @@ LEFT_BEHIND = shutil.ignore_patterns("simulation", "local", ".fission", ".emulat
 ALL = sorted((path.parts[-3], path.parts[-2]) for path in EXAMPLES.glob("*/*/config.py"))
 
 
-def copy(example: str, folder: Path) -> Path:
+def copy(example: str, folder: Path, *, pace: int = 1) -> Path:
+    """Copy an example; its jobs sleep `pace` times less than those of the original."""
     project = folder / example
     shutil.copytree(EXAMPLES / example, project, ignore=LEFT_BEHIND)
+    for jobs in project.glob("*/jobs/jobs.py"):
+        jobs.write_text(jobs.read_text().replace("time.sleep(", f"time.sleep(1 / {pace} * "))
     return project
 
 
@@ -37,13 +41,33 @@ def run(project: Path, *command: str, typed: str = "") -> subprocess.CompletedPr
         input=typed,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=DEADLINE,
         check=False,
     )
 
 
 def simulate(project: Path, *options: str, network: str = "") -> subprocess.CompletedProcess[str]:
     return run(project, "manage.py", network or NETWORKS[project.name], "simulate", *options)
+
+
+def simulate_until(project: Path, *wanted: str, network: str = "") -> str:
+    """Simulate until a line for every wanted regular expression is printed, then press Ctrl+C; return all lines."""
+    command = [sys.executable, "manage.py", network or NETWORKS[project.name], "simulate"]
+    missing, lines = set(wanted), []
+    with subprocess.Popen(
+        command, cwd=project, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    ) as process:
+        deadline = threading.Timer(DEADLINE, process.kill)
+        deadline.start()
+        for line in process.stdout or ():
+            lines.append(line)
+            found = {pattern for pattern in missing if re.search(pattern, line)}
+            if found and not (missing := missing - found):
+                process.send_signal(signal.SIGINT)
+        process.wait()
+        deadline.cancel()
+    assert (process.returncode, missing) == (0, set()), "".join(lines)
+    return "".join(lines)
 
 
 def read_csv(path: Path) -> list[list[str]]:
@@ -57,39 +81,46 @@ def read_wav(path: Path) -> np.ndarray:
 
 
 def test_the_tutorial_multiplies_and_adds_up(tmp_path: Path) -> None:
-    result = simulate(copy("tutorial", tmp_path), "--for", "6s")
-    assert result.returncode == 0, result.stderr
-    sums = re.findall(r"ReduceJob 5 *\| (.*)", result.stdout)
+    counts = [rf"SourceJob {source} *\| {source} -> 5$" for source in (1, 2, 3)]
+    printed = simulate_until(copy("tutorial", tmp_path, pace=10), "Sum over", *counts)
+    sums = re.findall(r"ReduceJob 5 *\| (.*)", printed)
     assert sums[0] == "5 -> Sum over [1, 8, 27, 64, 125] is 225"
     for source in (1, 2, 3):
-        counted = re.findall(rf"SourceJob {source} *\| {source} -> (\d+)", result.stdout)
+        counted = re.findall(rf"SourceJob {source} *\| {source} -> (\d+)", printed)
         assert counted[:5] == ["1", "2", "3", "4", "5"]
 
 
 def test_the_tutorial_with_arguments_and_any_number_of_inputs(tmp_path: Path) -> None:
-    result = simulate(copy("tutorial", tmp_path), "--for", "6s", network="demo_network_v2")
-    assert result.returncode == 0, result.stderr
-    assert "ReduceJob 5 | 5 -> Sum over [6, 48, 162, 384, 750] is 1350" in result.stdout
-    assert re.findall(r"SourceJob 2 \| 2 -> (\d+)", result.stdout)[:4] == ["2", "4", "6", "8"]
+    project = copy("tutorial", tmp_path, pace=10)
+    printed = simulate_until(project, "Sum over", r"2 -> 8$", network="demo_network_v2")
+    sums = re.findall(r"ReduceJob 5 \| 5 -> (.*)", printed)
+    assert sums[0] == "Sum over [6, 48, 162, 384, 750] is 1350"
+    assert re.findall(r"SourceJob 2 \| 2 -> (\d+)", printed)[:4] == ["2", "4", "6", "8"]
 
 
 def test_the_tutorial_that_writes_files(tmp_path: Path) -> None:
-    project = copy("tutorial", tmp_path)
-    result = simulate(project, "--for", "6s", network="demo_network_v3")
-    assert result.returncode == 0, result.stderr
+    project = copy("tutorial", tmp_path, pace=10)
     simulation = project / "demo_network_v3" / "simulation"
+    sums = simulation / "7" / "sums.csv"
+    command = [sys.executable, "manage.py", "demo_network_v3", "simulate"]
+    with subprocess.Popen(command, cwd=project, stdout=subprocess.DEVNULL) as process:
+        try:
+            wait_for(lambda: sums.exists() and len(read_csv(sums)) > 1, "a sum")
+        finally:
+            process.send_signal(signal.SIGINT)
+            assert process.wait(DEADLINE) == 0
     header, *rows = read_csv(simulation / "6" / "values.csv")
     assert header == ["pipe_201", "pipe_202", "pipe_203", "pipe_205"]
     assert len(rows) >= 5
     expected = [[n, 2 * n, 3 * n, 6 * n**3] for n in range(1, len(rows) + 1)]
     assert rows == [[str(number) for number in row] for row in expected]
-    assert read_csv(simulation / "7" / "sums.csv")[:2] == [["sum_of_pipe_301"], ["1350"]]
+    assert read_csv(sums)[:2] == [["sum_of_pipe_301"], ["1350"]]
 
 
 def test_the_tutorial_in_which_a_person_types(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("DISPLAY", "WAYLAND_DISPLAY", "TMUX"):
         monkeypatch.delenv(name, raising=False)
-    project = copy("tutorial", tmp_path)
+    project = copy("tutorial", tmp_path, pace=10)
     simulation = project / "demo_network_v4" / "simulation"
     values = simulation / "7" / "values.csv"
     command = [sys.executable, "manage.py", "demo_network_v4", "simulate"]
@@ -136,9 +167,9 @@ def test_a_source_and_a_file(tmp_path: Path) -> None:
 
 
 def test_an_operator_that_nobody_waits_for(tmp_path: Path) -> None:
-    result = simulate(copy("small", tmp_path), "--for", "5s", network="optional_operator")
-    assert result.returncode == 0, result.stderr
-    lines = re.findall(r"Calculator 4 +\| (\d+) ([-+*]) (\d+) = (-?\d+)", result.stdout)
+    project = copy("small", tmp_path, pace=4)
+    printed = simulate_until(project, r"\| \d+ - \d+ =", network="optional_operator")
+    lines = re.findall(r"Calculator 4 +\| (\d+) ([-+*]) (\d+) = (-?\d+)", printed)
     calculate = {"+": int.__add__, "-": int.__sub__, "*": int.__mul__}
     for n, (left, sign, right, value) in enumerate(lines, start=1):
         assert (int(left), int(right)) == (n, n + 9)
@@ -150,8 +181,7 @@ def test_an_operator_that_nobody_waits_for(tmp_path: Path) -> None:
 
 def test_a_bit_that_changes_what_is_written(tmp_path: Path) -> None:
     project = copy("small", tmp_path)
-    result = simulate(project, "--for", "3s", network="head_bit")
-    assert result.returncode == 0, result.stderr
+    simulate_until(project, "!! 77.0 F", network="head_bit")
     lines = (project / "head_bit" / "simulation" / "3" / "protocol.txt").read_text().splitlines()
     assert lines[:6] == ["68.0 F", "69.8 F", "71.6 F", "73.4 F", "!! 75.2 F TOO HOT", "!! 77.0 F TOO HOT"]
     for line in lines:
