@@ -42,7 +42,7 @@ PRIVATE = {
     "tests/examples/test_separation_jobs.py": 1,
     "tests/management/cli/test_command_lines.py": 3,
     "tests/runtime/checkpointing/test_checkpoints.py": 8,
-    "tests/runtime/checkpointing/test_state.py": 2,
+    "tests/runtime/checkpointing/test_state.py": 6,
     "tests/runtime/job/test_reporting.py": 1,
     "tests/runtime/launch/test_prefork.py": 4,
     "tests/security/test_channel.py": 6,
