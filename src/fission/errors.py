@@ -113,17 +113,8 @@ class ConfigError(StructureError):
 class NetworkError(StructureError):
     """A network that cannot work. `problems` has one line for each of them."""
 
-    def __init__(
-        self,
-        what: str,
-        *,
-        problems: Iterable[object] = (),
-        where: str = "",
-        expected: str = "",
-        found: str = "",
-        hint: str = "",
-    ) -> None:
-        super().__init__(what, where=where, expected=expected, found=found, hint=hint)
+    def __init__(self, what: str, *, problems: Iterable[object] = (), **fields: str) -> None:
+        super().__init__(what, **fields)
         self.problems: tuple[str, ...] = tuple(map(str, problems))
 
 
@@ -177,17 +168,8 @@ class ChannelError(RunError):
 class ProtocolError(ChannelError):
     """The protocol between two jobs was broken. `events` are the last ones before it, oldest first."""
 
-    def __init__(
-        self,
-        what: str,
-        *,
-        events: Iterable[object] = (),
-        where: str = "",
-        expected: str = "",
-        found: str = "",
-        hint: str = "",
-    ) -> None:
-        super().__init__(what, where=where, expected=expected, found=found, hint=hint)
+    def __init__(self, what: str, *, events: Iterable[object] = (), **fields: str) -> None:
+        super().__init__(what, **fields)
         self.events: tuple[str, ...] = tuple(map(str, events))
 
     def __str__(self) -> str:

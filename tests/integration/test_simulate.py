@@ -508,7 +508,12 @@ class Careless(PythonJob):
     )
     done = project.simulate()
     assert done.returncode == 1
-    assert "job Careless 2 failed in setup(): FileNotFoundError" in done.stderr
+    told = done.stderr.splitlines()[-1]
+    assert told.startswith("error: job Careless 2 failed in setup(): FileNotFoundError")
+    assert told.endswith(
+        "; teardown() failed as well: AttributeError: 'Careless' object has no attribute 'file'"
+    )
+    assert "teardown() failed" not in done.stdout + "".join(done.stderr.splitlines()[:-1])
     assert "teardown() failed as well" in (project.simulation / "fission.log").read_text()
 
 

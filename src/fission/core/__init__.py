@@ -1,1 +1,5 @@
-"""The words users write networks with: jobs, pipes, heads, nodes, networks. Pure."""
+"""The language of networks: jobs, pipes, heads, nodes, networks.
+
+Pure, with three exceptions, which run in job processes only: `jobs/files.py` opens files, `jobs/pacing.py` and
+`jobs/logged.py` read the clock.
+"""

@@ -1,20 +1,19 @@
-"""Jobs that tell how they are doing, and the sink that writes it down."""
+"""Jobs that report their load in every round, and the sink that writes these reports to a file."""
 
 from __future__ import annotations
 
 from time import time
 from types import GeneratorType
 
-from fission.core.jobs.base import LocalJob
 from fission.core.jobs.files import CSVFile
 from fission.core.jobs.python import PythonJob
+from fission.core.jobs.sinks import OneFileJob
 from fission.errors import JobDefinitionError
 
 TYPE_CHECKING = False  # as in typing, which takes longer to import than all of this package
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from pathlib import Path
     from typing import Any
 
     from psutil import Process
@@ -111,36 +110,15 @@ class LoggingJob(PythonJob):
         return (*values, row)
 
 
-class LoggingSinkJob(LocalJob, PythonJob):
+class LoggingSinkJob(OneFileJob):
     """Writes the rows of `LoggingJob`s, one input each, to a CSV file. Runs on the client."""
 
-    def __init__(
-        self,
-        path: str | Path,
-        inputs: Iterable[BasePipe] | None = None,
-        *,
-        outputs: Iterable[BasePipe] | None = None,
-        name: str | None = None,
-    ) -> None:
-        super().__init__(inputs, outputs, name=name)
-        self.path = str(path)
-        self._csv: CSVFile | None = None
-
-    def setup(self, *args: Any, **kwargs: Any) -> None:
-        """Write the header."""
-        super().setup(*args, **kwargs)
-        self._csv = CSVFile(self.path, COLUMNS, where=f"job {self.name}", resumed=self.resumed)
+    def _open(self) -> CSVFile:
+        return CSVFile(self.path, COLUMNS, where=f"job {self.name}", resumed=self.resumed)
 
     def run(self, *values: Any) -> None:
-        """Write one row per block; nothing for an optional input that has nothing."""
+        """Write one row per block; nothing for an optional input without a value."""
         for pipe, value in zip(self.inputs, values, strict=True):
             for row in value if pipe.BLOCK_COUNT > 1 else (value,):
-                if row is not None and self._csv is not None:
-                    self._csv.add(row)
-
-    def teardown(self) -> None:
-        """Close the file."""
-        if self._csv is not None:
-            self._csv.close()
-            self._csv = None
-        super().teardown()
+                if row is not None and isinstance(self._file, CSVFile):
+                    self._file.add(row)

@@ -1,4 +1,4 @@
-"""Sinks that write files on the client."""
+"""Sinks that write one file on the client."""
 
 from __future__ import annotations
 
@@ -19,66 +19,8 @@ if TYPE_CHECKING:
 __all__ = ["CSVSinkJob", "FileSinkJob"]
 
 
-class CSVSinkJob(LocalJob, PythonJob):
-    """Writes a CSV file: a header, then one row per round with one column per input.
-
-    `path` is relative to the job's folder. `col_pattern` makes the header: a format string in which `pipe` is
-    the input's pipe. Runs on the client. A row is in the file when its round is over; when the job is restarted, no row is
-    missing and none comes twice.
-    """
-
-    def __init__(
-        self,
-        path: str | Path,
-        inputs: Iterable[BasePipe] | None = None,
-        col_pattern: str = "pipe_{pipe.id}",
-        *,
-        outputs: Iterable[BasePipe] | None = None,
-        name: str | None = None,
-    ) -> None:
-        super().__init__(inputs, outputs, name=name)
-        self.path = str(path)
-        self.col_pattern = col_pattern
-        self.columns()
-        self._csv: CSVFile | None = None
-
-    def columns(self) -> list[str]:
-        """Make the header. Raises JobDefinitionError when `col_pattern` does not work."""
-        try:
-            return [self.col_pattern.format(pipe=pipe) for pipe in self.inputs]
-        except (AttributeError, LookupError, ValueError) as error:
-            raise JobDefinitionError(
-                "wrong col_pattern",
-                where=f"job {self.name}",
-                expected="a format string for `pipe`, such as 'pipe_{pipe.id}'",
-                found=repr(self.col_pattern),
-                hint=f"{type(error).__name__}: {error}",
-            ) from error
-
-    def setup(self, *args: Any, **kwargs: Any) -> None:
-        """Write the header."""
-        super().setup(*args, **kwargs)
-        self._csv = CSVFile(self.path, self.columns(), where=f"job {self.name}", resumed=self.resumed)
-
-    def run(self, *values: Any) -> None:
-        """Write one row."""
-        if self._csv is not None:
-            self._csv.add(values)
-
-    def teardown(self) -> None:
-        """Close the file."""
-        if self._csv is not None:
-            self._csv.close()
-            self._csv = None
-        super().teardown()
-
-
-class FileSinkJob(LocalJob, PythonJob):
-    """Writes what comes, bytes or text (as UTF-8), to one file: round after round, input after input, nothing between.
-
-    `path` is relative to the job's folder. Runs on the client. When the job is restarted, nothing is missing and nothing
-    comes twice.
-    """
+class OneFileJob(LocalJob, PythonJob):
+    """Base of the sinks that write one file: opened in `setup`, closed in `teardown`, part of the job's state."""
 
     def __init__(
         self,
@@ -92,19 +34,14 @@ class FileSinkJob(LocalJob, PythonJob):
         self.path = str(path)
         self._file: SinkFile | None = None
 
+    def _open(self) -> SinkFile:
+        """Return the file; a subclass may open another kind of file."""
+        return SinkFile(self.path, where=f"job {self.name}", resumed=self.resumed)
+
     def setup(self, *args: Any, **kwargs: Any) -> None:
         """Open the file."""
         super().setup(*args, **kwargs)
-        self._file = SinkFile(self.path, where=f"job {self.name}", resumed=self.resumed)
-
-    def run(self, *values: Any) -> None:
-        """Write the blocks of one round; nothing for an optional input that has nothing."""
-        parts: list[bytes] = []
-        for pipe, value in zip(self.inputs, values, strict=True):
-            blocks = value if pipe.BLOCK_COUNT > 1 else (value,)
-            parts += [self._bytes(block, pipe) for block in blocks if block is not None]
-        if self._file is not None:
-            self._file.write(b"".join(parts))
+        self._file = self._open()
 
     def teardown(self) -> None:
         """Close the file."""
@@ -112,6 +49,65 @@ class FileSinkJob(LocalJob, PythonJob):
             self._file.close()
             self._file = None
         super().teardown()
+
+
+class CSVSinkJob(OneFileJob):
+    """Writes a CSV file: a header, then one row per round with one column per input.
+
+    `path` is relative to the job's folder. `col_pattern` makes the header: a format string in which `pipe` is
+    the input's pipe. Runs on the client. A row is in the file when its round is over; after a restart no row is
+    missing and none comes twice.
+    """
+
+    def __init__(
+        self,
+        path: str | Path,
+        inputs: Iterable[BasePipe] | None = None,
+        col_pattern: str = "pipe_{pipe.id}",
+        *,
+        outputs: Iterable[BasePipe] | None = None,
+        name: str | None = None,
+    ) -> None:
+        super().__init__(path, inputs, outputs=outputs, name=name)
+        self.col_pattern = col_pattern
+        self.columns()
+
+    def columns(self) -> list[str]:
+        """Return the header. Raises JobDefinitionError when `col_pattern` does not work."""
+        try:
+            return [self.col_pattern.format(pipe=pipe) for pipe in self.inputs]
+        except (AttributeError, LookupError, ValueError) as error:
+            raise JobDefinitionError(
+                "wrong col_pattern",
+                where=f"job {self.name}",
+                expected="a format string for `pipe`, such as 'pipe_{pipe.id}'",
+                found=repr(self.col_pattern),
+                hint=f"{type(error).__name__}: {error}",
+            ) from error
+
+    def _open(self) -> CSVFile:
+        return CSVFile(self.path, self.columns(), where=f"job {self.name}", resumed=self.resumed)
+
+    def run(self, *values: Any) -> None:
+        """Write one row."""
+        if isinstance(self._file, CSVFile):
+            self._file.add(values)
+
+
+class FileSinkJob(OneFileJob):
+    """Writes blocks of bytes or text (as UTF-8) to one file: round after round, input after input, without separators.
+
+    `path` is relative to the job's folder. Runs on the client. After a restart nothing is missing and nothing comes twice.
+    """
+
+    def run(self, *values: Any) -> None:
+        """Write the blocks of one round; nothing for an optional input without a value."""
+        parts: list[bytes] = []
+        for pipe, value in zip(self.inputs, values, strict=True):
+            blocks = value if pipe.BLOCK_COUNT > 1 else (value,)
+            parts += [self._bytes(block, pipe) for block in blocks if block is not None]
+        if self._file is not None:
+            self._file.write(b"".join(parts))
 
     def _bytes(self, block: Any, pipe: BasePipe) -> bytes:
         if isinstance(block, str):
@@ -124,5 +120,5 @@ class FileSinkJob(LocalJob, PythonJob):
                 where=f"job {self.name}, {pipe}",
                 expected="bytes or text",
                 found=type(block).__name__,
-                hint="Let the job before it make bytes of it, or use CSVSinkJob",
+                hint="Let the job before it return bytes, or use CSVSinkJob",
             ) from None

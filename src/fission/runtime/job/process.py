@@ -12,6 +12,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from types import FrameType
 from typing import TYPE_CHECKING, NoReturn
 
@@ -82,14 +83,15 @@ class JobProcess:
         signal.signal(signal.SIGINT, self._on_sigint)
         failed = self._attempt(self._work)
         self._stopping = True  # what is left to do takes no time and must not be cut short
-        where = self._where
+        where, also = self._where, ""
         if where in ("setup", "run", "finish"):
             self._where = "teardown"
             late = self._attempt(self._teardown)
             if failed is None:
                 failed, where = late, "teardown"
             elif late is not None:
-                self._log(40, f"teardown() failed as well: {type(late).__name__}: {late}")
+                also = f"teardown() failed as well: {type(late).__name__}: {late}"
+                self._log(40 if isinstance(failed, JobStopped) else 10, also)
         if failed is None:
             sys.stdout.flush()
             self._control.send(messages.Finished(self._loop.round if self._loop else 0))
@@ -99,7 +101,7 @@ class JobProcess:
         if isinstance(failed, KeyboardInterrupt) and self._interrupted:
             self._control.send(messages.Interrupted())
             return 130
-        self._fail(failed, where)
+        self._fail(failed, where, also)
         return 1
 
     def _attempt(self, what: Callable[[], None]) -> BaseException | None:
@@ -288,11 +290,15 @@ class JobProcess:
 
     # -- what is reported --------------------------------------------------------------------------------
 
-    def _fail(self, error: BaseException, where: str) -> None:
+    def _fail(self, error: BaseException, where: str, also: str = "") -> None:
+        """Report why the job cannot go on; `also` is what went wrong after that, and stands behind it."""
         from fission.runtime.job.failure import describe_failure  # noqa: PLC0415 - it imports much; most jobs do not fail
 
         rounds = self._loop.round if self._loop else 0
-        self._control.send(describe_failure(error, where, rounds + 1))
+        failure = describe_failure(error, where, rounds + 1)
+        if also:
+            failure = replace(failure, message=f"{failure.message}; {also}")
+        self._control.send(failure)
 
     def _log(self, level: int, text: str) -> None:
         self._control.send(messages.Log(level, text))
