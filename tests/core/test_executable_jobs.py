@@ -16,7 +16,7 @@ from fission.core.jobs import (
     MARVELOJob,
     PythonJob,
 )
-from fission.core.pipes import BasePipe, BytesPipe
+from fission.core.pipes import BasePipe, BytesPipe, JSONPipe
 from fission.errors import JobDefinitionError
 
 
@@ -100,6 +100,22 @@ def test_lines_are_converted_and_what_goes_wrong_is_answered() -> None:
     ]
 
 
+class Pair(InteractiveJob):
+    def convert(self, line: str) -> Any:
+        return line, line.upper()
+
+
+def test_a_tuple_is_split_between_two_outputs_and_the_person_learns_it_once() -> None:
+    lines = [Line("a"), Line("b")]
+    job = Pair(outputs=[JSONPipe(1), JSONPipe(2)])
+    job.console = lines
+    assert list(job.run()) == [("a", "A"), ("b", "B")]
+    assert [line.answers for line in lines] == [
+        ["the tuple is split: one item for each of the 2 outputs"],
+        [],
+    ]
+
+
 def test_a_line_is_sent_as_it_is() -> None:
     job = InteractiveJob()
     job.console = [Line("a b")]
@@ -108,5 +124,5 @@ def test_a_line_is_sent_as_it_is() -> None:
 
 
 def test_nobody_types_outside_of_the_jobs_process() -> None:
-    with pytest.raises(JobDefinitionError, match="nobody who could type"):
+    with pytest.raises(JobDefinitionError, match="there is no console to type at"):
         next(InteractiveJob().run())

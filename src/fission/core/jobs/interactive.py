@@ -1,4 +1,4 @@
-"""A source whose blocks are typed by people."""
+"""A source whose blocks are typed at a terminal."""
 
 from __future__ import annotations
 
@@ -15,35 +15,35 @@ if TYPE_CHECKING:
     from typing import Any, Protocol
 
     class Line(Protocol):
-        """A line that somebody has typed."""
+        """A line that was typed."""
 
         text: str
 
         def answer(self, text: str) -> None:
-            """Show a line to who has typed it."""
+            """Print a line where it was typed."""
 
 
 __all__ = ["InteractiveJob"]
 
 
 class InteractiveJob(LocalJob, PythonJob):
-    """Lines that are typed by people become blocks. Runs on the client.
+    """Turns lines that are typed into blocks. Runs on the client.
 
-    Where there is a display it opens a terminal window to type in, inside tmux a window of tmux; everywhere, and as
-    often as wanted, `fission interact NET JOB` does so. Override `convert` to send something else than text.
+    It opens a terminal window where there is a display, and a window of tmux inside tmux. `fission interact NET JOB` opens an
+    input on any terminal, any number of times. Override `convert` to send something other than text.
     """
 
     WINDOW: bool = True
-    """Whether it opens a window; without, it waits for `fission interact`."""
+    """Whether the job opens a window; without one, it waits for `fission interact`."""
 
     console: Iterable[Line] | None = None
     """Where the lines come from; set in the job's own process."""
 
     def convert(self, line: str) -> Any:
-        """Make the value to be sent of a line; the default is the line itself, without its end.
+        """Return the value to send for a line; the default is the line itself, without its line break.
 
-        None sends nothing. An exception is shown to who has typed the line, and the job goes on. After
-        `self.finish()` this line is the last.
+        None sends nothing. A tuple has one item per output, as from `run`. An exception is printed where the line was
+        typed, and the job continues. After `self.finish()` this line is the last.
         """
         return line
 
@@ -51,26 +51,31 @@ class InteractiveJob(LocalJob, PythonJob):
         """Yield a value for every line."""
         if self.console is None:
             raise JobDefinitionError(
-                "there is nobody who could type",
+                "there is no console to type at",
                 where=f"job {self.name}",
                 hint="An InteractiveJob runs in its own process only: simulate, run or emulate it",
             )
+        hinted = False
         for line in self.console:
             try:
                 value = self.convert(line.text)
-                self._try(value)
-            except Exception as error:  # noqa: BLE001 - whatever a typed line leads to, the next one may be better
+                split = self._check(value)
+            except Exception as error:  # noqa: BLE001 - a line that cannot be sent must not end the job
                 line.answer(f"not sent: {type(error).__name__}: {error}")
                 continue
+            if split and not hinted:
+                hinted = True
+                line.answer(f"the tuple is split: one item for each of the {len(self.outputs)} outputs")
             if value is not None:
                 yield value
             elif self._finishing:
                 return
 
-    def _try(self, value: Any) -> None:
-        """Let the pipes complain now, so that the person hears of it, and not the network."""
+    def _check(self, value: Any) -> bool:
+        """Raise what the pipes would raise for this value; return whether it is split between several outputs."""
         if value is None:
-            return
+            return False
         several = isinstance(value, tuple) and len(value) == len(self.outputs)
         for index, pipe in enumerate(self.outputs):
             pipe.write(BytesIO(), pipe.pack(value[index] if several else value))
+        return several and len(value) > 1

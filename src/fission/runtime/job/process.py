@@ -152,7 +152,7 @@ class JobProcess:
         """The loop around `run`, or the one around a program, which is started now."""
         if isinstance(job, PythonJob):
             self._open_console(job, exchange)
-            return RoundLoop(job, exchange, start)
+            return RoundLoop(job, exchange, start, self._log)
         from fission.runtime.programs.program_loop import started  # noqa: PLC0415 - only for jobs that are programs
 
         return started(job, exchange, self._log)

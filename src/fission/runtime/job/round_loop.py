@@ -19,6 +19,7 @@ from fission.runtime.data.exchange import SLICE, Exchange
 from fission.runtime.data.ports import InPort
 
 Call = Callable[..., Any]
+Log = Callable[[int, str], None]
 
 
 class EndOfStream(Exception):  # noqa: N818 - an end, not an error
@@ -36,13 +37,19 @@ class RoundLoop:
     is and belongs to the round after that.
     """
 
-    def __init__(self, job: PythonJob, exchange: Exchange, start: Position = (1, 0)) -> None:
+    def __init__(
+        self,
+        job: PythonJob,
+        exchange: Exchange,
+        start: Position = (1, 0),
+        log: Log = lambda _level, _text: None,
+    ) -> None:
         self._job = job
         self._exchange = exchange
         self.epoch, self.round = start
         self.gave_nothing = False
         """The first round of the stream returned None although the job has outputs: probably a forgotten `return`."""
-        self._emit = _emitter(job, exchange)
+        self._emit = _emitter(job, exchange, log)
         self._only = _only_plain_input(exchange)
 
     def run(self) -> None:
@@ -288,7 +295,7 @@ def _wire(head: Head | int, size: int) -> int:
     return (head if isinstance(head, Head) else Head(head, size)).to_wire()
 
 
-def _emitter(job: PythonJob, exchange: Exchange) -> Callable[[Any], None]:
+def _emitter(job: PythonJob, exchange: Exchange, log: Log) -> Callable[[Any], None]:
     """A function that hands a round's value to the outputs (spec 4: what `run` returns)."""
     outputs = exchange.outputs
     if not outputs:
@@ -306,11 +313,16 @@ def _emitter(job: PythonJob, exchange: Exchange) -> Callable[[Any], None]:
         return emit_one
 
     ends = [(port.encode, port.pending.append) for port in outputs]
+    hinted = False
 
     def emit_all(value: Any) -> None:
+        nonlocal hinted
         if value is None:
             raise NothingReturned
         if type(value) is not tuple:
+            if type(value) is list and not hinted and len(value) == len(ends):
+                hinted = True
+                log(30, _LIST_FOR_ALL.format(len(ends)))
             value = repeat(value)
         else:
             _checked(job, value, len(ends))
@@ -319,6 +331,12 @@ def _emitter(job: PythonJob, exchange: Exchange) -> Callable[[Any], None]:
             append(block)
 
     return emit_all
+
+
+_LIST_FOR_ALL = (
+    "run() returned a list of {0}, and the job has {0} outputs: the whole list goes to each of them. To send one item to "
+    "each output, return a tuple; to make clear that the list is meant, return (value,) * {0}"
+)
 
 
 def _checked(job: PythonJob, value: tuple[Any, ...], count: int) -> tuple[Any, ...]:
