@@ -7,7 +7,7 @@ PYTHON := $(VENV)/bin/python
 help: ## show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
-$(VENV)/.ready: pyproject.toml scripts/setup.sh
+$(VENV)/.ready: pyproject.toml requirements-dev.lock scripts/setup.sh
 	@scripts/setup.sh $(VENV)
 
 demo: $(VENV)/.ready ## see networks work on this machine, and a node die (about a minute)
@@ -32,7 +32,6 @@ format: $(VENV)/.ready ## put the code into its standard form
 	$(VENV)/bin/ruff check --fix .
 
 docs: $(VENV)/.ready ## build the documentation into site/
-	$(PYTHON) -m pip install --quiet --group docs
 	$(VENV)/bin/mkdocs build --strict
 
 benchmark: $(VENV)/.ready ## measure against the peers (about 25 minutes; ARGS=--quick for less)

@@ -59,6 +59,8 @@ fi
 
 [ -x "$venv/bin/python" ] || step "virtual environment in $venv" "$python" -m venv "$venv"
 pip="$venv/bin/python -m pip --disable-pip-version-check --no-input"
-step "pip with support for dependency groups" $pip install --upgrade 'pip>=25.1'
-step "FISSION and the tools of its tests (one to three minutes)" $pip install --editable . --group dev
+step "pip without known vulnerabilities" $pip install --upgrade 'pip>=26.2'
+step "the locked packages of FISSION and its tests (one to three minutes)" \
+    $pip install --require-hashes --requirement requirements-dev.lock
+step "FISSION" $pip install --no-deps --no-build-isolation --editable .
 touch "$venv/.ready"
