@@ -4,7 +4,6 @@ import codecs
 import contextlib
 import logging
 import os
-import pickle
 import signal
 import socket
 import subprocess
@@ -16,7 +15,7 @@ from typing import IO, Any
 
 from fission.errors import JobFailed, RunError
 from fission.runtime import messages
-from fission.runtime.messages import JobSpec, MessageReader
+from fission.runtime.messages import JobSpec, Phase, from_job
 from fission.runtime.sockets.poller import Poller
 
 __all__ = ["ChildProcess"]
@@ -49,7 +48,7 @@ class ChildProcess:
         self._finished = False
         self._poller = poller
         self._on_listening = on_listening
-        self._reader = MessageReader()
+        self._reader = from_job()
         self._control, theirs = socket.socketpair()
         try:
             with theirs:
@@ -128,11 +127,7 @@ class ChildProcess:
                 self._take(message)
         except BlockingIOError:
             return False
-        except (
-            ConnectionError,
-            ValueError,
-            pickle.UnpicklingError,
-        ):  # or something else writes to the socket
+        except (ConnectionError, RunError):  # or the job's code has written to the socket
             data = b""
         if not data:
             self._hang_up()
@@ -207,9 +202,9 @@ def _start(control: int) -> "subprocess.Popen[bytes]":
 
 
 _PLACES = {
-    "loading": "cannot be loaded: ",
-    "finish": "its outputs could not be ended: ",
-    "teardown": "in teardown(): ",
+    Phase.LOADING: "cannot be loaded: ",
+    Phase.FINISH: "its outputs could not be ended: ",
+    Phase.TEARDOWN: "in teardown(): ",
 }
 
 
@@ -218,7 +213,7 @@ def _job_failed(name: str, failure: messages.Failed) -> JobFailed:
     error = JobFailed(
         _PLACES.get(failure.where, "") + message,
         job=name,
-        round=failure.round if failure.where not in ("loading", "setup") else 0,
+        round=failure.round if failure.where not in (Phase.LOADING, Phase.SETUP) else 0,
         traceback=failure.traceback,
     )
     if failure.traceback:

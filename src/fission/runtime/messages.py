@@ -1,24 +1,52 @@
-"""What a supervisor and its job process say to each other, over a socket pair that only the two hold.
+"""The messages between a supervisor and its job process, over a socket pair that only these two hold.
 
-The supervisor speaks first (`Start`), then spreads routes; the job process answers with what it sees. A
-message is a plain dataclass; on the socket it is a pickle behind its length in eight bytes.
+The supervisor sends `Start` first, then routes; the job process reports its progress. A message is a plain dataclass; on the
+socket it is plain data (see `serialization.plain`) in MessagePack, behind its length in eight bytes. Both directions use this
+codec, so that the supervisor, which runs in the node service, unpickles nothing that a process with user code has sent. The only
+pickle is `JobSpec.job`, opaque bytes from the client's order, which only the job process opens.
+
+Every message is bounded. The texts that user code determines (log records, messages and tracebacks of exceptions) are cut when
+the message is made; a larger frame is refused by the reader.
 """
 
-import pickle
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Any
 
+from fission.errors import RunError
+from fission.serialization import msgpack_codec
+from fission.serialization.limits import MESSAGE_LIMIT, TEXT_LIMIT, shorten
+from fission.serialization.plain import read, write
+
 _LENGTH = struct.Struct("<Q")
-_ENOUGH = 1 << 30
+
+FROM_JOB_LIMIT = 1 << 20
+"""Bytes of the largest message of a job process."""
+
+TO_JOB_LIMIT = 1 << 30
+"""Bytes of the largest message of a supervisor; a `Start` contains the whole pickled job."""
+
+_MOST_LEVEL = 1000
+
+
+class Phase(StrEnum):
+    """What a job process was doing when it failed."""
+
+    LOADING = "loading"
+    CONNECT = "connect"
+    SETUP = "setup"
+    RUN = "run"
+    FINISH = "finish"
+    TEARDOWN = "teardown"
 
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """From the job process: its state after a round lies in a file. Answer with `Stored` when a copy is elsewhere.
+    """From the job process: its state after a round is in a file. The answer is `Stored`, once a copy exists elsewhere.
 
-    `digest` is that of the state: equal ones are the same state, `path` is "" then and the last one counts.
+    `digest` is that of the state. `path` is "" where the state equals the previous one, whose file stays valid.
     """
 
     epoch: int
@@ -27,16 +55,16 @@ class Checkpoint:
     digest: str
     size: int = 0
     needed_from: tuple[int, int] = (1, 0)
-    """The job's restart point: of earlier states only the last one may be needed; of later ones nobody knows yet which."""
+    """The job's restart point: of the states before it only the last may be needed, of those after it any."""
 
 
 @dataclass(frozen=True, slots=True)
 class JobSpec:
-    """All that a job process needs to know before it can start.
+    """All that a job process needs before it can start.
 
-    `job` is the pickled job with its pipes. `needed_blocks` says for each pipe how many blocks
-    its sender must be able to keep, so that jobs downstream that collect many for one round can be served. `queue_limits` says
-    how many blocks of a live pipe may wait (`MAX_QUEUE` of the receiving job), 0 for the default.
+    `job` is the pickled job with its pipes. `needed_blocks` has for each pipe the number of blocks that its sender must be able
+    to keep, so that downstream jobs that collect many for one round can be served. `queue_limits` has for each live pipe the
+    number of blocks that may wait (`MAX_QUEUE` of the receiving job), 0 for the default.
     """
 
     run: str
@@ -56,24 +84,24 @@ class JobSpec:
     identity: str = ""
     """Folder with this machine's certificate for data connections; "" for clear text."""
     resume: bool = False
-    """The job had a predecessor, and goes on at its restart point."""
+    """The job had a predecessor, and continues at its restart point."""
     stored: bool = False
-    """A state of a predecessor was kept elsewhere."""
+    """A state of a predecessor was stored elsewhere."""
     epoch: int = 1
     """The epoch in which a job that numbers blocks by itself begins."""
     senders: dict[int, int] = field(default_factory=dict)
-    """For each input the oldest incarnation of its sender that is listened to; none for any."""
+    """For each input the oldest incarnation of its sender that is accepted; without an entry, any is."""
     state_folder: str = ""
-    """Where the job writes its checkpoints; "" when nobody keeps them."""
+    """Where the job writes its checkpoints; "" when they are not kept."""
     checkpoints: "tuple[Checkpoint, ...]" = ()
-    """What is kept of the predecessor's state."""
+    """The stored checkpoints of the predecessor."""
     trial: str = ""
-    """File for rounds that are to be repeated elsewhere (see `runtime.trial`); "" for none."""
+    """File for rounds that are repeated elsewhere (see `runtime.checkpointing.replay_check`); "" for none."""
 
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """To the job process, first of all."""
+    """To the job process: the first message."""
 
     spec: JobSpec
 
@@ -88,7 +116,7 @@ class Route:
 
 @dataclass(frozen=True, slots=True)
 class ReceiverGone:
-    """To the job process: the receiver of output pipe `pipe` has finished and needs nothing more."""
+    """To the job process: the receiver of output pipe `pipe` has finished and needs no more blocks."""
 
     pipe: int
 
@@ -102,14 +130,14 @@ class SenderGone:
 
 @dataclass(frozen=True, slots=True)
 class BeginEpoch:
-    """To the job process: number the blocks from 1 in this epoch, unless it has begun already."""
+    """To the job process: number the blocks from 1 in this epoch, unless it has already begun."""
 
     epoch: int
 
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """To the job process: a copy of its state after this round is safe elsewhere."""
+    """To the job process: a copy of its state after this round is stored elsewhere."""
 
     epoch: int
     round: int
@@ -124,14 +152,14 @@ class Listening:
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """`setup()` is done; rounds begin after this one, which is not 0 after a restart."""
+    """`setup()` has returned; the rounds begin after `round`, which is not 0 after a restart."""
 
     round: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """A report, about twice a second while something moves: rounds of this epoch; `pipes`: counters by the id of each pipe."""
+    """A report, about twice a second while counters change: rounds of this epoch, and counters by the id of each pipe."""
 
     rounds: int
     cpu_seconds: float
@@ -143,33 +171,41 @@ class Status:
 
 @dataclass(frozen=True, slots=True)
 class Log:
-    """A line for the log, with a level of the `logging` module."""
+    """A record for the log, with a level of the `logging` module. A long text is cut."""
 
     level: int
     text: str
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "level", min(max(self.level, 0), _MOST_LEVEL))
+        object.__setattr__(self, "text", shorten(self.text))
+
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """The job's stream has ended and everything it sent has been worked off downstream."""
+    """The job's stream has ended, and the downstream jobs have processed everything it sent."""
 
     rounds: int
 
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """The job cannot go on. `user` says that its own code raised: then `traceback` shows the user's frames."""
+    """The job cannot continue. `user`: its own code raised; then `traceback` shows the user's frames. Long texts are cut."""
 
     round: int
-    where: str
+    where: Phase
     message: str
     traceback: str
     user: bool
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "message", shorten(self.message, MESSAGE_LIMIT))
+        object.__setattr__(self, "traceback", shorten(self.traceback, TEXT_LIMIT))
+
 
 @dataclass(frozen=True, slots=True)
 class Interrupted:
-    """Somebody pressed Ctrl+C on, or sent SIGINT to, the job process itself."""
+    """The job process itself received SIGINT."""
 
 
 ToJob = Start | Route | ReceiverGone | SenderGone | BeginEpoch | Stored
@@ -178,26 +214,45 @@ FromJob = Listening | Ready | Status | Log | Checkpoint | Finished | Failed | In
 
 def encode(message: ToJob | FromJob) -> bytes:
     """The bytes of one message, to be written to the control socket as they are."""
-    body = pickle.dumps(message, protocol=5)
+    body = msgpack_codec.encode(write(ToJob | FromJob, message))
     return _LENGTH.pack(len(body)) + body
 
 
 class MessageReader:
-    """Cuts the byte stream of a control socket into messages: call `feed` with whatever has arrived."""
+    """Cuts the byte stream of a control socket into messages of `kind`, each of at most `limit` bytes.
 
-    def __init__(self) -> None:
+    Call `feed` with every piece that has arrived. After a RunError the stream is of no use.
+    """
+
+    def __init__(self, kind: Any, limit: int) -> None:
+        self._kind = kind
+        self._limit = limit
         self._data = bytearray()
 
     def feed(self, data: bytes) -> Iterator[Any]:
-        """Yield every message that is complete now."""
+        """Yield every message that is complete now. Raises RunError for data that is no such message."""
         self._data += data
         while len(self._data) >= _LENGTH.size:
             (length,) = _LENGTH.unpack_from(self._data)
-            if length > _ENOUGH:
-                raise ValueError(f"a control message of {length} bytes")
+            if length > self._limit:
+                raise RunError(
+                    "a control message is too large",
+                    expected=f"at most {self._limit} bytes",
+                    found=f"{length} bytes",
+                )
             end = _LENGTH.size + length
             if len(self._data) < end:
                 return
             body = bytes(self._data[_LENGTH.size : end])
             del self._data[:end]
-            yield pickle.loads(body)
+            yield read(self._kind, "control message", msgpack_codec.decode(body))
+
+
+def from_job() -> MessageReader:
+    """A reader for what a job process sends."""
+    return MessageReader(FromJob, FROM_JOB_LIMIT)
+
+
+def to_job() -> MessageReader:
+    """A reader for what a supervisor sends."""
+    return MessageReader(ToJob, TO_JOB_LIMIT)

@@ -150,7 +150,7 @@ def test_who_does_not_speak_tls(cluster, caplog, data, line):
         (frame({**GOOD, "pulse": 0.0}), "its request to join cannot be understood"),
         (b"\x07\0\0\0\x01x", "does not speak the protocol"),
         (b"\0\x10\0\0\0", "too large"),
-        (struct.pack(">BI", 0, 3) + b"\xc1\xc1\xc1", "no plain data"),
+        (struct.pack(">BI", 0, 3) + b"\xc1\xc1\xc1", "not plain data"),
     ],
 )
 def test_a_client_that_talks_nonsense(cluster, caplog, message, line):
@@ -351,7 +351,7 @@ def test_nothing_is_unpickled_or_imported(cluster, tmp_path, message):
             client.invite({NODE: impostor.port})
             await until(lambda: story.count("down"))
             ((_, reason), *_) = story.of("down")
-            assert "understand" in reason or "no plain data" in reason
+            assert "understand" in reason or "not plain data" in reason
 
     asyncio.run(main())
     assert not (tmp_path / "boom").exists()

@@ -139,7 +139,7 @@ class Run:
                 life.supervisor.route(pipe.id, other.address)
         for pipe in self.topology.into[job.id]:
             if not pipe.waited and self.lives[pipe.source].finished:
-                life.supervisor.tell(messages.SenderGone(pipe.id))
+                life.supervisor.send(messages.SenderGone(pipe.id))
 
     def _begin_epoch(self, life: Life) -> None:
         self._epoch += 1
@@ -147,7 +147,7 @@ class Run:
             other = self.lives[origin]
             other.epoch = self._epoch
             if other is not life and other.supervisor is not None:
-                other.supervisor.tell(messages.BeginEpoch(self._epoch))
+                other.supervisor.send(messages.BeginEpoch(self._epoch))
 
     def _on_event(self, life: Life, event: object) -> None:
         self.changed.set()
@@ -198,4 +198,4 @@ class Run:
         life.stored.append(replace(event, path=path))
         life.kept = True
         assert life.supervisor is not None
-        life.supervisor.tell(messages.Stored(event.epoch, event.round))
+        life.supervisor.send(messages.Stored(event.epoch, event.round))

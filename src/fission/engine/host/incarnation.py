@@ -22,7 +22,7 @@ from fission.errors import RunError
 from fission.runtime import messages
 from fission.runtime.launch.launcher import Launcher
 from fission.runtime.launch.supervisor import GRACE, Event, Exited, JobSupervisor, OutputLine
-from fission.runtime.messages import JobSpec
+from fission.runtime.messages import JobSpec, Phase
 
 _WARNING = 30
 _T = TypeVar("_T")
@@ -142,7 +142,7 @@ class Incarnation:
     def tell(self, message: messages.ToJob) -> None:
         """Hand the process a message, if there is one."""
         if self._supervisor is not None:
-            self._supervisor.tell(message)
+            self._supervisor.send(message)
 
     # -- inside ------------------------------------------------------------------------------------------
 
@@ -166,12 +166,12 @@ class Incarnation:
                 self._status, self._round = IncarnationStatus.FINISHED, event.rounds
                 self._on_event(JobFinished(*who, event.rounds))
             case messages.Failed():
-                if event.where == "teardown":  # all of its work was done before
+                if event.where is Phase.TEARDOWN:  # all of its work was done before
                     self._status = IncarnationStatus.FINISHED
                 traceback = event.traceback
                 for path in self._sys_path:  # people know the project, not where its copy lies
                     traceback = traceback.replace(f'File "{path}/', 'File "')
-                self._on_event(JobFailed(*who, event.round, event.where, event.message, traceback))
+                self._on_event(JobFailed(*who, event.round, str(event.where), event.message, traceback))
             case messages.Interrupted():
                 self._say(_WARNING, "its process was interrupted (SIGINT)")
             case messages.Checkpoint():

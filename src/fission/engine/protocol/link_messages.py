@@ -1,7 +1,7 @@
 """What client and nodes say to each other, as plain data and back. Nothing else than these types can be read.
 
 What comes from the other side is read by the `..._from_plain` functions, which raise WireError, one line, for
-everything that is not what it should be. The forms follow the annotations of the classes (`engine.plain`).
+everything that is not what it should be. The conversion follows the annotations of the classes (`serialization.plain`).
 """
 
 from fission.cluster import (
@@ -19,8 +19,8 @@ from fission.cluster import (
 )
 from fission.core.nodes import NodeInfo
 from fission.engine.protocol.interfaces import JobOrder, JobSaid, Plain
-from fission.engine.protocol.serialization import WireError, read, write
 from fission.runtime.messages import BeginEpoch, ReceiverGone, Route, SenderGone, Stored
+from fission.serialization.plain import WireError, read, write
 
 __all__ = [
     "JobControlMessage",
@@ -64,7 +64,7 @@ def event_to_plain(event: NodeFact) -> Plain:
 
 def event_from_plain(data: Plain) -> NodeFact:
     """An event of a node, as it was posted."""
-    return read(NodeFact, "event of a node", data)  # type: ignore[no-any-return] # its form makes no others
+    return read(NodeFact, "event of a node", data)  # type: ignore[no-any-return] # its converter makes no others
 
 
 def order_to_plain(order: JobOrder) -> Plain:

@@ -15,7 +15,7 @@ from fission.engine.protocol.job_report import JobReport, ProgressObserver
 from fission.engine.simulate.local_engine import LocalEngine
 from fission.errors import ProjectError
 from fission.runtime.launch.supervisor import GRACE, Exited, OutputLine
-from fission.runtime.messages import Failed, Finished, Interrupted, Log, Ready, Status
+from fission.runtime.messages import Failed, Finished, Interrupted, Log, Phase, Ready, Status
 
 
 class End(Enum):
@@ -152,10 +152,10 @@ class Simulation:
     def _failed(self, job: int, event: Failed) -> None:
         report = self._reports[job]
         report.state = "failed"
-        place = f"in round {event.round}" if event.where == "run" else _PLACES[event.where]
+        place = f"in round {event.round}" if event.where is Phase.RUN else _PLACES[event.where]
         message = f"job {report.name} failed {place}: {event.message}"
         self._watcher.log(job, 10, f"{message}\n{event.traceback}".rstrip())
-        if event.where == "run":
+        if event.where is Phase.RUN:
             report.complete(event.round - 1)
         if self._end is None:
             self._failure = Failure(message, event.traceback)
@@ -176,11 +176,11 @@ class Simulation:
 
 
 _PLACES = {
-    "loading": "while it was loaded",
-    "connect": "while its pipes were connected",
-    "setup": "in setup()",
-    "finish": "while its outputs were ended",
-    "teardown": "in teardown()",
+    Phase.LOADING: "while it was loaded",
+    Phase.CONNECT: "while its pipes were connected",
+    Phase.SETUP: "in setup()",
+    Phase.FINISH: "while its outputs were ended",
+    Phase.TEARDOWN: "in teardown()",
 }
 
 

@@ -9,9 +9,9 @@ from collections import deque
 from typing import Any, Protocol
 
 from fission.engine.transport.framing import LARGEST_MESSAGE, Assembler, Lane, Outbox
-from fission.engine.transport.msgpack_codec import decode, encode
 from fission.errors import RunError
 from fission.security import Peer, TlsChannel
+from fission.serialization.msgpack_codec import decode, encode
 
 __all__ = ["Channel", "MessageStream", "PlainChannel", "StreamClosed", "tune"]
 

@@ -1,4 +1,4 @@
-"""What is said about an exception that ended a job: one clear line, and the user's own traceback."""
+"""Describes an exception that ended a job: one line, and the traceback of the user's own frames."""
 
 import traceback
 from pathlib import Path
@@ -6,25 +6,25 @@ from types import TracebackType
 
 import fission
 from fission.errors import FissionError
-from fission.runtime.messages import Failed
+from fission.runtime.messages import Failed, Phase
 
 _OURS = str(Path(fission.__file__).parent)
 
 
-def describe_failure(error: BaseException, where: str, round_: int) -> Failed:
+def describe_failure(error: BaseException, where: Phase, round_: int) -> Failed:
     """Describe an exception that came out of loading, setup, run or teardown of a job.
 
-    The traceback starts at the first frame that is not ours and is empty when the mistake is told completely
-    by one of our own errors, raised by us.
+    The traceback starts at the first frame outside fission. It is empty when one of fission's own errors, raised inside fission,
+    describes the mistake completely.
     """
     frames = _user_frames(error.__traceback__)
     user = frames is not None
-    told = isinstance(error, FissionError)
+    complete = isinstance(error, FissionError)
     text = ""
-    if user or not told:
+    if user or not complete:
         shown = error.with_traceback(frames if user else error.__traceback__)
         text = "".join(traceback.format_exception(type(shown), shown, shown.__traceback__))
-    message = str(error) if told else _one_line(error)
+    message = str(error) if complete else _one_line(error)
     return Failed(
         round=round_,
         where=where,

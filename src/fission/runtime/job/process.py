@@ -30,7 +30,7 @@ from fission.runtime.job.reporting import Reporter
 from fission.runtime.job.resume import find_restart_point, first_point, goes_on, look_for_state
 from fission.runtime.job.round_loop import RoundLoop
 from fission.runtime.job.supervisor_channel import Control
-from fission.runtime.messages import JobSpec
+from fission.runtime.messages import JobSpec, Phase
 from fission.runtime.sockets import transport
 from fission.runtime.sockets.endpoints import parse
 from fission.runtime.sockets.poller import Poller
@@ -61,7 +61,7 @@ class JobProcess:
         self._stopping = False
         self._alone = False
         self._interrupted = False
-        self._where = "loading"
+        self._where = Phase.LOADING
         self._loop: RoundLoop | ProgramLoop | None = None
         self._job: PythonJob | ExecutableJob | None = None
         self._exchange: Exchange | None = None
@@ -84,11 +84,11 @@ class JobProcess:
         failed = self._attempt(self._work)
         self._stopping = True  # what is left to do takes no time and must not be cut short
         where, also = self._where, ""
-        if where in ("setup", "run", "finish"):
-            self._where = "teardown"
+        if where in (Phase.SETUP, Phase.RUN, Phase.FINISH):
+            self._where = Phase.TEARDOWN
             late = self._attempt(self._teardown)
             if failed is None:
-                failed, where = late, "teardown"
+                failed, where = late, Phase.TEARDOWN
             elif late is not None:
                 also = f"teardown() failed as well: {type(late).__name__}: {late}"
                 self._log(40 if isinstance(failed, JobStopped) else 10, also)
@@ -118,10 +118,10 @@ class JobProcess:
         self._control.send(messages.Listening(transport.address_of(listeners)))
         job = self._load()
         self._forward_logs()
-        self._where = "connect"
+        self._where = Phase.CONNECT
         exchange = self._connect(job, listeners)
         start = self._begin(job, exchange)
-        self._where = "setup"
+        self._where = Phase.SETUP
         io_thread = IoThread(exchange, self._on_io_error)
         io_thread.start()
         job.setup()
@@ -135,12 +135,12 @@ class JobProcess:
         self._forward_logs()
         gc.freeze()  # what is there now stays: no collection needs to look at it again
         self._control.send(messages.Ready(start[1]))
-        self._where = "run"
+        self._where = Phase.RUN
         self._loop.run()
         gave_nothing = isinstance(self._loop, RoundLoop) and self._loop.gave_nothing
         if gave_nothing:
             self._log(30, _GAVE_NOTHING)
-        self._where = "finish"
+        self._where = Phase.FINISH
         exchange.finish()
         io_thread.close()
         self._reporter.tell_losses(exchange)
@@ -290,7 +290,7 @@ class JobProcess:
 
     # -- what is reported --------------------------------------------------------------------------------
 
-    def _fail(self, error: BaseException, where: str, also: str = "") -> None:
+    def _fail(self, error: BaseException, where: Phase, also: str = "") -> None:
         """Report why the job cannot go on; `also` is what went wrong after that, and stands behind it."""
         from fission.runtime.job.failure import describe_failure  # noqa: PLC0415 - it imports much; most jobs do not fail
 

@@ -6,7 +6,7 @@ import socket
 import threading
 
 from fission.runtime import messages
-from fission.runtime.messages import JobSpec, MessageReader
+from fission.runtime.messages import JobSpec, to_job
 
 
 class Control:
@@ -14,7 +14,7 @@ class Control:
 
     def __init__(self, fd: int) -> None:
         self._sock = socket.socket(fileno=fd)
-        self._reader = MessageReader()
+        self._reader = to_job()
         self._lock = threading.Lock()
         self._early: list[messages.ToJob] = []
         self.fd = fd
