@@ -50,7 +50,7 @@ def test_faults_have_all_kinds_and_targets_that_exist():
         )
 
 
-@pytest.mark.parametrize("seed", [2, 3, 12])
+@pytest.mark.parametrize("seed", [2, *(pytest.param(seed, marks=pytest.mark.long) for seed in (3, 12))])
 def test_an_undisturbed_run_gives_the_same_output_again(seed: int, tmp_path: Path):
     project = ChaosProject(tmp_path, random_network(seed), 300)
     first = project.reference()

@@ -1,0 +1,1 @@
+"""The processor time that the emulator of a job takes."""
