@@ -5,7 +5,7 @@ PYTHON := $(VENV)/bin/python
 .PHONY: help demo test test-all lint format docs benchmark clean
 
 help: ## show this list
-	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z_ -]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 22
 
 $(VENV)/.ready: pyproject.toml requirements-dev.lock scripts/setup.sh
 	@scripts/setup.sh $(VENV)
@@ -39,3 +39,5 @@ benchmark: $(VENV)/.ready ## measure against the peers (about 25 minutes; ARGS=-
 
 clean: ## remove everything that was made
 	rm -rf $(VENV) site build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+
+include ansible/targets.mk

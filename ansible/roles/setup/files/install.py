@@ -18,7 +18,9 @@ def main() -> int:
     prefix, packages, offline = Path(sys.argv[1]), json.loads(sys.argv[2]), sys.argv[3] == "offline"
     wheels, venv = prefix / "wheels", prefix / "venv"
     archive = prefix / "wheels.zip"
-    stamp = hashlib.sha256(archive.read_bytes() + "\0".join(sys.argv[2:]).encode() + sys.version.encode()).hexdigest()
+    stamp = hashlib.sha256(
+        archive.read_bytes() + "\0".join(sys.argv[2:]).encode() + sys.version.encode()
+    ).hexdigest()
     note = venv / ".installed"
     if note.is_file() and note.read_text(encoding="utf-8") == stamp:
         print("unchanged")

@@ -32,7 +32,10 @@ def main() -> int:
     parser.add_argument("--dependencies", action=argparse.BooleanOptionalAction, required=True)
     options = parser.parse_args()
     if options.machine not in PLATFORMS:
-        print(f"error: no wheels are known for {options.machine}; there are {', '.join(PLATFORMS)}", file=sys.stderr)
+        print(
+            f"error: no wheels are known for {options.machine}; there are {', '.join(PLATFORMS)}",
+            file=sys.stderr,
+        )
         return 1
     source, target = Path(options.source).resolve(), Path(options.target)
     wanted = [_requirement(one) for one in json.loads(options.packages)]
@@ -91,7 +94,15 @@ def _collect(source: Path, made: Path, machine: str, python: str, wanted: "list[
 
 
 def _pip(*arguments: str) -> None:
-    command = [sys.executable, "-m", "pip", arguments[0], "--quiet", "--disable-pip-version-check", *arguments[1:]]
+    command = [
+        sys.executable,
+        "-m",
+        "pip",
+        arguments[0],
+        "--quiet",
+        "--disable-pip-version-check",
+        *arguments[1:],
+    ]
     subprocess.run(command, check=True, capture_output=True, text=True)
 
 
@@ -99,7 +110,9 @@ def _digest(source: Path, more: "list[str]") -> str:
     """Return a digest of everything that the wheels are made from."""
     digest = hashlib.sha256("\0".join(more).encode())
     files = [source / "pyproject.toml", source / "README.md", source / "LICENSE"]
-    files += sorted(path for path in (source / "src").rglob("*") if path.is_file() and "__pycache__" not in path.parts)
+    files += sorted(
+        path for path in (source / "src").rglob("*") if path.is_file() and "__pycache__" not in path.parts
+    )
     for file in files:
         digest.update(f"{file.relative_to(source)}\0".encode())
         digest.update(file.read_bytes())
