@@ -89,7 +89,7 @@ def test_warnings(folder, capsys) -> None:
         "warning: certs/nodes/10.0.0.2: the certificate has expired. Run `fission_admin.py certs --renew`",
         "warning: certs/nodes/10.0.0.3: the certificate is not valid yet. Is the clock of this machine right?",
         "warning: certs/nodes/10.0.0.4/key.pem: the file is missing. Copy the three files of one folder "
-        "together, or make new ones with `fission_admin.py certs --renew`",
+        "together, or make new ones with `fission certs --renew`",
     ]
     states = {line.split()[1]: line for line in out.splitlines() if line.startswith("node")}
     assert states["10.0.0.1"].rstrip().endswith("expires soon")

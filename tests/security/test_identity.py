@@ -57,7 +57,7 @@ def test_no_folder(tmp_path) -> None:
     text = refusal(load_identity, tmp_path / "certs" / "client")
     assert text == (
         f"{tmp_path}/certs/client: there are no certificates. "
-        "Run `fission_admin.py certs` in the project's folder to make the certificates"
+        "Run `fission certs` in the project's folder to make the certificates"
     )
     (tmp_path / "file").touch()
     assert "there are no certificates" in refusal(find_identity, tmp_path / "file" / "client")
@@ -146,7 +146,7 @@ def test_no_alternative_names_at_all(certificates) -> None:
 def test_expired(certificates) -> None:
     text = refusal(load_identity, certificates.make(begin=-30).folder)
     assert "/cert.pem: the certificate has expired; expected a time before" in text
-    assert "Run `fission_admin.py certs --renew`" in text
+    assert "Run `fission certs --renew`" in text
 
 
 def test_not_yet_valid(certificates) -> None:

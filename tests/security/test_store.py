@@ -362,7 +362,7 @@ def test_a_folder_that_cannot_be_made(tmp_path) -> None:
 )
 def test_what_is_no_address(text) -> None:
     with pytest.raises(
-        CertificateError, match="is no address of a node; expected an IP address or a host name"
+        CertificateError, match="is not an address of a node; expected an IP address or a host name"
     ):
         NodeNames.parse(text)
 

@@ -131,7 +131,7 @@ def test_a_node_cannot_sign_certificates(handshakes, node, client, certificates)
 @pytest.mark.parametrize(
     ("begin", "text"),
     [
-        (-30, "its certificate has expired. Run `fission_admin.py certs --renew`"),
+        (-30, "its certificate has expired. Run `fission certs --renew`"),
         (5, "its certificate is not valid yet. Are the clocks of both machines right?"),
     ],
 )

@@ -1,6 +1,6 @@
-"""Certificates, and connections that only the members of one cluster can make.
+"""Certificates, roles and TLS connections between the members of one cluster.
 
-What running processes need is here, and `import fission.security` does not load `cryptography`. Making
+`import fission.security` provides what running processes need and does not load `cryptography`. Creating
 certificates is in `fission.security.store`, those of an embedded cluster in `fission.security.ephemeral`.
 """
 

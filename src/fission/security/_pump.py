@@ -1,6 +1,6 @@
-"""Between TLS and a non-blocking socket: two memory buffers.
+"""Carries TLS records between OpenSSL and a non-blocking socket through two memory buffers.
 
-Not `ssl.SSLSocket`: it makes a system call for each record of 16 KiB when it writes and two when it reads, it
+`ssl.SSLSocket` does not fit: it makes a system call for each record of 16 KiB when it writes and two when it reads, it
 cannot begin on a socket that is still connecting, and its errors are not those of a plain socket.
 """
 
@@ -14,9 +14,9 @@ RECORD = 16384
 
 
 class Pump:
-    """Carries encrypted bytes between `tls` and the socket; who owns it calls `tls` itself.
+    """Carries encrypted bytes between `tls` and the socket; the owner calls `tls` itself.
 
-    `host` is what was dialled, None on the side that was.
+    `host` is the dialled host on the dialling side, None on the accepting side.
     """
 
     def __init__(self, sock: socket.socket, context: ssl.SSLContext, *, host: str | None) -> None:
@@ -30,7 +30,7 @@ class Pump:
 
     @property
     def arrived(self) -> int:
-        """Encrypted bytes that were received and not looked at yet."""
+        """Number of encrypted bytes that were received and not decrypted yet."""
         return self._incoming.pending
 
     @property
@@ -39,7 +39,7 @@ class Pump:
         return bool(self._rest) or self._outgoing.pending > 0
 
     def flush(self) -> bool:
-        """Send what waits; True when all has left. Raises OSError."""
+        """Send pending bytes; return True when none are left. Raises OSError."""
         data = self._rest or self._outgoing.read()
         while data:
             try:
@@ -52,5 +52,5 @@ class Pump:
         return True
 
     def feed(self, data: bytes | memoryview) -> None:
-        """Hand on encrypted bytes that were received."""
+        """Pass on encrypted bytes that were received."""
         self._incoming.write(data)

@@ -1,4 +1,4 @@
-"""Drive a handshake from asyncio."""
+"""Runs a TLS handshake in an asyncio event loop."""
 
 import asyncio
 

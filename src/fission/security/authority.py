@@ -1,6 +1,6 @@
 """The cluster's own authority, and the certificates that it signs. Needs the `cryptography` library.
 
-Sources: RFC 5280 (profile), RFC 8446 (TLS 1.3), NIST P-256 keys. Why the role stands in a URI: ADR 4.
+Sources: RFC 5280 (profile), RFC 8446 (TLS 1.3), NIST P-256 keys. ADR 4 explains why the role is a URI.
 """
 
 import datetime as dt
@@ -23,7 +23,7 @@ __all__ = ["AUTHORITY_DAYS", "Authority", "Pair", "certificate_address", "privat
 
 AUTHORITY_DAYS = 3650
 _CLOCK_SKEW = dt.timedelta(days=1)
-"""Certificates begin to be valid this long before they are made: small devices wake with an old time."""
+"""Certificates begin to be valid this long before they are made: small devices boot with an old time."""
 _LABEL = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)")
 _NAME_LENGTH = 64
 """The longest common name that X.520 allows."""
@@ -38,7 +38,7 @@ class Pair:
 
 
 class Authority:
-    """A key that signs certificates, and the certificate by which everybody knows it."""
+    """A key that signs certificates, and the certificate that identifies it to all members."""
 
     def __init__(self, certificate: x509.Certificate, key: ec.EllipticCurvePrivateKey) -> None:
         self.certificate = certificate
@@ -46,7 +46,7 @@ class Authority:
 
     @classmethod
     def create(cls, now: dt.datetime, days: int = AUTHORITY_DAYS) -> Self:
-        """Make a new authority, with a name that no other has."""
+        """Create an authority with a unique name."""
         key = ec.generate_private_key(ec.SECP256R1())
         name = _name(f"FISSION {secrets.token_hex(4)}")
         certificate = _authority_certificate(name, key, now - _CLOCK_SKEW, now + dt.timedelta(days=days))
@@ -73,7 +73,7 @@ class Authority:
 
     @property
     def key_pem(self) -> bytes:
-        """The key; with it one can make certificates, so it should not be on any node."""
+        """The key. It can sign certificates, so it must not be on any node."""
         return private_key_pem(self._key)
 
     def issue(self, role: Role, name: str, addresses: Sequence[str], *, now: dt.datetime, days: int) -> Pair:
@@ -115,10 +115,10 @@ def certificate_address(text: str) -> str:
         numeric = labels[-1].isdigit()  # a wrong IP address, not a name
         if numeric or len(address) > 253 or not all(_LABEL.fullmatch(label) for label in labels):
             raise CertificateError(
-                f"{text!r} is no address of a node",
+                f"{text!r} is not an address of a node",
                 expected="an IP address or a host name",
-                hint="Name every node, as in --node 192.168.4.2; patterns like 192.168.4.* cannot stand in "
-                "a certificate",
+                hint="Name every node, as in --node 192.168.4.2; patterns like 192.168.4.* are not "
+                "allowed in a certificate",
             ) from None
     return address
 

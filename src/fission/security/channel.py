@@ -1,4 +1,4 @@
-"""A TLS connection with the methods of a plain non-blocking socket, for the data plane."""
+"""A TLS connection with the interface of a non-blocking socket, for the data plane."""
 
 import contextlib
 import errno
@@ -21,7 +21,7 @@ _READ = 4 * (RECORD + 256)
 _CHUNK = 8 * RECORD
 """Encrypted at a time: enough for few system calls, little enough to stay in the processor's cache."""
 _MOST = 1 << 20
-"""Sent in one call, about: others want to be served too."""
+"""About the most that one call sends, so that other connections are served too."""
 
 
 class TlsChannel:
@@ -96,7 +96,7 @@ class TlsChannel:
             except OSError:
                 if not done:
                     raise
-                break  # the next call meets it again
+                break  # the next call raises it again
             done += count
             if count < len(chunk) or done >= _MOST:
                 break
@@ -111,10 +111,10 @@ class TlsChannel:
             raise
 
     def close(self) -> None:
-        """Say goodbye if the socket takes it, and close. What was not sent is forgotten."""
+        """Send a close alert if the socket takes it, and close. Unsent bytes are dropped."""
         if self.error is None:
             with contextlib.suppress(OSError):
-                self._tls.unwrap()  # never completes: nobody waits for the other side's goodbye
+                self._tls.unwrap()  # never completes: the peer's close alert is not awaited
             with contextlib.suppress(OSError):
                 self._pump.flush()
         self._pump.sock.close()
@@ -145,8 +145,8 @@ class TlsChannel:
         return done
 
     def _answer(self) -> None:
-        """Send what reading has caused: a new key's acknowledgement, or why we give up."""
-        with contextlib.suppress(OSError):  # the next read or write meets it again
+        """Send what reading has caused: a key update, or the alert of a failure."""
+        with contextlib.suppress(OSError):  # the next read or write raises it again
             self._pump.flush()
 
     def _write(self, view: memoryview) -> int:

@@ -1,4 +1,4 @@
-"""TLS contexts: version 1.3 only, both sides verified by the cluster's own authority and by nothing else."""
+"""TLS contexts: version 1.3 only, both sides verified by the cluster's own authority only."""
 
 import ssl
 
@@ -9,9 +9,9 @@ __all__ = ["client_context", "server_context"]
 
 
 def server_context(identity: IdentityFiles) -> ssl.SSLContext:
-    """Make the context of a listening socket: whoever connects must show a certificate of our authority.
+    """Create the context of a listening socket; it requires a certificate of the cluster's authority from every peer.
 
-    Check the role of every connection next (`accept_tls` does). Raises CertificateError.
+    The caller checks the role of every connection next (`accept_tls` does). Raises CertificateError.
     """
     context = _context(ssl.PROTOCOL_TLS_SERVER, identity)
     context.verify_mode = ssl.CERT_REQUIRED
@@ -20,11 +20,10 @@ def server_context(identity: IdentityFiles) -> ssl.SSLContext:
 
 
 def client_context(identity: IdentityFiles, *, check_host: bool = True) -> ssl.SSLContext:
-    """Make the context of outgoing connections: whoever answers must show a certificate of our authority.
+    """Create the context of outgoing connections; it requires a certificate of the cluster's authority from the peer.
 
-    The certificate must name the host that was dialled. With `check_host=False` TLS itself does not look at
-    that: for `dial_tls`, which does, but lets the client pass, who has no fixed address. Raises
-    CertificateError.
+    The certificate must name the dialled host. `check_host=False` leaves that check to `dial_tls`, which exempts
+    the client, as it has no fixed address. Raises CertificateError.
     """
     context = _context(ssl.PROTOCOL_TLS_CLIENT, identity)
     context.check_hostname = check_host
@@ -38,12 +37,12 @@ def _context(protocol: int, identity: IdentityFiles) -> ssl.SSLContext:
     context.verify_flags |= ssl.VERIFY_X509_STRICT
     try:
         context.load_verify_locations(identity.ca)
-        # a password, although there is none: without it OpenSSL would ask on the terminal and wait
+        # an empty password: without one OpenSSL would prompt on the terminal and wait
         context.load_cert_chain(identity.cert, identity.key, password="")
     except OSError as error:
         raise CertificateError(
             f"cannot be used for TLS ({getattr(error, 'reason', None) or error.strerror})",
             where=str(identity.folder),
-            hint="Run `fission_admin.py certs --list` where they were made",
+            hint="Run `fission certs --list` where they were made",
         ) from None
     return context

@@ -1,4 +1,4 @@
-"""Certificates for as long as an embedded cluster lives: real ones, made in milliseconds."""
+"""Short-lived certificates for an embedded cluster, created in milliseconds."""
 
 import datetime as dt
 from collections.abc import Iterable
@@ -14,10 +14,10 @@ _DAYS = 365
 
 
 class EphemeralAuthority:
-    """An authority whose key is never written anywhere: it dies with the process.
+    """An authority whose key exists only in memory and ends with the process.
 
-    `client` is the folder of the client's certificate, `node(address)` makes or returns that of a node. The
-    folders have the layout of `fission_admin.py certs`; whoever made `folder` removes it.
+    `client` is the folder of the client's certificate, `node(address)` creates or returns that of a node. The
+    folders have the layout of `fission certs`. The caller removes `folder`.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -30,7 +30,7 @@ class EphemeralAuthority:
         self._issue(self.client, Role.CLIENT, ())
 
     def node(self, address: str) -> Path:
-        """Return the folder of the node at this IP address or host name; make it when it is new."""
+        """Return the folder of the node at this IP address or host name; create it if it is new."""
         address = certificate_address(address)
         folder = self._nodes / address
         if not folder.is_dir():
@@ -46,7 +46,7 @@ class EphemeralAuthority:
 
 
 def ephemeral_authority(folder: Path, nodes: Iterable[str] = ()) -> EphemeralAuthority:
-    """Make an authority, the client's certificate and those of the nodes, in an empty or new folder."""
+    """Create an authority, the client's certificate and those of the nodes, in an empty or new folder."""
     authority = EphemeralAuthority(folder)
     for address in nodes:
         authority.node(address)

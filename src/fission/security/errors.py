@@ -1,11 +1,11 @@
-"""What goes wrong with certificates and connections; two more leaves of the tree in `fission.errors`.
+"""Errors of certificates and connections; leaves of the tree in `fission.errors`.
 
 ```
 UserError
 └── CertificateError    our own certificates: missing, readable by others, expired, not a pair
 RunError
 └── PeerError           the other side: no certificate, foreign authority, wrong role or host, no TLS
-    └── PeerGoneError   it failed or ended before that was clear
+    └── PeerGoneError   the connection failed or ended before that was known
 ```
 """
 
@@ -15,12 +15,12 @@ __all__ = ["CertificateError", "PeerError", "PeerGoneError"]
 
 
 class CertificateError(UserError):
-    """The certificates of this machine cannot be used or made; the hint says which command helps."""
+    """The certificates of this machine cannot be used or created; the hint names the command that helps."""
 
 
 class PeerError(RunError):
-    """Whoever is at the other end is refused, or refuses us: log the text, close the connection, go on."""
+    """The peer is refused, or refuses this side: log the text, close the connection, continue."""
 
 
 class PeerGoneError(PeerError):
-    """The connection failed, ended or was too slow before it was clear who is at the other end: try again."""
+    """The connection failed, ended or timed out before the peer was verified: try again."""

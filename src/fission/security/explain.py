@@ -1,4 +1,4 @@
-"""Say in one line why a TLS connection failed: what OpenSSL reports, as somebody has to read it."""
+"""Explains in one line why a TLS connection failed, from what OpenSSL reports."""
 
 import ssl
 
@@ -8,7 +8,7 @@ __all__ = ["explain"]
 
 _VERIFY = {
     9: ("its certificate is not valid yet", "Are the clocks of both machines right?"),
-    10: ("its certificate has expired", "Run `fission_admin.py certs --renew`"),
+    10: ("its certificate has expired", "Run `fission certs --renew`"),
     18: ("its certificate was not signed by our authority", ""),
     19: ("its certificate was not signed by our authority", ""),
     20: ("its certificate was not signed by our authority", "Does it belong to another cluster?"),
@@ -33,7 +33,7 @@ _REASONS = (
 
 
 def explain(error: OSError, where: str) -> PeerError:
-    """Make one PeerError of what `ssl` or the socket raised. `where` says who is at the other end."""
+    """Turn an error of `ssl` or of the socket into a PeerError. `where` names the peer."""
     if isinstance(error, ssl.SSLCertVerificationError):
         what, hint = _VERIFY.get(
             error.verify_code, (f"its certificate was refused: {error.verify_message}", "")

@@ -1,4 +1,4 @@
-"""Files that must never be seen by others, not even for a moment, and never be half there."""
+"""Private files: never readable by other users, never partially written."""
 
 import contextlib
 import fcntl
@@ -16,13 +16,13 @@ PUBLIC = 0o644
 
 
 def make_folder(path: Path) -> None:
-    """Make one folder for the owner alone, unless it is there."""
+    """Create a folder that only its owner can enter, unless it exists."""
     with contextlib.suppress(FileExistsError):
         os.mkdir(path, 0o700)
 
 
 def write_file(path: Path, data: bytes, mode: int, *, sync: bool = True) -> None:
-    """Write a new file that has its mode before it has its contents. Raises FileExistsError."""
+    """Write a new file; its mode is set before its contents. Raises FileExistsError."""
     fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, mode)
     with open(fd, "wb") as file:
         file.write(data)
@@ -62,7 +62,7 @@ def place_folder(path: Path, files: Mapping[str, tuple[bytes, int]]) -> None:
 
 @contextlib.contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Keep other commands out of the folder meanwhile. Raises CertificateError when one is in there."""
+    """Lock the folder against other commands. Raises CertificateError when it is locked."""
     fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         try:

@@ -5,7 +5,7 @@ handshake = accept_tls(sock, context, deadline=now + 5.0)
 while True:
     match handshake.step(now):
         case Step.WANTS_READ | Step.WANTS_WRITE: ...   # wait for that or for handshake.deadline; then again
-        case Step.DONE: channel = handshake.channel()  # handshake.peer says who it is
+        case Step.DONE: channel = handshake.channel()  # handshake.peer is the verified peer
         case Step.FAILED: log(handshake.error); handshake.close()
 ```
 """
@@ -29,7 +29,7 @@ HANDSHAKE_SECONDS = 5.0
 """A good time until the deadline: slow devices need some 100 ms."""
 _READ = 4096
 _MOST_BYTES = 64 << 10
-"""No honest handshake is longer."""
+"""No valid handshake is longer."""
 
 
 class Step(enum.Enum):
@@ -78,7 +78,7 @@ class TlsHandshake:
         return self._sock.fileno()
 
     def step(self, now: float) -> Step:
-        """Go as far as it goes without waiting."""
+        """Advance the handshake as far as possible without waiting."""
         if self.error is not None:
             return Step.FAILED
         if self.peer is not None:
@@ -110,7 +110,7 @@ class TlsHandshake:
     def _advance(self) -> Step:
         pump = self._pump
         if pump is None:
-            # nothing is spent on those who connect and say nothing
+            # no TLS state is created before the first byte arrives
             first = b"" if self._host is not None else self._receive()
             pump = self._pump = Pump(self._sock, self._context, host=self._host)
             pump.feed(first)
@@ -166,7 +166,7 @@ def accept_tls(
 ) -> TlsHandshake:
     """Begin the handshake of a connection that was accepted; `context` from `server_context`.
 
-    Who connects must have one of the roles.
+    The peer must have one of the roles.
     """
     return TlsHandshake(sock, context, deadline=deadline, roles=roles, host=None, where=_peer_text(sock))
 
@@ -181,7 +181,7 @@ def dial_tls(
 ) -> TlsHandshake:
     """Begin the handshake of a connection to `host`; its socket may still be connecting.
 
-    `context` is from `client_context`. Who answers must have one of the roles. A node's certificate must name
+    `context` is from `client_context`. The peer must have one of the roles. A node's certificate must name
     `host`; the client's need not if the context was made with `check_host=False`.
     """
     host = normal_address(host)

@@ -1,4 +1,4 @@
-"""The certificate of this machine: found, checked, and told about in one line when it cannot be used."""
+"""Finds and checks the certificate of this machine; explains in one line why it cannot be used."""
 
 import datetime as dt
 import os
@@ -25,14 +25,14 @@ __all__ = [
 ]
 
 WARNING_DAYS = 30
-_MAKE = "Run `fission_admin.py certs` in the project's folder to make the certificates"
-_WHOLE = "Copy the three files of one folder together, or make new ones with `fission_admin.py certs --renew`"
-_RENEW = "Run `fission_admin.py certs --renew` and copy the new certificates to the nodes"
+_MAKE = "Run `fission certs` in the project's folder to make the certificates"
+_WHOLE = "Copy the three files of one folder together, or make new ones with `fission certs --renew`"
+_RENEW = "Run `fission certs --renew` and copy the new certificates to the nodes"
 
 
 @dataclass(frozen=True)
 class IdentityFiles:
-    """Where the certificates of one machine lie; enough for the contexts, and quick to get."""
+    """The paths of one machine's certificates: enough for TLS contexts, and quick to find."""
 
     folder: Path
 
@@ -75,12 +75,12 @@ class Identity(IdentityFiles):
 
 
 def in_days(days: int) -> str:
-    """Return the words for a time so many whole days from now."""
+    """Describe a time that is this many whole days from now."""
     return "today" if days <= 0 else f"in {days} day{'s' * (days != 1)}"
 
 
 def find_identity(folder: Path) -> IdentityFiles:
-    """Check that the files are there, readable for us and closed to others; do not look into them.
+    """Check that the files are there, readable for us and closed to others; do not parse them.
 
     For processes whose parent has called `load_identity` before: it does not import `cryptography`. Raises
     CertificateError.
@@ -167,7 +167,7 @@ def load_identity(folder: Path, role: Role | None = None, *, now: dt.datetime | 
             where=str(identity.cert),
             expected=str(role),
             found=identity.role,
-            hint=f"Put the folder there that `fission_admin.py certs` has made for the {role}",
+            hint=f"Put the folder there that `fission certs` has made for the {role}",
         )
     return identity
 

@@ -1,4 +1,4 @@
-"""Who is at the other end: the role, the name and the addresses that stand in a certificate (ADR 4)."""
+"""The identity of a peer: role, name and addresses, as its certificate states them (ADR 4)."""
 
 import ipaddress
 from collections.abc import Mapping
@@ -24,7 +24,7 @@ class Role(StrEnum):
 
     @property
     def uri(self) -> str:
-        """The form in which the role stands among a certificate's alternative names."""
+        """The role as a URI among a certificate's alternative names."""
         return _ROLE_URI + self.value
 
 
@@ -45,9 +45,9 @@ class Connected(Protocol):
 
 
 def peer_role(source: Connected | Mapping[str, object] | None) -> Peer:
-    """Tell who is at the other end of a TLS connection, or of what its `getpeercert()` returned.
+    """Return the peer of a TLS connection, or of what its `getpeercert()` returned.
 
-    Ask `require_role` next. Raises PeerError for a certificate without exactly one role that we know, and
+    Call `require_role` next. Raises PeerError for a certificate without exactly one role that we know, and
     when there is no verified certificate at all.
     """
     certificate = source if source is None or isinstance(source, Mapping) else source.getpeercert()
@@ -67,7 +67,7 @@ def peer_role(source: Connected | Mapping[str, object] | None) -> Peer:
             where=name,
             expected=" or ".join(role.uri for role in Role),
             found=", ".join(roles) or "none",
-            hint="Was it made with `fission_admin.py certs`?",
+            hint="Was it made with `fission certs`?",
         ) from None
     return Peer(role, name, addresses)
 
@@ -91,7 +91,7 @@ def require_address(peer: Peer, address: str) -> None:
             f"the certificate does not name {wanted}",
             where=peer.name,
             found=", ".join(peer.addresses) or "no address",
-            hint=f"Either something else answers there, or `fission_admin.py certs --renew --node "
+            hint=f"Either something else answers there, or `fission certs --renew --node "
             f"{','.join((*peer.addresses, wanted))}` is needed",
         )
 

@@ -38,7 +38,7 @@ MAX_DAYS = 3650
 
 
 class State(StrEnum):
-    """How a certificate stands."""
+    """The state of a certificate."""
 
     VALID = "valid"
     EXPIRING = "expires soon"
@@ -76,7 +76,7 @@ class Entry:
         return (self.not_after - now).days if self.not_after else 0
 
     def state(self, now: dt.datetime) -> State:
-        """Tell how it stands."""
+        """The state at this time."""
         if self.not_before is None or self.not_after is None:
             return State.BROKEN
         if now < self.not_before:
@@ -152,7 +152,7 @@ class CertificateStore:
             ) from None
 
     def _wanted(self, nodes: Sequence[NodeNames], *, renew: bool) -> list[tuple[Path, Role, tuple[str, ...]]]:
-        """Decide which folders are to be written."""
+        """Return the folders to write, with role and addresses."""
         there = {name: self._addresses(name) for name in self._node_names()}
         asked = {one.addresses[0]: one.addresses for one in nodes}
         _no_name_twice({**there, **asked}, [one.addresses[0] for one in nodes])
@@ -211,7 +211,7 @@ class CertificateStore:
             raise CertificateError(f"cannot be used ({error})", where=str(key)) from None
 
     def _prolong(self, days: int, now: dt.datetime) -> list[Path]:
-        """Give the authority a new certificate if it ends too soon, and everybody a copy of it."""
+        """Give the authority a new certificate if it ends too soon, and each member a copy of it."""
         authority = self._read_authority()
         if authority.certificate.not_valid_after_utc - now >= dt.timedelta(days=days):
             return []
@@ -260,7 +260,7 @@ def _entry(folder: Path, role: Role) -> Entry:
 
 
 def _no_name_twice(nodes: dict[str, tuple[str, ...]], asked: list[str]) -> None:
-    """Two nodes with one name could answer for each other."""
+    """Raise CertificateError for a name that two nodes share: either could impersonate the other."""
     owner: dict[str, str] = {}
     pairs = [(address, name) for name, addresses in nodes.items() for address in addresses]
     for address, name in pairs:
