@@ -16,7 +16,7 @@ demo: $(VENV)/.ready ## see networks work on this machine, and a node die (about
 test: $(VENV)/.ready ## run the tests of every room, the examples and the pages (five minutes)
 	$(PYTHON) -m pytest -m "not long" -n 2 --dist worksteal
 
-test-all: test ## then the long tests as well: faults on real hosts, chaos, memory, mutants (half an hour)
+test-all: test $(VENV)/.ansible ## then the long tests as well: faults on real hosts, chaos, memory, mutants (half an hour)
 	$(PYTHON) -m pytest -m "long or hypothesis" --hypothesis-profile thorough
 	$(PYTHON) -m pytest benchmarks/tests
 

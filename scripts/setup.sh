@@ -33,7 +33,8 @@ step() { # TEXT COMMAND...: run a command, report its duration; on failure show 
 }
 
 # Debian and Ubuntu ship Python without the parts that make virtual environments. The demo draws with dot. The tests
-# compile a small program in C, make speech, open windows in tmux and make hosts of network namespaces.
+# compile a small program in C, make speech, open windows in tmux, make hosts of network namespaces
+# and boot whole machines.
 missing=
 need() { # COMMAND PACKAGE
     command -v "$1" >/dev/null || missing="$missing $2"
@@ -45,6 +46,10 @@ need gcc "gcc libc6-dev"
 need tmux tmux
 need ip iproute2
 need nft nftables
+need debootstrap debootstrap
+need systemd-nspawn systemd-container
+need ssh openssh-client
+need sshpass sshpass
 install_packages() {
     apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $missing
 }

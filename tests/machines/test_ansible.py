@@ -13,7 +13,7 @@ import pytest
 from kits.counting_project import COUNTING, counting_project
 from lab.shell import wait_for
 
-pytestmark = [pytest.mark.machines, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.long, pytest.mark.machines, pytest.mark.timeout(900)]
 FISSION = Path(sys.executable).with_name("fission")
 
 
