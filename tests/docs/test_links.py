@@ -68,7 +68,8 @@ def test_python(page: Path) -> None:
 
 @PAGES
 def test_commands(page: Path) -> None:
-    targets = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
+    rules = "".join((ROOT / name).read_text(encoding="utf-8") for name in ("Makefile", "ansible/targets.mk"))
+    targets = " ".join(re.findall(r"^([a-z_ -]+):", rules, re.MULTILINE)).split()
     lines = [line for fence in fences(page) if fence.language == "sh" for line in fence.body.splitlines()]
     lines += [name for name in CODE.findall(prose(page)) if name.startswith(("fission ", "make "))]
     for line in lines:
