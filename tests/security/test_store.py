@@ -367,6 +367,14 @@ def test_what_is_no_address(text) -> None:
         NodeNames.parse(text)
 
 
+@pytest.mark.parametrize("text", ["pi2", "pi2.local,PI3"])
+def test_a_host_name_is_not_enough(text) -> None:
+    with pytest.raises(
+        CertificateError, match=rf"^--node {text}: a node needs an IP address; .* 192\.168\.4\.2,pi2"
+    ):
+        NodeNames.parse(text)
+
+
 def test_addresses_in_their_normal_form() -> None:
     assert NodeNames.parse("PI2.Local.,pi2.local,[::1],fe80::1%eth0").addresses == (
         "pi2.local",
@@ -377,9 +385,9 @@ def test_addresses_in_their_normal_form() -> None:
 
 def test_a_long_name(store) -> None:
     name = ".".join(["a" * 40] * 3)
-    update(store, [NodeNames.parse(name)])
+    update(store, [NodeNames.parse(f"{name},10.0.0.1")])
     identity = load_identity(store.node(name))
-    assert identity.addresses == (name,)
+    assert set(identity.addresses) == {name, "10.0.0.1"}
     assert len(identity.name) == 64
 
 

@@ -9,6 +9,7 @@ certs/nodes/<address>/{ca.pem,cert.pem,key.pem}     one folder for each node, to
 
 import contextlib
 import datetime as dt
+import ipaddress
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -55,8 +56,23 @@ class NodeNames:
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Read `ADDRESS[,ADDRESS ...]`. Raises CertificateError."""
-        return cls(tuple(dict.fromkeys(certificate_address(part) for part in text.split(","))))
+        """Read `ADDRESS[,ADDRESS ...]`; at least one is an IP address, at which the node serves. Raises CertificateError."""
+        addresses = tuple(dict.fromkeys(certificate_address(part) for part in text.split(",")))
+        if not any(map(_is_ip_address, addresses)):
+            raise CertificateError(
+                "a node needs an IP address; a host name may only stand beside it",
+                where=f"--node {text}",
+                hint=f"As in --node 192.168.4.2,{addresses[0]}",
+            )
+        return cls(addresses)
+
+
+def _is_ip_address(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
 
 
 @dataclass(frozen=True, slots=True)

@@ -429,6 +429,20 @@ def test_a_client_that_is_sent_away_is_told_where_to_look(cluster, mistake, hint
     asyncio.run(main())
 
 
+@pytest.mark.parametrize("age", [30, -5], ids=["expired", "not yet valid"])
+def test_a_client_whose_time_is_wrong_is_asked_about_the_clock_only(cluster, age):
+    async def main():
+        async with bed_of(cluster) as bed:
+            story, node = Story(), await bed.node()
+            client = await bed.client(story, folder=cluster.make(Role.CLIENT, age=age))
+            client.invite({NODE: node.link.port})
+            await until(lambda: "it refused us" in client.away().get(NODE, ""))
+            assert "Is the clock of that machine right? Here it is 20" in client.away()[NODE]
+            assert "role" not in client.away()[NODE]
+
+    asyncio.run(main())
+
+
 class Leaver:
     """The stream of a client that goes while an earlier one is waited for, or just before it is answered."""
 

@@ -156,6 +156,10 @@ def test_a_wrong_setting_is_named(tmp_path: Path, text: str, line: str) -> None:
 
 def test_what_makes_a_start_impossible_is_said_in_a_line(tmp_path: Path, service: Any) -> None:
     assert "--port: wrong value" in fails("--port", "-1")
+    said = fails("--address", "192.0.2.77", "--security", "off", "--root", str(tmp_path / "r"))
+    assert (
+        said == "error: --address: 192.0.2.77 is no address of this machine. `ip -brief address` lists them\n"
+    )
     assert "cannot be read" in fails("--config", str(tmp_path / "none.toml"))
     assert "there are no certificates" in fails("--certs", str(tmp_path / "none"))
     authority = ephemeral_authority(tmp_path / "certs")

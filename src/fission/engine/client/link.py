@@ -172,16 +172,13 @@ class StreamClientLink:
         try:
             return await stream.receive()
         except StreamClosed as error:
-            ours = (
-                "SECURITY is off here: is it on there?"
-                if self._plain
-                else "Has our certificate the role client?"
-            )
-            raise RunError(
-                f"it has not let us in ({error.what})",
-                where=error.where,
-                hint=f"The log of its node service says why. {ours}",
-            ) from None
+            if stream.refusal is not None and stream.refusal.hint:
+                hint = stream.refusal.hint
+            elif self._plain:
+                hint = "The log of its node service says why. SECURITY is off here: is it on there?"
+            else:
+                hint = "The log of its node service says why. Has our certificate the role client?"
+            raise RunError(f"it has not let us in ({error.what})", where=error.where, hint=hint) from None
 
     async def _serve(self, joined: "_JoinedNode") -> None:
         """Announce a node that has joined, and deliver its messages until its link ends."""

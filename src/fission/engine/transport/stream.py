@@ -87,6 +87,7 @@ class MessageStream:
         self.local = local
         self.peer = channel.peer
         self.reason = ""
+        self.refusal: RunError | None = None
         self.ended = asyncio.Event()
         self._loop = asyncio.get_running_loop()
         self.heard = self._loop.time()
@@ -221,7 +222,7 @@ class MessageStream:
         except BlockingIOError:
             pass
         except OSError as error:
-            self.abort(_text(channel, error))
+            self._fail(error)
             return
         if channel.wants_write:
             self._flush_soon()
@@ -261,12 +262,21 @@ class MessageStream:
                 self._loop.add_writer(self._fd, self._flush)
             return
         except OSError as error:
-            self.abort(_text(self._channel, error))
+            self._fail(error)
             return
         if self._writing:
             self._writing = False
             self._loop.remove_writer(self._fd)
         self._something.set()
+
+    def _fail(self, error: OSError) -> None:
+        """End the connection because of an error of the channel, which TLS may explain."""
+        known = self._channel.error
+        if isinstance(known, RunError):
+            self.refusal = known
+            self.abort(known.what)
+        else:
+            self.abort(f"the connection failed ({error.strerror or error})")
 
     def _send_piece(self) -> bool:
         """Send what comes next; False when there is nothing. Raises OSError."""
@@ -287,10 +297,3 @@ def tune(sock: socket.socket) -> None:
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     with contextlib.suppress(OSError):
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, _KERNEL_QUEUE)
-
-
-def _text(channel: "Channel | TlsChannel", error: OSError) -> str:
-    known = channel.error
-    if isinstance(known, RunError):
-        return known.what
-    return f"the connection failed ({error.strerror or error})"

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from fission.engine.protocol.versions import installed_versions
+from fission.engine.transport.addresses import require_own_address
 from fission.errors import ConfigError
 from fission.management.node.log import start_log
 from fission.management.node.options import NodeOptions, read_options
@@ -26,6 +27,7 @@ def node_command(given: Mapping[str, object], config: Path | None, *, lifeline: 
     """Become the service. Raises UserError for what makes a start impossible."""
     options = read_options(given, config)
     start_log(options.log_level, options.log)
+    require_own_address(options.address, "--address")
     _check_identity(options)
     try:
         options.root.mkdir(mode=0o700, parents=True, exist_ok=True)

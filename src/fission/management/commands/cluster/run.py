@@ -30,6 +30,7 @@ from fission.engine.host.scratch import EMBEDDED, scratch
 from fission.engine.protocol.interfaces import ClientLink, LinkError
 from fission.engine.protocol.job_report import missing_output
 from fission.engine.protocol.versions import imported_packages
+from fission.engine.transport.addresses import require_own_address
 from fission.errors import ProjectError
 from fission.management.access.running_client import LOGS, private_folder
 from fission.management.commands.cluster.debug import open_debug_window
@@ -93,6 +94,8 @@ def run_network(network: Network, root: Path, options: RunOptions) -> int:
             playing = Playing(nodes, cluster.client)
         elif playing is not None:
             network = played(network, playing.nodes)
+        if network.settings.client_ip:
+            require_own_address(network.settings.client_ip, "CLIENT_IP")
         identity = _identity(network, root, playing)
         log = stack.enter_context(log_file(root / network.settings.log_file, network.settings.log_level))
         output = stack.enter_context(relays())
