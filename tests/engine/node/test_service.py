@@ -324,7 +324,7 @@ def test_a_run_that_has_ended_leaves_nothing(play: Play, jobs: Any, tmp_path: Pa
         assert bed.service.host.inventory("net") == ()
         bed.service.gone("c1")
         assert not (states / "net").exists()
-        assert bed.service._tenants.abandoned(time.monotonic()) == []
+        assert bed.service._sessions.abandoned(time.monotonic()) == []
 
     play(scenario)
 
@@ -374,7 +374,7 @@ def test_a_network_whose_client_never_comes_back_is_forgotten(
             "whoever takes the network over must hear that the job has finished"
         )
         monkeypatch.setattr(service, "_REMEMBERED", -1.0)
-        await until(lambda: not bed.service._tenants.abandoned(time.monotonic()), "nobody is waited for")
+        await until(lambda: not bed.service._sessions.abandoned(time.monotonic()), "nobody is waited for")
         assert not list(states.glob("[a-z]*"))
         assert bed.service.host.inventory("net") == ()
 

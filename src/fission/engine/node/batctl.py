@@ -1,8 +1,8 @@
-"""Transmit quality (TQ) from B.A.T.M.A.N.-adv, as the tool `batctl` tells it on this machine.
+"""Transmit quality (TQ) of the links of this machine, as `batctl` reports it for B.A.T.M.A.N.-adv.
 
 batctl 2021.1 and later print the table of originators as JSON; older ones print text, of two kinds. Both name
 the other devices by the MAC address of their mesh interface, so an IP address is translated first (also by
-batctl). B.A.T.M.A.N. V has throughputs instead of TQ, so its tables say nothing here.
+batctl). B.A.T.M.A.N. V has throughputs instead of TQ, so its tables are not used here.
 
 Source: README.rst and man page of batctl (https://git.open-mesh.org/batctl.git).
 """
@@ -18,7 +18,7 @@ from collections.abc import Iterable
 _log = logging.getLogger(__name__)
 
 BEST_TQ = 255
-"""The TQ of a perfect link; also what stands for a link that nobody knows."""
+"""The TQ of a perfect link; also assumed for an unknown link."""
 
 _MAC = r"[0-9a-f]{2}(?::[0-9a-f]{2}){5}"
 _ROW = re.compile(rf"^\s*(\*?)\s*({_MAC})\s+[\d.]+s\s+\(\s*(\d{{1,3}})\)", re.IGNORECASE | re.MULTILINE)
@@ -26,7 +26,7 @@ _ONLY_MAC = re.compile(rf"\s*({_MAC})\s*", re.IGNORECASE)
 
 
 class Batctl:
-    """Asks batctl again and again, and complains only when the reason changes.
+    """Queries batctl, and logs a problem only when its reason changes.
 
     Everything here blocks for up to `timeout` seconds, so an event loop calls it in a thread. A call never
     raises: without batctl, without a mesh or without the right to ask it, every link is perfect (255).

@@ -1,4 +1,4 @@
-"""What a node remembers in writing: the last lines of its log, and what happened to jobs, a line for each."""
+"""The event log of a node: its last lines for clients, and one line per event of a job."""
 
 import logging
 from pathlib import Path
@@ -11,11 +11,11 @@ from fission.runtime.messages import Log
 _log = logging.getLogger(__name__)
 
 MOST = 4 << 20
-"""Bytes of a log that are handed over at most."""
+"""The most bytes of a log that a request returns."""
 
 
 def read_tail(path: Path, most: int = MOST) -> str:
-    """Return the last whole lines of a log and of the file that it was before, `most` bytes. Raises OSError."""
+    """Return the last whole lines of a log and its rotated file, at most `most` bytes. Raises OSError."""
     data = path.read_bytes()[-most:]
     before = path.with_name(f"{path.name}.1")
     if len(data) < most and before.exists():
@@ -26,7 +26,7 @@ def read_tail(path: Path, most: int = MOST) -> str:
 
 
 def write_down(network: str, event: EngineEvent) -> None:
-    """Log what happened to a job; what it prints only at level DEBUG."""
+    """Log an event of a job; its output only at level DEBUG."""
     match event:
         case JobNotStarted():
             _say(logging.WARNING, network, event, f"was not started: {event.message}")

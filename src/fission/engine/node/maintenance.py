@@ -1,4 +1,4 @@
-"""What a node does for the person who looks after it: remove what a network has left, and start the device anew."""
+"""Maintenance of a node on request of a client: remove a network's files, reboot the device."""
 
 import asyncio
 import logging
@@ -37,7 +37,7 @@ def _remove(home: Path) -> bool:
 
 
 def reboot(command: str, node: str) -> None:
-    """Start the device anew with this command; it is not waited for. Raises RunError when that is not allowed."""
+    """Reboot the device with this command without waiting for it. Raises RunError when that is not allowed."""
     if not command:
         raise RunError(
             "this node may not be rebooted from here",
@@ -46,7 +46,7 @@ def reboot(command: str, node: str) -> None:
         )
     _log.warning("reboots, as a client wants: %s", command)
     try:
-        subprocess.Popen(  # noqa: S603 - whoever started the service has chosen it
+        subprocess.Popen(  # noqa: S603 - the operator of the service has configured it
             shlex.split(command),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
@@ -58,7 +58,7 @@ def reboot(command: str, node: str) -> None:
 
 
 def remote_root(arguments: Mapping[str, Plain]) -> str:
-    """The REMOTE_ROOT of a network, as a client names it. Raises RunError."""
+    """Return the REMOTE_ROOT that a client names. Raises RunError."""
     root = arguments.get("root", "")
     if not isinstance(root, str):
         raise RunError("root is no text", found=repr(root)[:80])

@@ -1,4 +1,4 @@
-"""The quality of a node's links in its mesh, asked for again and again, where there is a mesh."""
+"""Polls the quality of a node's links in its mesh, where there is a mesh."""
 
 import asyncio
 import contextlib
@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from fission.engine.node.batctl import Batctl
 
 MESH_SECONDS = 5.0
-"""How often the mesh is asked."""
+"""Seconds between two polls."""
 
 
 class Mesh:
@@ -20,11 +20,11 @@ class Mesh:
         self._peers: set[str] = set()
 
     def meet(self, peers: Iterable[object]) -> None:
-        """Ask for the links to these addresses, too; what is no text is none."""
+        """Include the links to these addresses; entries that are no text are ignored."""
         self._peers |= {peer for peer in peers if isinstance(peer, str)}
 
     async def watch(self) -> None:
-        """Ask again and again; returns at once where nobody can be asked."""
+        """Poll until cancelled; return at once where there is no mesh."""
         while self._batctl is not None:
             with contextlib.suppress(OSError):
                 found = await asyncio.to_thread(self._batctl.qualities, sorted(self._peers))

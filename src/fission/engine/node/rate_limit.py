@@ -1,20 +1,20 @@
-"""How many lines of output a node passes on: bursts go through, floods are cut, and what is cut is counted. Pure."""
+"""Limits the rate of output lines: bursts pass, floods are cut and counted. Pure."""
 
 from collections import deque
 from typing import Generic, TypeVar
 
 LINES_PER_SECOND = 2000.0
 BURST = 10_000
-"""Lines that may come at once."""
+"""Lines that may arrive at once."""
 
 KEPT = 1000
-"""Lines that are kept for a client that is away."""
+"""Lines that are buffered for an absent client."""
 
 _Line = TypeVar("_Line")
 
 
 class LineRateLimiter(Generic[_Line]):
-    """Ask `passes` for each line while the client is there, `keep` the others, and hand over `kept` when it is back."""
+    """Call `passes` for each line while the client is present, `keep` otherwise; `kept` returns the buffered lines."""
 
     def __init__(self) -> None:
         self._room = float(BURST)
@@ -23,7 +23,7 @@ class LineRateLimiter(Generic[_Line]):
         self._dropped = 0
 
     def passes(self, now: float, *, clear: bool = True) -> bool:
-        """Whether another line may be sent at `now`; if not, it counts as dropped. `clear`: little waits on its way."""
+        """Return whether another line may be sent at `now`; else count it as dropped. `clear`: the queue is short."""
         if self._last is not None:
             self._room = min(float(BURST), self._room + (now - self._last) * LINES_PER_SECOND)
         self._last = now
@@ -34,18 +34,18 @@ class LineRateLimiter(Generic[_Line]):
         return True
 
     def keep(self, line: _Line) -> None:
-        """Keep a line for later; the oldest one goes when there are too many."""
+        """Buffer a line; drop the oldest one when there are too many."""
         if len(self._lines) >= KEPT:
             self._lines.popleft()
             self._dropped += 1
         self._lines.append(line)
 
     def kept(self) -> list[_Line]:
-        """Hand over the lines that were kept, oldest first."""
+        """Return and forget the buffered lines, oldest first."""
         lines, self._lines = list(self._lines), deque()
         return lines
 
     def dropped(self) -> int:
-        """How many lines were dropped since the last call."""
+        """Return the number of lines dropped since the last call."""
         count, self._dropped = self._dropped, 0
         return count

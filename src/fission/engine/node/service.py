@@ -1,11 +1,11 @@
-"""What a node does for its clients: `handle` is the NodeHandler of its link, `admit` and `gone` are its callbacks.
+"""The node service: `handle` answers the requests of the link, `admit` and `gone` are its callbacks.
 
 ```
 link: admit -> join -> hello -> inventory -> start, stop, tell, bundle.* ... -> gone
 ```
 
-Several clients may be here at once, each with another network; who has a network is settled when it joins. Jobs outlive
-their client for as long as their orders say. The service never runs the users' code itself.
+Several clients may use a node at once, each with another network; the owner of a network is decided when it joins. Jobs
+outlive their client for as long as their orders allow. The service never runs user code itself.
 """
 
 import asyncio
@@ -40,18 +40,18 @@ _log = logging.getLogger(__name__)
 REPORT_SECONDS = 1.0
 
 _REMEMBERED = 14 * 86400.0
-"""How long a network is remembered whose client has gone in the middle of a run: for longer than any ORPHAN_TIMEOUT."""
+"""Seconds after which an interrupted run is forgotten: longer than any ORPHAN_TIMEOUT."""
 
 _TO_SEE = frozenset({"log", "look"})
-"""What an observer may ask for: a client that has no network, and changes nothing."""
+"""Operations of an observer: a client without a network, which changes nothing."""
 
 Operation = Callable[[Mapping[str, Plain]], Awaitable[Plain]]
-"""What a table of further operations has: `await operation(arguments)`."""
+"""A further operation: `await operation(arguments)`."""
 
 
 @dataclass(frozen=True, slots=True)
 class NodeSettings:
-    """What a node is: `identity` is the folder of its certificate ("": clear text), `root` where files go."""
+    """Settings of a node. `identity` is the folder of its certificate ("": clear text), `root` the folder of its files."""
 
     address: str
     root: Path
@@ -60,15 +60,15 @@ class NodeSettings:
     groups: tuple[str, ...] = ()
     identity: str = ""
     log: Path | None = None
-    """The file that its log goes to."""
+    """The file of its log."""
     reboot: str = ""
-    """The command that starts the device anew; "": clients may not."""
+    """The command that reboots the device; "" does not allow it."""
 
 
 class NodeService:
     """Set `link`, `await start()`, and at last `await close()`.
 
-    `versions` are told to clients, who compare them; `in_use` hears of which bundles the jobs are made.
+    Clients receive `versions` and compare them. `in_use` receives the bundles that jobs use.
     """
 
     def __init__(
@@ -82,7 +82,7 @@ class NodeService:
     ) -> None:
         self.link: NodeLink | None = None
         self.service = uuid.uuid4().hex
-        """Names this process: another one after each start."""
+        """Identifies this process; a restarted service has another one."""
         self.settings = settings
         identity = IdentityFiles(Path(settings.identity)) if settings.identity else None
         self._states = CheckpointStore(settings.root / ".states")
@@ -92,7 +92,7 @@ class NodeService:
         self.host = self._make_host()
         self._versions = dict(versions)
         self._in_use = in_use
-        self._tenants = ClientSessions(settings.address, self._post, self._backlog)
+        self._sessions = ClientSessions(settings.address, self._post, self._backlog)
         self._meter = LoadMeter(settings.root)
         self._info = self._meter.sample()
         self._mesh = Mesh()
@@ -133,15 +133,15 @@ class NodeService:
             "reboot": self._reboot,
         }
 
-    # -- life --------------------------------------------------------------------------------------------
+    # -- start and stop ----------------------------------------------------------------------------------
 
     async def start(self) -> None:
-        """Begin to serve. Raises RunError when the link cannot listen."""
+        """Start serving. Raises RunError when the port cannot be opened."""
         left = await self.host.clear()
         if left:
             _log.warning("ended %d processes of jobs that an earlier service had left", left)
         for network in await asyncio.to_thread(self._states.networks):
-            self._tenants.remember(network, time.monotonic())
+            self._sessions.remember(network, time.monotonic())
         self._keeper.own = await self._state_server.start(self.settings.address)
         if self.link is not None:
             await self.link.start()
@@ -149,7 +149,7 @@ class NodeService:
         self._tasks = [asyncio.create_task(self._report()), asyncio.create_task(self._mesh.watch())]
 
     async def close(self, *, force: bool = False) -> None:
-        """Say goodbye, so that the clients start their jobs elsewhere, and end all jobs, at once if `force`."""
+        """Announce the end, so that clients restart their jobs elsewhere, and stop all jobs, at once if `force`."""
         self.drain()
         for task in self._tasks:
             task.cancel()
@@ -161,16 +161,16 @@ class NodeService:
         self._keeper.close()
 
     def drain(self) -> None:
-        """Take no new jobs, and tell the clients."""
+        """Refuse new jobs from now on, and report that to the clients."""
         if not self._draining:
             self._draining = True
-            for client in self._tenants.clients:
+            for client in self._sessions.clients:
                 self._post(client.id, NodeDraining(client.name))
 
-    # -- what the link wants -----------------------------------------------------------------------------
+    # -- callbacks of the link ---------------------------------------------------------------------------
 
     def admit(self, client: str, about: Mapping[str, Plain]) -> str:
-        """Let a client in that wants to join, or return why not."""
+        """Admit a client that asks to join, or return the reason against it."""
         network = about.get("network")
         if self._draining:
             return "the node is about to end"
@@ -179,7 +179,7 @@ class NodeService:
             return ""
         since = f"{dt.datetime.now():%Y-%m-%d %H:%M:%S}"
         who = f"{about.get('name') or 'the client'} at {about.get('host') or client}"
-        reason = self._tenants.admit(client, network if isinstance(network, str) else "", who, since)
+        reason = self._sessions.admit(client, network if isinstance(network, str) else "", who, since)
         if reason:
             _log.warning("refused %s: %s", who, reason)
         else:
@@ -187,20 +187,20 @@ class NodeService:
         return reason
 
     def gone(self, client: str) -> None:
-        """A client that was admitted is gone; its jobs go on for a while."""
+        """Handle the loss of an admitted client; its jobs continue until ORPHAN_TIMEOUT."""
         self._observers.discard(client)
-        known = self._tenants.client(client)
-        if known is not None and self._tenants.leave(client, time.monotonic()):
+        known = self._sessions.client(client)
+        if known is not None and self._sessions.leave(client, time.monotonic()):
             running = len(self.host.incarnations(known.network))
             _log.info("%s is gone; %d jobs of network %s go on", known.who, running, known.network)
             if known.ended:
-                self._tenants.end(known.network)
+                self._sessions.end(known.network)
 
     async def handle(self, client: str, operation: str, arguments: Mapping[str, Plain]) -> Plain:
-        """Do what a client wants. Raises FissionError, whose text is for the client."""
+        """Carry out a request. Raises FissionError, whose text goes to the client."""
         if client in self._observers and operation in _TO_SEE:
             return await self._further[operation](arguments)
-        known = self._tenants.client(client)
+        known = self._sessions.client(client)
         if known is None:
             raise RunError("the client has not joined", where=self.settings.address)
         if arguments.get("network", known.network) != known.network:
@@ -227,7 +227,7 @@ class NodeService:
         return {**self._self(client.network), "states": self._keeper.own}
 
     async def _look(self, arguments: Mapping[str, Plain]) -> Plain:
-        """What this node is, for observers."""
+        """Return a description of this node for observers."""
         return self._self(_text(arguments, "network", ""))
 
     def _self(self, network: str) -> dict[str, Plain]:
@@ -244,7 +244,7 @@ class NodeService:
         }
 
     async def _remove(self, client: ConnectedClient, arguments: Mapping[str, Plain]) -> Plain:
-        """Remove what the client's network has left here."""
+        """Remove the files of the client's network."""
         if self.host.incarnations(client.network):
             raise RunError("jobs of the network run here", where=self.settings.address, hint="Stop it first")
         self._tell_use()
@@ -257,11 +257,11 @@ class NodeService:
 
     async def _inventory(self, client: ConnectedClient, _arguments: Mapping[str, Plain]) -> Plain:
         lines = [link_messages.resident_to_plain(line) for line in self.host.inventory(client.network)]
-        self._tenants.flush(client)
+        self._sessions.flush(client)
         return lines
 
     async def _prepare(self, _client: ConnectedClient, arguments: Mapping[str, Plain]) -> Plain:
-        """Make the modules of a bundle ready that has come, before a job needs them."""
+        """Unpack the modules of a bundle before a job needs them."""
         await self._store.code_path(_text(arguments, "code", ""))
         return None
 
@@ -300,10 +300,10 @@ class NodeService:
         return None
 
     async def _ended(self, client: ConnectedClient, _arguments: Mapping[str, Plain]) -> Plain:
-        """The client's run is over: what is left of it here is of no use to anybody."""
+        """Remove what is left of a run that has ended."""
         client.ended = True
         await self.host.abandon(client.network)
-        if not self._tenants.belongs_to_another(client):  # who has not been waited for, and has new jobs here
+        if not self._sessions.belongs_to_another(client):  # a new client may already have jobs here
             await self._forget(client.network)
         return None
 
@@ -321,11 +321,11 @@ class NodeService:
                 f"the log cannot be read: {error.strerror}", where=self.settings.address
             ) from error
 
-    # -- what is told ------------------------------------------------------------------------------------
+    # -- reports -----------------------------------------------------------------------------------------
 
     def _heard(self, network: str, run: str, event: EngineEvent) -> None:
         write_down(network, event)
-        self._tenants.hear(network, run, event, time.monotonic())
+        self._sessions.hear(network, run, event, time.monotonic())
 
     def _post(self, client: str, event: link_messages.NodeFact) -> None:
         if self.link is not None:
@@ -339,11 +339,11 @@ class NodeService:
         self._in_use(used.union(*(one.bundles for one in self.host.incarnations())))
 
     def _occupied(self, network: str) -> int:
-        """Slots that are taken by jobs of other networks."""
+        """Return the number of slots that jobs of other networks occupy."""
         return sum(one.network != network for one in self.host.incarnations())
 
     async def _report(self) -> None:
-        """About once a second: tell how the node is doing, and end jobs whose client stays away."""
+        """About once a second: report the load, and stop jobs whose client stays away."""
         while True:
             await asyncio.sleep(REPORT_SECONDS)
             try:
@@ -354,28 +354,28 @@ class NodeService:
     async def _look_around(self) -> None:
         self._info = self._meter.sample()
         self._tell_use()
-        for client in self._tenants.clients:
+        for client in self._sessions.clients:
             occupied = self._occupied(client.network)
             self._post(client.id, NodeReport(client.name, self._info, occupied, dict(self._mesh.tq)))
-        for network, seconds in self._tenants.abandoned(time.monotonic()):
+        for network, seconds in self._sessions.abandoned(time.monotonic()):
             await self._end_orphans(network, seconds)
 
     async def _end_orphans(self, network: str, seconds: float) -> None:
-        """A network has had no client for so long: end its jobs, or forget it, when it is time to."""
+        """Stop the jobs of a network without a client, or forget it, when its time is over."""
         jobs = self.host.incarnations(network)
         if not jobs:
             self._keeper.forget(network)
             if seconds > _REMEMBERED:
                 await self.host.abandon(network)
                 await self._forget(network)
-                self._tenants.end(network)
+                self._sessions.end(network)
         elif seconds >= max(one.orphan_timeout for one in jobs):
             _log.warning("ends %d jobs of network %s: no client for %.0f s", len(jobs), network, seconds)
             await self.host.abandon(network)
 
     @property
     def info(self) -> NodeInfo:
-        """How the node is doing."""
+        """Return the load of the node."""
         return self._info
 
 
@@ -387,7 +387,7 @@ def _text(arguments: Mapping[str, Plain], name: str, default: str) -> str:
 
 
 def _process(arguments: Mapping[str, Plain]) -> tuple[str, int, int]:
-    """Which process is meant."""
+    """Return run, job and incarnation from the arguments of a request."""
     run, job, incarnation = (arguments.get(name) for name in ("run", "job", "incarnation"))
     if not isinstance(run, str) or type(job) is not int or type(incarnation) is not int:
         raise RunError("it is not clear which process is meant", expected="run, job and incarnation")

@@ -1,7 +1,7 @@
-"""Whose network is whose: the clients of a node, one network each, and what is told to which of them.
+"""Tracks which client owns each network on a node, and routes events to it.
 
-A network belongs to one client at a time. When that is gone the network waits for a client that takes it over; what its
-jobs print meanwhile is kept, within bounds. What became of them is told by the inventory.
+A network belongs to one client at a time. When that client is gone, the network waits for one that takes it over. Output of
+its jobs is buffered meanwhile, within bounds; their states are in the inventory.
 """
 
 from collections.abc import Callable
@@ -20,15 +20,15 @@ Post = Callable[[str, NodeFact], None]
 """`post(client, event)`."""
 
 Backlog = Callable[[str], int]
-"""`backlog(client)`: bytes that wait to be sent to it."""
+"""`backlog(client)`: bytes that are queued for it."""
 
 MOST_BACKLOG = 256 << 10
-"""When more waits than this, facts must not wait behind still more lines."""
+"""With more bytes queued than this, output lines are dropped, so that events are not delayed further."""
 
 
 @dataclass(slots=True)
 class ConnectedClient:
-    """A client that has joined, perhaps over several links; nothing is told to it before it has `greeted`."""
+    """A client that has joined, perhaps over several links. It receives no events before it has `greeted`."""
 
     id: str
     network: str
@@ -37,16 +37,16 @@ class ConnectedClient:
     links: int = 1
     greeted: bool = False
     name: str = ""
-    """What it calls this node."""
+    """The name by which it knows this node."""
     run: str = ""
-    """Its run; "" as long as it has not said which."""
+    """Its run; "" until it has reported one."""
     ended: bool = False
-    """It has said that the run is over: nobody will take it over."""
+    """The client has reported the end of the run: it will not be taken over."""
 
 
 @dataclass(slots=True)
 class NetworkSession:
-    """A network of which something is, or was, on this node. `left`: when its client went (steady clock)."""
+    """A network that uses, or has used, this node. `left`: when its client left (monotonic clock)."""
 
     network: str
     client: ConnectedClient | None = None
@@ -55,18 +55,18 @@ class NetworkSession:
 
 
 class ClientSessions:
-    """`admit`, `greet` and `leave` follow the clients; `hear` passes events on to the one whose network they are of."""
+    """The sessions of all clients. `admit` and `leave` track links; `hear` routes an event to the owner of its network."""
 
     def __init__(self, name: str, post: Post, backlog: Backlog) -> None:
         self._name = name
         self._post = post
         self._backlog = backlog
         self._clients: dict[str, ConnectedClient] = {}
-        self._tenancies: dict[str, NetworkSession] = {}
+        self._networks: dict[str, NetworkSession] = {}
 
     @property
     def clients(self) -> list[ConnectedClient]:
-        """Those that have greeted."""
+        """The clients that have greeted."""
         return [client for client in self._clients.values() if client.greeted]
 
     def client(self, id: str) -> ConnectedClient | None:
@@ -74,25 +74,25 @@ class ClientSessions:
         return self._clients.get(id)
 
     def belongs_to_another(self, client: ConnectedClient) -> bool:
-        """Whether the network of a client has been taken by another one, since it has left."""
-        tenancy = self._tenancies.get(client.network)
-        return tenancy is not None and tenancy.client is not None and tenancy.client.id != client.id
+        """Return whether another client owns the network of this one now."""
+        session = self._networks.get(client.network)
+        return session is not None and session.client is not None and session.client.id != client.id
 
     def admit(self, id: str, network: str, who: str, since: str) -> str:
-        """Let a client in, or return why not. `who` and `since` are for other clients to read."""
+        """Admit a client, or return the reason against it. `who` and `since` describe it in refusals of other clients."""
         if not network.isidentifier():
             return "it does not say which network it is for"
-        tenancy = self._tenancies.setdefault(network, NetworkSession(network))
-        holder = tenancy.client
+        session = self._networks.setdefault(network, NetworkSession(network))
+        holder = session.client
         if holder is not None and holder.id != id:
             return f"network {network} is in use by {holder.who}, since {holder.since}"
         links = 0 if holder is None else holder.links
         client = ConnectedClient(id, network, who, since, links + 1)
-        tenancy.client = self._clients[id] = client
+        session.client = self._clients[id] = client
         return ""
 
     def leave(self, id: str, now: float) -> bool:
-        """A link to a client has ended; tell whether it was the last one."""
+        """Remove a link of a client; return whether it was the last one."""
         client = self._clients.get(id)
         if client is None:
             return False
@@ -100,56 +100,56 @@ class ClientSessions:
         if client.links:
             return False
         del self._clients[id]
-        tenancy = self._tenancies[client.network]
-        tenancy.client, tenancy.left = None, now
+        session = self._networks[client.network]
+        session.client, session.left = None, now
         return True
 
     def abandoned(self, now: float) -> list[tuple[str, float]]:
-        """Networks without a client, and for how long."""
-        return [(one.network, now - one.left) for one in self._tenancies.values() if one.client is None]
+        """Return the networks without a client, and for how many seconds."""
+        return [(one.network, now - one.left) for one in self._networks.values() if one.client is None]
 
     def remember(self, network: str, now: float) -> None:
-        """Something of a network is here, as of now, and no client."""
-        self._tenancies.setdefault(network, NetworkSession(network, left=now))
+        """Record a network that has data on this node and no client."""
+        self._networks.setdefault(network, NetworkSession(network, left=now))
 
     def end(self, network: str) -> None:
-        """Forget a network of which nothing is left."""
-        tenancy = self._tenancies.get(network)
-        if tenancy is not None and tenancy.client is None:
-            del self._tenancies[network]
+        """Forget a network that has nothing left on this node."""
+        session = self._networks.get(network)
+        if session is not None and session.client is None:
+            del self._networks[network]
 
     def hear(self, network: str, run: str, event: EngineEvent, now: float) -> None:
-        """Pass on what happened to a job, or keep it if it is for people and nobody is there."""
-        tenancy = self._tenancies.setdefault(network, NetworkSession(network, left=now))
-        client = tenancy.client
+        """Send an event to the owner of its network; buffer output while there is none."""
+        session = self._networks.setdefault(network, NetworkSession(network, left=now))
+        client = session.client
         if client is None or not client.greeted:
-            _keep(tenancy, event)
+            _keep(session, event)
             return
         foreign = client.run not in ("", run)
         if foreign and not isinstance(event, JobExited):
             return
-        if not isinstance(event, JobSaid) or self._passes(tenancy, client, event, now):
+        if not isinstance(event, JobSaid) or self._passes(session, client, event, now):
             self._send(client, event)
 
     def flush(self, client: ConnectedClient) -> None:
-        """Tell a client that is back what was kept for it."""
-        tenancy = self._tenancies[client.network]
-        for line in tenancy.gate.kept():
-            self._tell_dropped(tenancy, client, line)
+        """Send the buffered output to a client that is back."""
+        session = self._networks[client.network]
+        for line in session.gate.kept():
+            self._tell_dropped(session, client, line)
             self._send(client, line)
 
-    def _passes(self, tenancy: NetworkSession, client: ConnectedClient, said: JobSaid, now: float) -> bool:
-        """Whether there is room for something that people may read; facts always pass."""
+    def _passes(self, session: NetworkSession, client: ConnectedClient, said: JobSaid, now: float) -> bool:
+        """Return whether output may be sent now; events that are not output always may."""
         clear = self._backlog(client.id) <= MOST_BACKLOG
         if isinstance(said.what, Status):
-            return clear  # the next one has all that is in this one
-        if not tenancy.gate.passes(now, clear=clear):
+            return clear  # the next report contains all of this one
+        if not session.gate.passes(now, clear=clear):
             return False
-        self._tell_dropped(tenancy, client, said)
+        self._tell_dropped(session, client, said)
         return True
 
-    def _tell_dropped(self, tenancy: NetworkSession, client: ConnectedClient, beside: JobSaid) -> None:
-        dropped = tenancy.gate.dropped()
+    def _tell_dropped(self, session: NetworkSession, client: ConnectedClient, beside: JobSaid) -> None:
+        dropped = session.gate.dropped()
         if dropped:
             self._send(client, replace(beside, what=Log(_WARNING, f"{dropped} lines of output were dropped")))
 
@@ -158,11 +158,11 @@ class ClientSessions:
             self._post(client.id, replace(event, node=client.name or self._name))
 
 
-def _keep(tenancy: NetworkSession, event: EngineEvent) -> None:
-    """Facts are in the inventory; what people want to read is not."""
+def _keep(session: NetworkSession, event: EngineEvent) -> None:
+    """Buffer output for the next client; other events are in the inventory."""
     if isinstance(event, JobSaid) and not isinstance(event.what, Status):
-        tenancy.gate.keep(event)
+        session.gate.keep(event)
     elif isinstance(event, JobFailed):
         place = f"in round {event.round}" if event.where == "run" else f"in {event.where}"
         text = f"failed {place}: {event.message}\n{event.traceback}".rstrip()
-        tenancy.gate.keep(JobSaid(event.node, event.job, event.incarnation, Log(_ERROR, text)))
+        session.gate.keep(JobSaid(event.node, event.job, event.incarnation, Log(_ERROR, text)))
