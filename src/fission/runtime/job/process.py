@@ -25,10 +25,12 @@ from fission.runtime.data.exchange import Exchange
 from fission.runtime.data.incoming import Incoming
 from fission.runtime.data.io_thread import IoThread
 from fission.runtime.data.outgoing import Outgoing
+from fission.runtime.job.descriptors import StandardDescriptors, flush_output
+from fission.runtime.job.forked_child import ForkGuard
 from fission.runtime.job.port_factory import in_ports, out_ports
 from fission.runtime.job.reporting import Reporter
 from fission.runtime.job.resume import find_restart_point, first_point, goes_on, look_for_state
-from fission.runtime.job.round_loop import RoundLoop
+from fission.runtime.job.round_loop import RoundLoop, end_child_at_return
 from fission.runtime.job.supervisor_channel import Control
 from fission.runtime.messages import JobSpec, Phase
 from fission.runtime.sockets import transport
@@ -67,6 +69,9 @@ class JobProcess:
         self._exchange: Exchange | None = None
         self._poller: Poller | None = None
         self._certificate: Certificate | None = None
+        self._listeners: Sequence[ListeningSocket] = ()
+        self._standard = StandardDescriptors(self._descriptors, self._log)
+        self._guard = ForkGuard(self._descriptors, self._on_fork)
         self._stateful = False
         self._reporter = Reporter(control.send, lambda: getattr(self._loop, "cpu_seconds", 0.0))
 
@@ -93,7 +98,7 @@ class JobProcess:
                 also = f"teardown() failed as well: {type(late).__name__}: {late}"
                 self._log(40 if isinstance(failed, JobStopped) else 10, also)
         if failed is None:
-            sys.stdout.flush()
+            flush_output()
             self._control.send(messages.Finished(self._loop.round if self._loop else 0))
             return 0
         if isinstance(failed, JobStopped):
@@ -109,14 +114,18 @@ class JobProcess:
         try:
             what()
         except BaseException as error:  # noqa: BLE001
+            self._guard.end_child(error)
             return error
+        self._guard.end_child()
         return None
 
     def _work(self) -> None:
         self._certificate = _load_certificate(self._spec)
-        listeners = transport.listen(self._spec.listen)
+        self._listeners = listeners = transport.listen(self._spec.listen)
         self._control.send(messages.Listening(transport.address_of(listeners)))
         job = self._load()
+        self._guard.end_child()
+        self._standard.repair()
         self._forward_logs()
         self._where = Phase.CONNECT
         exchange = self._connect(job, listeners)
@@ -125,6 +134,8 @@ class JobProcess:
         io_thread = IoThread(exchange, self._on_io_error)
         io_thread.start()
         job.setup()
+        self._guard.end_child()
+        self._standard.repair()
         if self._stateful and isinstance(job, PythonJob):
             self._keep_state(job, exchange, start)
         if self._spec.trial and isinstance(job, PythonJob):
@@ -137,6 +148,7 @@ class JobProcess:
         self._control.send(messages.Ready(start[1]))
         self._where = Phase.RUN
         self._loop.run()
+        self._guard.end_child()
         gave_nothing = isinstance(self._loop, RoundLoop) and self._loop.gave_nothing
         if gave_nothing:
             self._log(30, _GAVE_NOTHING)
@@ -288,6 +300,22 @@ class JobProcess:
         if self._job is not None:
             self._job.teardown()
 
+    # -- forked children ---------------------------------------------------------------------------------
+
+    def _descriptors(self) -> list[int]:
+        """The descriptors that belong to the job alone."""
+        own = [self._control.fd, *(listener.sock.fileno() for listener in self._listeners)]
+        return own if self._poller is None else [*own, *self._poller.descriptors]
+
+    def _on_fork(self) -> None:
+        """In a forked child: SIGTERM ends it, nothing is reported, and there is no way back into the loop."""
+        if (
+            signal.getsignal(signal.SIGTERM) == self._on_sigterm
+        ):  # a handler that the job's code has set stays
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        self._control.detach()
+        end_child_at_return()
+
     # -- what is reported --------------------------------------------------------------------------------
 
     def _fail(self, error: BaseException, where: Phase, also: str = "") -> None:
@@ -304,6 +332,7 @@ class JobProcess:
         self._control.send(messages.Log(level, text))
 
     def _report(self) -> None:
+        self._standard.repair()
         if self._exchange is not None:
             self._reporter.report(self._exchange)
 

@@ -1,4 +1,4 @@
-"""Forwards what user code says with the `logging` module to the log of the network, with its level."""
+"""Forwards the records that user code logs with the `logging` module to the log of the network, with their levels."""
 
 import logging
 from collections.abc import Callable
@@ -10,7 +10,12 @@ class _Forwarder(logging.Handler):
         self._send = send
 
     def emit(self, record: logging.LogRecord) -> None:
-        self._send(record.levelno, f"{record.name}: {self.format(record)}")
+        try:
+            text = self.format(record)
+        except Exception:  # noqa: BLE001 - arguments that do not fit the message; `logging` reports them on stderr
+            self.handleError(record)
+        else:
+            self._send(record.levelno, f"{record.name}: {text}")
 
 
 def forward_user_logs(level: str, send: Callable[[int, str], None]) -> None:

@@ -37,6 +37,11 @@ class Poller:
         elif self._again:
             self._again.discard(fd)
 
+    @property
+    def descriptors(self) -> list[int]:
+        """The descriptors that are watched."""
+        return list(self._handlers)
+
     def drop(self, connection: Connection) -> None:
         """Forget a connection and close it."""
         self.forget(connection.fd)
