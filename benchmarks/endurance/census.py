@@ -7,7 +7,7 @@ from pathlib import Path
 
 import psutil
 
-ROLES = ("client", "nodes", "fork servers", "wardens", "jobs")
+ROLES = ("client", "nodes", "fork servers", "reapers", "jobs")
 _SHARED = Path("/dev/shm")
 _MANY = {"rss": "MB", "descriptors": "descriptors", "threads": "threads"}
 
@@ -56,7 +56,7 @@ def role_of(process: psutil.Process, client: int) -> str:
         return "jobs"
     if "fission.node" in command:
         return "nodes"
-    return "fork servers" if "fission.runtime.launch.fork_server" in command else "wardens"
+    return "fork servers" if "fission.runtime.launch.fork_server" in command else "reapers"
 
 
 def job_processes(client: int) -> dict[int, int]:

@@ -133,7 +133,7 @@ def test_all_that_a_stopped_job_has_started_ends_with_it(tmp_path: Path, jobs: A
         await running.stop(0.0)
         assert spare.seen[stubborn.id][-1] == Exited(-signal.SIGKILL)
         await until(lambda: not psutil.pid_exists(child) or psutil.Process(child).status() == "zombie")
-        os.kill(apart, signal.SIGKILL)  # it has left the group: a matter of the warden
+        os.kill(apart, signal.SIGKILL)  # it has left the group: left to the reaper
 
     play(tmp_path, scenario)
 

@@ -1,4 +1,4 @@
-"""One incarnation of a job on a machine, from its order to its end, and what is told of it on the way."""
+"""One incarnation of a job on a machine, from its order to its end, with the events that it reports."""
 
 import asyncio
 from collections.abc import Callable, Coroutine, Sequence
@@ -29,12 +29,12 @@ _T = TypeVar("_T")
 
 
 class Replicator(Protocol):
-    """Keeps copies of the states of jobs on other machines."""
+    """Stores checkpoints of jobs on other machines."""
 
     async def store(
         self, network: str, run: str, job: int, incarnation: int, checkpoint: messages.Checkpoint
     ) -> bool:
-        """Bring the state to where it outlives this machine; return whether it is there now."""
+        """Store a checkpoint where it outlives this machine; return whether that has succeeded."""
 
     async def fetch(self, order: JobOrder, folder: Path) -> tuple[messages.Checkpoint, ...]:
         """Bring what is kept of a job's state into a folder, and refuse what its older incarnations still send."""
@@ -43,7 +43,7 @@ class Replicator(Protocol):
 class Incarnation:
     """`await launch(spec, launcher)` or `fail(message)`, once; `stop` at any time; `ended` is set at the end.
 
-    `on_event` gets what happens, in order; the last event is JobNotStarted or JobExited.
+    `on_event` receives the events in order; the last one is JobNotStarted or JobExited.
     """
 
     def __init__(
@@ -80,7 +80,7 @@ class Incarnation:
 
     @property
     def resident(self) -> InventoryEntry:
-        """The line of the inventory."""
+        """The entry in the inventory."""
         return InventoryEntry(
             self.job,
             self.incarnation,
@@ -94,11 +94,11 @@ class Incarnation:
 
     @property
     def pid(self) -> int | None:
-        """The process id, as long as the process is there."""
+        """The process id, as long as the process exists."""
         return self._supervisor.pid if self._supervisor is not None and self.alive else None
 
     async def unless_stopped(self, work: Coroutine[Any, Any, _T]) -> _T:
-        """Wait for something without which it cannot be launched; `stop` ends that. Raises RunError then."""
+        """Wait for something that the launch needs. Raises RunError when `stop` is called meanwhile."""
         task = asyncio.create_task(work)
         self._waiting = task
         if self.stopping:
@@ -113,7 +113,7 @@ class Incarnation:
             self._waiting = None
 
     async def launch(self, spec: JobSpec, launcher: Launcher) -> None:
-        """Start the process; it ends at once if it was told to stop meanwhile. Raises OSError."""
+        """Start the process; stop it at once if `stop` was called meanwhile. Raises OSError."""
         self._sys_path = spec.sys_path
         supervisor = JobSupervisor(spec, self._heard, launcher=launcher)
         await supervisor.start()
@@ -122,7 +122,7 @@ class Incarnation:
             await supervisor.stop()
 
     def fail(self, message: str) -> None:
-        """There is no process, and there will be none."""
+        """Report that there is no process and will be none."""
         self._status = IncarnationStatus.GONE
         self.ended.set()
         if self.stopping:
@@ -131,7 +131,7 @@ class Incarnation:
             self._on_event(JobNotStarted(self._node, self.job, self.incarnation, message))
 
     async def stop(self, *, force: bool = False) -> None:
-        """End the process, at once or after a moment; return when it has ended."""
+        """Stop the process, at once or after a grace period; return when it has ended."""
         self.stopping = True
         if self._waiting is not None:
             self._waiting.cancel()
@@ -140,14 +140,14 @@ class Incarnation:
         await self.ended.wait()
 
     def tell(self, message: messages.ToJob) -> None:
-        """Hand the process a message, if there is one."""
+        """Send a message to the process, if it exists."""
         if self._supervisor is not None:
             self._supervisor.send(message)
 
     # -- inside ------------------------------------------------------------------------------------------
 
     def _heard(self, event: Event) -> None:
-        """What the process says, as events of the cluster."""
+        """Turn a message of the process into events of the cluster."""
         who = (self._node, self.job, self.incarnation)
         match event:
             case OutputLine() | messages.Log():
@@ -166,10 +166,10 @@ class Incarnation:
                 self._status, self._round = IncarnationStatus.FINISHED, event.rounds
                 self._on_event(JobFinished(*who, event.rounds))
             case messages.Failed():
-                if event.where is Phase.TEARDOWN:  # all of its work was done before
+                if event.where is Phase.TEARDOWN:  # the job had finished before
                     self._status = IncarnationStatus.FINISHED
                 traceback = event.traceback
-                for path in self._sys_path:  # people know the project, not where its copy lies
+                for path in self._sys_path:  # users know the project, not the folder of its copy
                     traceback = traceback.replace(f'File "{path}/', 'File "')
                 self._on_event(JobFailed(*who, event.round, str(event.where), event.message, traceback))
             case messages.Interrupted():

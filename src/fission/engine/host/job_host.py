@@ -1,8 +1,8 @@
-"""Runs jobs on one machine, whatever machine that is: a node's, or the client's own.
+"""Runs jobs on one machine: a node, or the client.
 
 Each incarnation of a job is a process with a supervisor, in the job's folder. Two of one job never run at the same time:
 a start waits for the end of the older one. What has ended stays in the inventory until a newer incarnation or another
-run takes its place, so that a client that was away hears of it. When this process is killed, its jobs end as well.
+run takes its place, so that a client that was away can read it. When this process is killed, its jobs end as well.
 """
 
 import asyncio
@@ -30,7 +30,7 @@ _Key = tuple[str, int, int]
 
 
 class BundleStore(Protocol):
-    """Where the files of jobs are, that have come to this machine before. A digest is never "" here."""
+    """The bundles that this machine has received. A digest is never "" here."""
 
     async def install(self, digest: str, folder: Path) -> None:
         """Copy the files of a bundle into a folder. Raises FissionError."""
@@ -40,9 +40,9 @@ class BundleStore(Protocol):
 
 
 class JobHost:
-    """Call `start`, `stop`, `tell` with what the client wants; `on_event(network, run, event)` tells what happens.
+    """The client calls `start`, `stop` and `tell`; `on_event(network, run, event)` receives the events.
 
-    `name` stands in the events as the node; `ip` is this machine's address for data connections, and `identity` the folder
+    Events carry `name` as the node; `ip` is this machine's address for data connections, and `identity` the folder
     of its certificate ("": clear text). `homes` says where the folders of a network's jobs lie. Call `clear` before
     the first start, and `close` at last.
     """
@@ -61,15 +61,15 @@ class JobHost:
     ) -> None:
         self._name = name
         self.ip = ip
-        """May be set until the first start."""
+        """The address for data connections; may be set until the first start."""
         self._home_of = homes
         self._homes = WorkFolders()
         self._store = store
         self._on_event = on_event
         self._identity = identity
         self._keeper = keeper
-        self._warden = Reaper(place)
-        self._spares = ForkServerLauncher(self._warden.environment)
+        self._reaper = Reaper(place)
+        self._spares = ForkServerLauncher(self._reaper.environment)
         self._sockets: Path | None = None
         self._count = 0
         self._known: dict[_Key, Incarnation] = {}
@@ -78,20 +78,20 @@ class JobHost:
         self._closing = False
 
     async def clear(self) -> int:
-        """End the processes that a killed predecessor of the same `place` has left; return how many those were."""
-        return await asyncio.to_thread(self._warden.clear)
+        """Kill the processes that a killed predecessor of the same `place` has left; return their number."""
+        return await asyncio.to_thread(self._reaper.clear)
 
     def warm(self) -> None:
-        """Get ready to start jobs quickly, even if there are none yet."""
-        self._warden.start()
+        """Start the fork server, so that the first jobs start quickly."""
+        self._reaper.start()
         self._spares.warm()
         self._sockets = self._sockets or socket_folder()
 
     async def start(self, order: JobOrder) -> None:
-        """Start an incarnation. Returns at once; JobListening, or JobNotStarted, tells what became of it."""
+        """Start an incarnation. Returns at once; JobListening or JobNotStarted follows."""
         key = (order.spec.run, order.spec.job_id, order.spec.incarnation)
         if key in self._known:
-            return  # asked twice
+            return  # a repeated request
         network, run = order.network, order.spec.run
 
         def tell(event: EngineEvent) -> None:
@@ -109,7 +109,7 @@ class JobHost:
         self._spawn(self._bring_up(one, order, [other for other in others if other.alive]))
 
     async def stop(self, run: str, job: int, incarnation: int, *, force: bool = False) -> None:
-        """End an incarnation. Returns at once; JobExited follows in any case, also if there is no such process."""
+        """Stop an incarnation. Returns at once; JobExited follows in any case, also if there is no such process."""
         one = self._known.get((run, job, incarnation))
         if one is not None and one.alive:
             self._spawn(one.stop(force=force))
@@ -118,36 +118,36 @@ class JobHost:
         self._on_event(network, run, JobExited(self._name, job, incarnation, code, run))
 
     def tell(self, run: str, job: int, incarnation: int, message: messages.ToJob) -> None:
-        """Hand a message to the process of an incarnation, if there is one."""
+        """Send a message to the process of an incarnation, if it exists."""
         one = self._known.get((run, job, incarnation))
         if one is not None:
             one.tell(message)
 
     def inventory(self, network: str) -> tuple[InventoryEntry, ...]:
-        """What there is of a network: all that lives, and what has ended last of each job."""
+        """Return the inventory of a network: running incarnations, and the last ended one of each job."""
         return tuple(one.resident for one in self._known.values() if one.network == network)
 
     def incarnations(self, network: str = "") -> list[Incarnation]:
-        """Those that live, of one network or of all."""
+        """Return the running incarnations of one network or of all."""
         return [one for one in self._known.values() if one.alive and network in ("", one.network)]
 
     def network_of(self, run: str, job: int, incarnation: int) -> str:
-        """The network to which an incarnation belongs; "" if it is not known here."""
+        """Return the network of an incarnation; "" if it is unknown here."""
         one = self._known.get((run, job, incarnation))
         return "" if one is None else one.network
 
     async def abandon(self, network: str) -> None:
-        """End all jobs of a network, and forget that they were here."""
+        """Stop all jobs of a network, and remove them from the inventory."""
         await asyncio.gather(*(one.stop() for one in self.incarnations(network)))
         self._forget(lambda one: one.network == network)
 
     async def close(self, *, force: bool = False) -> None:
-        """End everything, at once or after a moment; returns when no process is left."""
+        """Stop everything, at once or after a grace period; return when no process is left."""
         self._closing = True
         await asyncio.gather(*(one.stop(force=force) for one in self.incarnations()))
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._spares.close()
-        await asyncio.to_thread(self._warden.close)
+        await asyncio.to_thread(self._reaper.close)
         if self._sockets is not None:
             await asyncio.to_thread(shutil.rmtree, self._sockets, ignore_errors=True)
 
@@ -181,7 +181,7 @@ class JobHost:
         if order.files and not one.stopping:
             await self._store.install(order.files, folders.work)
         code = await self._store.code_path(order.code) if order.code else None
-        self._warden.start()
+        self._reaper.start()
         kept: tuple[messages.Checkpoint, ...] = ()
         if self._keeper is not None and order.spec.resume:
             kept = await one.unless_stopped(self._keeper.fetch(order, folders.state))
@@ -197,7 +197,7 @@ class JobHost:
         )
 
     def _listen(self, key: _Key) -> str:
-        """Where a job listens: for those on other machines, and faster for those on this one."""
+        """Return the addresses of a job: TCP for other machines, a Unix socket for this one."""
         if self._sockets is None:
             self._sockets = socket_folder()
         self._count += 1

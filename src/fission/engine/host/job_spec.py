@@ -1,4 +1,4 @@
-"""What a job process must be given: the pickled job, and limits that follow from the whole network."""
+"""What a job process receives at its start: the pickled job, and limits that follow from the whole network."""
 
 import pickle
 
@@ -9,7 +9,7 @@ from fission.errors import NetworkError
 
 
 def pickle_job(job: BaseJob) -> bytes:
-    """Pickle a job with its pipes. Raises NetworkError; check E205 can say more."""
+    """Pickle a job with its pipes. Raises NetworkError; check E205 explains more."""
     try:
         return pickle.dumps(job, protocol=5)
     except Exception as error:
@@ -22,7 +22,7 @@ def pickle_job(job: BaseJob) -> bytes:
 
 
 def needed_blocks(network: Network) -> dict[int, int]:
-    """For every pipe, how many of its blocks the network takes before it can release any.
+    """Return for every pipe how many of its blocks the network needs before it can release any.
 
     The product of the `BLOCK_COUNT`s along a path that begins with the pipe, of the path where it is largest.
     Loops go through asynchronous pipes, which end a path.
@@ -44,7 +44,7 @@ def needed_blocks(network: Network) -> dict[int, int]:
 
 
 def queue_limits(network: Network) -> dict[int, int]:
-    """For every pipe, how many blocks may wait before its receiver, 0 for no limit of its own."""
+    """Return for every pipe how many blocks may be queued at its receiver; 0 for no limit of its own."""
     return {
         edge.pipe.id: network.job(edge.destination).MAX_QUEUE * edge.pipe.BLOCK_COUNT
         for edge in network.edges

@@ -1,4 +1,4 @@
-"""How this machine is doing: free processor time, memory, disk, used swap, as averages of about 3 s."""
+"""The load of this machine: free processor time, memory and disk, used swap, as averages of about 3 s."""
 
 from collections import deque
 from pathlib import Path
@@ -8,22 +8,22 @@ import psutil
 from fission.core.nodes import NodeInfo
 
 SAMPLES = 3
-"""How many samples, one a second, an average has."""
+"""Samples of an average, one per second."""
 
 
 class LoadMeter:
-    """Call `sample` about once a second. `folder` says which disk counts."""
+    """Averages of the load. Call `sample` about once a second. `folder` selects the disk."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._samples: deque[tuple[float, int, int, float]] = deque(maxlen=SAMPLES)
-        psutil.cpu_percent()  # from here on it tells the time since the last call
+        psutil.cpu_percent()  # the next call measures the time since this one
         self._first = True
 
     def sample(self) -> NodeInfo:
-        """Look, and return the averages."""
+        """Take a sample, and return the averages."""
         busy = psutil.cpu_percent()
-        if self._first and busy == 0.0:  # the first look is too short to tell
+        if self._first and busy == 0.0:  # the first interval is too short to measure
             busy = 100.0 - 100.0 / (1.0 + psutil.getloadavg()[0] / (psutil.cpu_count() or 1))
         self._first = False
         self._samples.append(

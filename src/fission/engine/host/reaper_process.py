@@ -1,4 +1,4 @@
-"""The warden's own process: `python -I -S warden_process.py MARK`. It imports next to nothing, as it only waits.
+"""The reaper's own process: `python -I -S reaper_process.py MARK`. It imports next to nothing, as it only waits.
 
 It ends when its stdin is closed, which its owner holds, after everything that has the mark.
 """
@@ -11,17 +11,17 @@ import time
 from collections.abc import Callable
 
 MARK = "FISSION_HOST"
-"""The environment variable that job processes, and what they start, inherit."""
+"""The environment variable that job processes and their children inherit."""
 
 GRACE = 1.0
-"""Seconds that job processes have to end by themselves, `teardown()` and all."""
+"""Seconds that job processes have to end by themselves, including `teardown()`."""
 
 _LONGEST = 5.0
 _PAUSE = 0.05
 
 
 def end_all(ours: Callable[[str], bool], grace: float = 0.0) -> int:
-    """End every process whose mark is ours, with its group, after `grace`; return how many there were."""
+    """Kill every process with this mark, and its group, after `grace` seconds; return their number."""
     begin = time.monotonic()
     groups: set[int] = set()
     killed: set[int] = set()
@@ -38,13 +38,13 @@ def end_all(ours: Callable[[str], bool], grace: float = 0.0) -> int:
 
 
 def _marked(ours: Callable[[str], bool]) -> dict[int, int]:
-    """All processes whose mark is ours, and their groups."""
+    """Return the processes with this mark, and their groups."""
     found = {}
     start = f"{MARK}=".encode()
     for name in os.listdir("/proc"):
         if not name.isdigit() or int(name) == os.getpid():
             continue
-        # One that ends in between, or belongs to somebody else, is none of ours.
+        # A process that ends meanwhile, or belongs to another user, is skipped.
         with contextlib.suppress(OSError), open(f"/proc/{name}/environ", "rb") as file:
             for entry in file.read().split(b"\0"):
                 if entry.startswith(start) and ours(entry[len(start) :].decode(errors="replace")):
@@ -73,7 +73,7 @@ def _kill(found: dict[int, int], groups: set[int]) -> None:
 
 
 def main() -> None:
-    """Wait for the end of the owner, who holds the other end of stdin; then end what has our mark."""
+    """Wait for the end of the owner, which holds the other end of stdin; then kill what has the mark."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     mark = sys.argv[1]

@@ -1,4 +1,4 @@
-"""Folders of the temporary directory that belong to one process; what a killed one has left, the next one removes."""
+"""Temporary folders that belong to one process; those of killed processes are removed by the next one."""
 
 import contextlib
 import os
@@ -10,30 +10,30 @@ from pathlib import Path
 from fission.engine.files.locks import lock_folder, locked
 
 EMBEDDED = "fission-embedded-"
-"""How the folders of embedded clusters begin."""
+"""The prefix of the folders of embedded clusters."""
 
 
 def scratch_folder(prefix: str, parent: str = "") -> Path:
-    """A new folder that is closed to others and locked until this process ends; whoever asks for it removes it.
+    """Create a private folder that is locked until this process ends; the caller removes it.
 
-    Those of this name that a killed process has left behind are removed: nobody holds their lock. Raises OSError.
+    Folders of this prefix without a lock belonged to killed processes and are removed. Raises OSError.
     """
     return _new(prefix, parent or tempfile.gettempdir(), lock_folder)
 
 
 @contextlib.contextmanager
 def scratch(prefix: str) -> Iterator[Path]:
-    """Such a folder for a while. Raises OSError."""
+    """Provide such a folder inside a `with` block. Raises OSError."""
     with contextlib.ExitStack() as stack:
         folder = _new(prefix, tempfile.gettempdir(), lambda folder: stack.enter_context(locked(folder)))
         try:
             yield folder
         finally:
-            shutil.rmtree(folder, ignore_errors=True)  # what cannot be removed now, the next one will
+            shutil.rmtree(folder, ignore_errors=True)  # the next process removes what is left
 
 
 def _new(prefix: str, parent: str, lock: Callable[[Path], bool]) -> Path:
-    """Tidy up, make a folder and lock it."""
+    """Remove abandoned folders, create a folder and lock it."""
     for old in Path(parent).glob(f"{prefix}*"):
         with contextlib.suppress(OSError):
             if old.stat().st_uid == os.getuid():
@@ -42,7 +42,7 @@ def _new(prefix: str, parent: str, lock: Callable[[Path], bool]) -> Path:
                         shutil.rmtree(old)
     while True:
         folder = Path(tempfile.mkdtemp(prefix=prefix, dir=parent))
-        # somebody who tidies up at this moment may have taken it for one that was left behind
+        # another process may have removed it as abandoned before it was locked
         with contextlib.suppress(FileNotFoundError):
             if lock(folder) and folder.exists():
                 return folder

@@ -1,4 +1,4 @@
-"""Private folders for the Unix sockets of jobs: short paths, closed to others, and gone when their owner is."""
+"""Private folders for the Unix sockets of jobs: short paths, removed with their owner."""
 
 import os
 import tempfile
@@ -11,6 +11,6 @@ _LONGEST_FOLDER = 70
 
 
 def socket_folder() -> Path:
-    """A new private folder whose path leaves room for the name of a socket (108 bytes on Linux). Raises OSError."""
+    """Create a private folder whose path leaves room for the name of a socket (108 bytes on Linux). Raises OSError."""
     parent = tempfile.gettempdir()
     return scratch_folder(_PREFIX, parent if len(os.fsencode(parent)) < _LONGEST_FOLDER else "/tmp")  # noqa: S108 - mkdtemp makes it safe

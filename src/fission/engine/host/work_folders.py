@@ -1,4 +1,4 @@
-"""The folders of a network's jobs on one machine: made, emptied, and held by one service at a time.
+"""The work folders of a network's jobs on one machine: created, emptied, and locked by one service at a time.
 
 A network's home has one folder per job, named by its id, which is the job's working directory; and `.state` with one
 folder per job for its checkpoints, and with the run to which each job's files belong.
@@ -16,26 +16,26 @@ from fission.errors import RunError
 
 @dataclass(frozen=True, slots=True)
 class JobFolders:
-    """Where one job works, and where it writes its checkpoints."""
+    """The working directory of a job, and the folder of its checkpoints."""
 
     work: Path
     state: Path
 
 
 def node_work_folder(root: Path, order: JobOrder) -> Path:
-    """A network's home on a node: in its REMOTE_ROOT, or else in the node's own `root`."""
+    """Return the folder of a network on a node: in its REMOTE_ROOT, or else in the node's own `root`."""
     return (Path(order.root).expanduser() if order.root else root) / order.network
 
 
 class WorkFolders:
-    """The homes that this process holds. Its methods block: call them in threads, also several at once."""
+    """The network folders that this process has locked. Its methods block and are thread-safe."""
 
     def __init__(self) -> None:
         self._held: dict[Path, int] = {}
         self._holding = threading.Lock()
 
     def prepare(self, home: Path, order: JobOrder) -> JobFolders:
-        """Make the folders of a job. Nothing is left in them of an earlier run, unless the order wants to keep it.
+        """Create the folders of a job, without what an earlier run has left, unless the order keeps it.
 
         A successor in the same run finds what its predecessor has left. Raises RunError.
         """
@@ -49,7 +49,7 @@ class WorkFolders:
         note = states / f"{spec.job_id}.run"
         try:
             states.mkdir(mode=0o700, parents=True, exist_ok=True)
-            with self._holding:  # or a second thread would find the lock taken, by the first
+            with self._holding:  # a second thread would find the lock taken by the first
                 self._hold(home)
             same_run = spec.resume and note.is_file() and note.read_text(encoding="utf-8") == spec.run
             if not same_run:

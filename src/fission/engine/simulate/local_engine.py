@@ -19,7 +19,7 @@ from fission.runtime.messages import Finished, JobSpec, Listening
 
 
 class LocalEngine:
-    """Runs one network: `await start()`, take events from `events`, `await stop()` in any case.
+    """Runs one network: `await start()`, read `events`, and `await stop()` in any case.
 
     `folders` maps a job's id to its working directory; `sys_path` is put before the module search path of the
     jobs. The sockets live in a private folder that goes with the engine. In `trials` the jobs record rounds that are to be
@@ -44,7 +44,7 @@ class LocalEngine:
         self._finished: set[int] = set()
 
     async def start(self) -> None:
-        """Start the process of every job. Raises RunError when that cannot be done; then call `stop`."""
+        """Start the process of every job. Raises RunError on failure; then call `stop`."""
         self._sockets = socket_folder()
         run = uuid.uuid4().hex
         blocks, limits = needed_blocks(self._network), queue_limits(self._network)
@@ -75,14 +75,14 @@ class LocalEngine:
             ) from error
 
     async def stop(self) -> None:
-        """End every process and remove the sockets; returns when nothing is left."""
+        """Stop every process and remove the sockets; return when nothing is left."""
         await asyncio.gather(*(supervisor.stop() for supervisor in self._supervisors.values()))
         if self._sockets is not None:
             with contextlib.suppress(OSError):
                 shutil.rmtree(self._sockets)
 
     def pid(self, job: int) -> int | None:
-        """Process id of a job."""
+        """Return the process id of a job."""
         return self._supervisors[job].pid
 
     def _handler(self, job: BaseJob) -> Callable[[Event], None]:

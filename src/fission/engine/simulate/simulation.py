@@ -1,4 +1,4 @@
-"""One simulation: folders, the local engine, and what a person is told while it runs and when it ends."""
+"""One simulation: its folders, the local engine, and the reports to its observer."""
 
 import asyncio
 import shutil
@@ -29,7 +29,7 @@ class End(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """What ended the simulation: one line, and the user's traceback if it was his code."""
+    """The failure that ended a simulation: one line, and the traceback if user code raised."""
 
     message: str
     traceback: str
@@ -76,7 +76,7 @@ class Simulation:
         self._failure: Failure | None = None
 
     def interrupt(self) -> None:
-        """End the simulation now, as Ctrl+C does."""
+        """Stop the simulation, as Ctrl+C does."""
         self._finish(End.INTERRUPTED)
 
     async def run(self) -> Outcome:
@@ -90,7 +90,7 @@ class Simulation:
                 [over, *tasks], timeout=self._seconds, return_when=asyncio.FIRST_COMPLETED
             )
             for task in done:
-                task.result()  # who watches may fail, as a console does whose reader has gone
+                task.result()  # an observer may fail, as a console does whose reader is gone
         finally:
             over.cancel()
             self._finish(End.TIME)
@@ -118,7 +118,7 @@ class Simulation:
             self._watcher.status(self._reports, monotonic() - started)
 
     def _drain(self) -> None:
-        """Tell what was still on its way when the processes ended."""
+        """Report the blocks that were in flight when the processes ended."""
         while not self._engine.events.empty():
             self._take(self._engine.events.get_nowait())
 
@@ -139,7 +139,7 @@ class Simulation:
                 report.complete(event.rounds)
                 self._watcher.log(happened.job, 20, f"finished after {event.rounds} rounds")
                 if all(one.state == "finished" for one in self._reports.values()):
-                    # their processes end by themselves now; one that does not is not waited for
+                    # processes end by themselves now; those that do not are not awaited
                     asyncio.get_running_loop().call_later(GRACE, self._finish, End.FINISHED)
             case Failed():
                 self._failed(happened.job, event)
@@ -192,7 +192,7 @@ def _signal_name(number: int) -> str:
 
 
 def prepare_folders(network: Network, folder: Path) -> dict[int, Path]:
-    """Empty `folder` and make one folder per job in it, and `info.txt`. Raises ProjectError.
+    """Empty `folder`, and create one folder per job and `info.txt` in it. Raises ProjectError.
 
     The folder is locked until the process ends.
     """

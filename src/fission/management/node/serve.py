@@ -87,7 +87,7 @@ async def _serve(options: NodeOptions, versions: Mapping[str, str], *, lifeline:
         _log.warning("the service does not wait any longer")
         await ends.in_time(service.close(force=True))
         logging.shutdown()
-        os._exit(0)  # no thread is waited for; the warden ends what is left
+        os._exit(0)  # no thread is waited for; the reaper kills what is left
     store.close()
     return 0
 
