@@ -43,7 +43,10 @@ class JobView:
 
 @dataclass(frozen=True, slots=True)
 class NodeView:
-    """One node: `state` as in cluster.states.NodeStatus; cpu free and swap used in percent, memory and disk free in bytes."""
+    """One node: `state` as in cluster.states.NodeStatus; cpu free and swap used in percent, memory and disk free in bytes.
+
+    `clock_offset` is how many seconds its wall clock is ahead of the client's, within `clock_error`; None: not known yet.
+    """
 
     address: str
     name: str
@@ -57,6 +60,8 @@ class NodeView:
     disk: int
     versions: dict[str, str] = field(default_factory=dict)
     swap: float = 0.0
+    clock_offset: float | None = None
+    clock_error: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

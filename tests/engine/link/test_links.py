@@ -1,6 +1,8 @@
 """The links between a client and its nodes: real sockets, real certificates, both ends in this process."""
 
 import asyncio
+import time
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -271,5 +273,29 @@ def test_a_callback_that_fails_breaks_nothing(bed, caplog):
             await until(lambda: "a bug: a callback of the link has failed" in caplog.text)
             assert await client.request(NODE, "x")
             assert story.lines == [("up", NODE)]
+
+    run(main())
+
+
+def test_the_client_knows_how_far_the_clock_of_a_node_is_ahead(bed, monkeypatch):
+    ahead = 90_000.0
+    monkeypatch.setattr("fission.engine.client.link._CLOCK_SECONDS", 0.05)
+    monkeypatch.setattr("fission.engine.node.link.time", SimpleNamespace(time=lambda: time.time() + ahead))
+
+    async def main():
+        nonlocal ahead
+        async with bed() as it:
+            story = Story()
+            node = await it.node()
+            client = await it.client(story)
+            assert client.clocks() == {}
+            client.invite({NODE: node.link.port})
+            await until(client.clocks)
+            found = client.clocks()[NODE]
+            assert abs(found.offset - ahead) <= found.error + 1e-3
+            ahead = -3.0  # the clock of the node is set
+            await until(lambda: abs(client.clocks()[NODE].offset + 3.0) <= client.clocks()[NODE].error + 1e-3)
+            client.drop(NODE, "for the test")
+            assert client.clocks() == {}
 
     run(main())

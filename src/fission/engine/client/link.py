@@ -3,14 +3,16 @@
 import asyncio
 import logging
 import random
+import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
+from fission.engine.protocol.clock_offset import ClockEstimate, ClockOffset
 from fission.engine.protocol.interfaces import LinkError, Plain
 from fission.engine.transport.dialer import Dialer
 from fission.engine.transport.failure_detector import FailureDetector
-from fission.engine.transport.handshake import ClientHello, client_pulse, read_answer
+from fission.engine.transport.handshake import CLOCK, ClientHello, client_pulse, read_answer
 from fission.engine.transport.heartbeat import HeartbeatSender
 from fission.engine.transport.rpc import RpcConnection
 from fission.engine.transport.stream import MessageStream, StreamClosed
@@ -24,6 +26,8 @@ logger = logging.getLogger(__name__)
 _DIAL_SECONDS = 3.0
 _ANSWER_SECONDS = 6.0
 _RETRY_SECONDS = 1.0
+_CLOCK_SECONDS = 5.0
+"""Seconds between two comparisons of the clocks of client and node."""
 NOT_TRIED = "not tried yet"
 """The reason why a node is away until the first attempt has ended."""
 
@@ -98,6 +102,12 @@ class StreamClientLink:
     def own_address(self, node: str) -> str:
         """Return the address of this machine on the connection to the node. Raises LinkError."""
         return self._of(node).rpc.stream.local
+
+    def clocks(self) -> Mapping[str, ClockEstimate]:
+        """Return how far the wall clocks of the joined nodes are ahead of this machine's, as far as that is known."""
+        now = time.monotonic()
+        found = {node: joined.clock.estimate(now) for node, joined in self._joined.items()}
+        return {node: estimate for node, estimate in found.items() if estimate is not None}
 
     async def close(self) -> None:
         """Close all links, without calling `down`."""
@@ -187,8 +197,25 @@ class StreamClientLink:
         self._detector.watch(joined.node, asyncio.get_running_loop().time())
         self._heartbeat.add(joined.rpc.stream, client_pulse(self._pulse_interval))
         _call(self._up, joined.node)
-        await joined.rpc.serve()
+        comparing = asyncio.get_running_loop().create_task(self._compare_clocks(joined))
+        try:
+            await joined.rpc.serve()
+        finally:
+            comparing.cancel()
         self._lose(joined, joined.rpc.stream.reason)
+
+    async def _compare_clocks(self, joined: "_JoinedNode") -> None:
+        """Ask a node for its wall time until its link ends. A jump of our own clock is seen with the next answer."""
+        while True:
+            sent, begin = time.time(), time.monotonic()
+            try:
+                remote = await joined.rpc.request(CLOCK, {}, _CLOCK_SECONDS)
+            except LinkError:
+                remote = None  # the node is busy, or gone
+            if isinstance(remote, float):
+                now = time.monotonic()
+                joined.clock.add(sent, remote, now - begin, now)
+            await asyncio.sleep(_CLOCK_SECONDS)
 
     def _lose(self, joined: "_JoinedNode", reason: str) -> None:
         if self._forget(joined, reason):
@@ -243,3 +270,4 @@ class _JoinedNode:
     node: str
     rpc: RpcConnection
     about: Mapping[str, Plain]
+    clock: ClockOffset = field(default_factory=ClockOffset)

@@ -14,6 +14,7 @@ from fission.core.groups import LOCAL
 from fission.core.network import Network
 from fission.engine.client.link import NOT_TRIED
 from fission.engine.client.views import STATES, JobPlace, information, view_of
+from fission.engine.protocol.clock_offset import ClockEstimate
 from fission.engine.protocol.interfaces import JobSaid
 from fission.engine.protocol.job_report import JobReport, ProgressObserver
 from fission.monitor import NetworkView
@@ -180,10 +181,10 @@ class RunPresenter:
             if job.state is JobState.FINISHED and not report.round:  # before we came
                 report.complete(job.round)
 
-    def view(self, run: str, seconds: float) -> NetworkView:
+    def view(self, run: str, seconds: float, clocks: Mapping[str, ClockEstimate]) -> NetworkView:
         """Look at the network now."""
         self.update()
-        return view_of(self._network, self._coordinator, self.reports, run, seconds)
+        return view_of(self._network, self._coordinator, self.reports, run, seconds, clocks)
 
     @contextlib.contextmanager
     def answering(self) -> Iterator[tuple[int, Answer]]:

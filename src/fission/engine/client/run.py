@@ -133,7 +133,9 @@ class ClusterRun:
         with self._teller.answering() as (number, answer):
             match request:
                 case {"do": "status"}:
-                    view = self._teller.view(self.run_id, monotonic() - self._started)
+                    link = None if self.engine is None else self.engine.link
+                    clocks = {} if link is None else link.clocks()
+                    view = self._teller.view(self.run_id, monotonic() - self._started, clocks)
                     return answer.plain() | {"network": view.plain()}
                 case {"do": "stop", "force": bool(force)}:
                     self.interrupt(force=force, request=number)

@@ -8,6 +8,7 @@ from fission.cluster.state import NodeRecord
 from fission.cluster.transitions import JobState
 from fission.core.groups import LOCAL
 from fission.core.network import Network
+from fission.engine.protocol.clock_offset import ClockEstimate
 from fission.engine.protocol.job_report import JobReport
 from fission.monitor import JobView, NetworkView, NodeView, PipeView
 from fission.placement.model import natural
@@ -44,9 +45,14 @@ class JobPlace:
 
 
 def view_of(
-    network: Network, coordinator: Coordinator, reports: Mapping[int, JobReport], run: str, seconds: float
+    network: Network,
+    coordinator: Coordinator,
+    reports: Mapping[int, JobReport],
+    run: str,
+    seconds: float,
+    clocks: Mapping[str, ClockEstimate],
 ) -> NetworkView:
-    """Look at a network now."""
+    """Return the view of a network now; `clocks` has the clock offsets of its nodes."""
     jobs = coordinator.jobs.values()
     taken = [job.node for job in jobs]
     nodes = [
@@ -58,7 +64,7 @@ def view_of(
         phase=coordinator.phase.name.lower(),
         seconds=seconds,
         epoch=coordinator.epoch,
-        nodes=tuple(_node(node, taken.count(node.address)) for node in nodes),
+        nodes=tuple(_node(node, taken.count(node.address), clocks.get(node.address)) for node in nodes),
         jobs=tuple(
             JobView(
                 job.id,
@@ -97,7 +103,7 @@ def information(coordinator: Coordinator) -> tuple[JobPlace, ...] | None:
     return tuple(places)
 
 
-def _node(node: NodeRecord, taken: int) -> NodeView:
+def _node(node: NodeRecord, taken: int, clock: ClockEstimate | None) -> NodeView:
     state = node.state
     return NodeView(
         address=node.address,
@@ -112,6 +118,8 @@ def _node(node: NodeRecord, taken: int) -> NodeView:
         disk=0 if state is None else state.info.disk,
         versions=dict(node.versions),
         swap=0.0 if state is None else state.info.swap,
+        clock_offset=None if clock is None else clock.offset,
+        clock_error=None if clock is None else clock.error,
     )
 
 

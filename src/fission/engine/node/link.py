@@ -2,12 +2,14 @@
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 
 from fission.engine.protocol.interfaces import NodeHandler, Plain
 from fission.engine.transport.failure_detector import FailureDetector
-from fission.engine.transport.handshake import ClientHello, client_pulse, refusal, welcome
+from fission.engine.transport.handshake import CLOCK, ClientHello, client_pulse, refusal, welcome
 from fission.engine.transport.heartbeat import HeartbeatSender
 from fission.engine.transport.listener import ConnectionListener
 from fission.engine.transport.rpc import RpcConnection
@@ -134,10 +136,15 @@ class StreamNodeLink:
         rpc = RpcConnection(
             stream,
             hello.client,
-            handler=lambda operation, arguments: self._handler(hello.client, operation, arguments),
+            handler=partial(self._handle, hello.client),
             running=self._running.setdefault(hello.network, set()),
         )
         return _Link(hello, rpc)
+
+    async def _handle(self, client: str, operation: str, arguments: Mapping[str, Plain]) -> Plain:
+        if operation == CLOCK:
+            return time.time()
+        return await self._handler(client, operation, arguments)
 
     def _refusal(self, stream: MessageStream, hello: ClientHello) -> str:
         """Return why a client is refused; "" when it is admitted."""

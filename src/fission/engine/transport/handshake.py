@@ -6,10 +6,12 @@ from typing import Any
 
 from fission.errors import RunError
 
-__all__ = ["PROTOCOL", "ClientHello", "client_pulse", "read_answer", "refusal", "welcome"]
+__all__ = ["CLOCK", "PROTOCOL", "ClientHello", "client_pulse", "read_answer", "refusal", "welcome"]
 
 PROTOCOL = 2
 """The version of the link's messages; both ends must have the same."""
+CLOCK = "clock"
+"""The request to which a link itself answers with the node's wall time, in seconds since 1970."""
 _CLIENT_PULSE = 0.5
 
 

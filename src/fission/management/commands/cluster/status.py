@@ -13,6 +13,9 @@ from fission.core.groups import ALL
 from fission.management.access.running_client import ask, no_client
 from fission.management.console.tables import LOAD, load_cells, new_console, show, table
 
+MOST_OFFSET = 0.1
+"""Seconds by which the clocks of client and node may differ without a remark."""
+
 
 def status_command(root: Path, name: str, *, as_json: bool) -> int:
     """Print the nodes, jobs and pipes of a running network. Raises RunError when no client runs it here."""
@@ -27,7 +30,7 @@ def status_command(root: Path, name: str, *, as_json: bool) -> int:
     console.print(
         Text(f"{network['name']}: {network['phase']}, {network['seconds']:.0f} s, epoch {network['epoch']}\n")
     )
-    for part in (_nodes(network), _reasons(network), _jobs(network), _pipes(network)):
+    for part in (_nodes(network), _reasons(network), _clocks(network), _jobs(network), _pipes(network)):
         if part is not None:
             show(console, part)
             console.print()
@@ -58,6 +61,17 @@ def _load(node: Mapping[str, Any]) -> tuple[str, str, str]:
 def _reasons(network: Mapping[str, Any]) -> Text | None:
     """Why nodes are not up; such a text may be too long for a table."""
     lines = [f"{node['address']}: {node['reason']}" for node in network["nodes"] if node["reason"]]
+    return Text("\n".join(lines)) if lines else None
+
+
+def _clocks(network: Mapping[str, Any]) -> Text | None:
+    """Name the nodes whose clock certainly differs from the client's."""
+    lines = []
+    for node in network["nodes"]:
+        offset, error = node["clock_offset"], node["clock_error"]
+        if offset is not None and abs(offset) - error > MOST_OFFSET:
+            side = "ahead of" if offset > 0 else "behind"
+            lines.append(f"{node['address']}: clocks differ by {abs(offset):.1f} s (it is {side} the client)")
     return Text("\n".join(lines)) if lines else None
 
 
