@@ -13,7 +13,7 @@ import pytest
 from fission.core.jobs import PythonJob
 from fission.core.network import Network
 from fission.errors import ProjectError
-from fission.project.dependencies import Dependencies, find_dependencies, install_dependencies
+from fission.project.job_files.dependencies import Dependencies, find_dependencies, install_dependencies
 
 
 class Job(PythonJob):

@@ -14,8 +14,8 @@ from fission.core.network import Network
 from fission.core.nodes import BaseNode, MultiNode
 from fission.core.pipes import BytesPipe, OptionalPicklePipe, PicklePipe
 from fission.errors import ProjectError
-from fission.project.export import to_graphml, to_json, to_xml
-from fission.project.xml import XMLLoader
+from fission.project.formats.export import to_graphml, to_json, to_xml
+from fission.project.formats.xml import XMLLoader
 
 from .test_xml import NETWORK
 

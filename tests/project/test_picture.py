@@ -11,8 +11,8 @@ from fission.core.jobs import CSVSinkJob, ForwardingJob, SourceJob
 from fission.core.network import Network
 from fission.core.pipes import OptionalPicklePipe, PicklePipe
 from fission.errors import ProjectError
+from fission.project.formats.picture import render, to_dot, to_mermaid
 from fission.project.loaded import LoadedNetwork
-from fission.project.picture import render, to_dot, to_mermaid
 
 needs_dot = pytest.mark.skipif(shutil.which("dot") is None, reason="Graphviz is not installed")
 

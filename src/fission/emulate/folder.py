@@ -9,7 +9,7 @@ from pathlib import Path
 from fission.core.jobs import BaseJob
 from fission.core.network import Network
 from fission.errors import ProjectError
-from fission.project.dependencies import install_dependencies
+from fission.project.job_files.dependencies import install_dependencies
 from fission.project.scaffold import MANAGE
 
 __all__ = ["JobFolder", "find_project"]

@@ -11,12 +11,12 @@ from fission.core.network import Network, Problem, Settings
 from fission.core.nodes import BaseNode
 from fission.errors import ConfigError, FissionError, ProjectError
 from fission.project.config import ConfigFile, assigned_names, read_config
+from fission.project.formats.xml import XMLLoader
 from fission.project.loaded import LoadedNetwork
 from fission.project.names import SHARED
 from fission.project.nodes import NodeReader
 from fission.project.settings import NAMES, Mistake, describe, read_settings
 from fission.project.suggest import did_you_mean, listed
-from fission.project.xml import XMLLoader
 
 UNKNOWN_SETTING = "E002"
 WRONG_SETTING = "E003"

@@ -11,7 +11,7 @@ class LoadedNetwork(Network):
 
     def _repr_svg_(self) -> str | None:
         """Return the picture that notebooks show; None where it cannot be drawn."""
-        from fission.project.picture import render  # noqa: PLC0415 - only notebooks need it
+        from fission.project.formats.picture import render  # noqa: PLC0415 - only notebooks need it
 
         try:
             return render(self, "svg").decode()

@@ -9,8 +9,8 @@ from typing import Final
 
 from fission.core.network import Settings
 from fission.project.addresses import is_address
+from fission.project.formats.xml import XML_ARGUMENTS
 from fission.project.suggest import did_you_mean
-from fission.project.xml import XML_ARGUMENTS
 
 
 class _UnfitError(Exception):

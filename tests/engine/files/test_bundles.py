@@ -11,8 +11,8 @@ from fission.engine.files import bundles
 from fission.engine.files.bundles import HashCache, bundles_of, job_bundle
 from fission.engine.files.manifest import from_plain
 from fission.errors import ProjectError
-from fission.project import own_code
-from fission.project.dependencies import install_dependencies
+from fission.project.job_files import own_code
+from fission.project.job_files.dependencies import install_dependencies
 from kits.bundles import Idle, code, network, put, tree
 
 

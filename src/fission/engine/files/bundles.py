@@ -16,9 +16,9 @@ from fission.core.network import Network
 from fission.engine.files.manifest import File, Manifest, ManifestError, hash_file, safe_path
 from fission.engine.files.transfer import Source, ship
 from fission.errors import ProjectError
-from fission.project.dependencies import dependency_tree
-from fission.project.files import Tree, unreadable
-from fission.project.own_code import own_code
+from fission.project.job_files.dependencies import dependency_tree
+from fission.project.job_files.own_code import own_code
+from fission.project.job_files.tree import Tree, unreadable
 
 __all__ = ["Bundle", "HashCache", "Source", "bundles_of", "code_bundle", "job_bundle", "ship"]
 

@@ -9,7 +9,7 @@ from fission.core.jobs import BaseJob, ExecutableJob, InteractiveJob, LoggingJob
 from fission.core.network import Network
 from fission.errors import ProjectError
 from fission.project.checks._check import Finding, check
-from fission.project.dependencies import dependency_tree, find_dependencies
+from fission.project.job_files.dependencies import dependency_tree, find_dependencies
 from fission.project.returns import gives_nothing
 from fission.project.settings import describe
 from fission.project.suggest import counted, did_you_mean, listed

@@ -7,8 +7,14 @@ from pathlib import Path
 from fission.core.jobs import ExecutableJob
 from fission.core.network import Network
 from fission.project.checks._check import Finding, check
-from fission.project.dependencies import find_dependencies
-from fission.project.programs import find_program, foreign_machine, parameters, why_not_executable, words
+from fission.project.job_files.dependencies import find_dependencies
+from fission.project.job_files.programs import (
+    find_program,
+    foreign_machine,
+    parameters,
+    why_not_executable,
+    words,
+)
 from fission.project.settings import describe
 from fission.project.suggest import did_you_mean
 

@@ -11,7 +11,13 @@ from typing import IO
 
 from fission.core.jobs import ExecutableJob
 from fission.errors import RunError
-from fission.project.programs import find_program, foreign_machine, parameters, why_not_executable, words
+from fission.project.job_files.programs import (
+    find_program,
+    foreign_machine,
+    parameters,
+    why_not_executable,
+    words,
+)
 from fission.runtime.programs.pipe_io import End, InputEnd, OutputEnd, resize
 
 __all__ = ["Child", "command_line"]

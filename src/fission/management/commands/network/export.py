@@ -5,8 +5,8 @@ from pathlib import Path
 
 from fission.errors import ProjectError
 from fission.management.access.problems import count, load_and_check
-from fission.project.export import to_graphml, to_json, to_xml
-from fission.project.picture import to_dot, to_mermaid
+from fission.project.formats.export import to_graphml, to_json, to_xml
+from fission.project.formats.picture import to_dot, to_mermaid
 from fission.project.suggest import did_you_mean
 
 _FORMS = {"json": to_json, "graphml": to_graphml, "xml": to_xml, "dot": to_dot, "mermaid": to_mermaid}

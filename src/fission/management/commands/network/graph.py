@@ -8,7 +8,7 @@ from fission.core.network import Network
 from fission.errors import FissionError, ProjectError
 from fission.management.access.problems import count, load_and_check
 from fission.management.access.running_client import ask
-from fission.project.picture import render, to_dot, to_mermaid
+from fission.project.formats.picture import render, to_dot, to_mermaid
 
 PICTURES = ("pdf", "svg", "png")
 _TEXTS = {"dot": to_dot, "mermaid": to_mermaid}

@@ -18,7 +18,7 @@ from fission.engine.protocol.job_report import JobReport
 from fission.engine.simulate.simulation import End, Simulation, prepare_folders
 from fission.errors import RunError
 from fission.management.access.running_client import SIMULATION
-from fission.project.dependencies import install_dependencies
+from fission.project.job_files.dependencies import install_dependencies
 from fission.runtime.launch.supervisor import OutputLine
 
 TIMEOUT = 60.0

@@ -15,7 +15,7 @@ from fission.management.commands.cluster.debug import open_debug_window
 from fission.management.console.job_console import RunConsole
 from fission.management.console.outlets import LAST_WORDS, Hurry, outlets
 from fission.management.console.run_log import SimulationLog, log_file, record_file
-from fission.project.dependencies import install_dependencies
+from fission.project.job_files.dependencies import install_dependencies
 
 
 def simulate_network(

@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from fission.project.files import Tree, unreadable
+from fission.project.job_files.tree import Tree, unreadable
 from fission.project.scaffold import MANAGE
 
 LARGEST_DATA = 16 << 20

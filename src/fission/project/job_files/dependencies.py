@@ -12,7 +12,7 @@ from typing import Any
 from fission.core.jobs import BaseJob
 from fission.core.network import Network
 from fission.errors import ProjectError
-from fission.project.files import Tree
+from fission.project.job_files.tree import Tree
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""A network as text for other programs: JSON, GraphML, and XML as `fission.project.xml` reads it."""
+"""A network as text for other programs: JSON, GraphML, and XML as `fission.project.formats.xml` reads it."""
 
 import json
 from collections.abc import Iterable, Iterator
@@ -10,8 +10,8 @@ from fission.core.jobs import BaseJob, DynamicMARVELOJob, ExecutableJob, MARVELO
 from fission.core.network import Edge, Network
 from fission.core.nodes import BaseNode
 from fission.errors import ProjectError
+from fission.project.formats.xml import XMLLoader
 from fission.project.suggest import listed
-from fission.project.xml import XMLLoader
 
 __all__ = ["to_graphml", "to_json", "to_xml"]
 

@@ -1,0 +1,1 @@
+"""Networks in formats other than config.py: XML, graph descriptions, pictures."""
