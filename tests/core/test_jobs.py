@@ -153,11 +153,11 @@ def test_a_job_without_run_says_so() -> None:
 @pytest.mark.parametrize(
     ("given_", "text"),
     [
-        (lambda: PicklePipe(1), r"Source, outputs: wrong type; .*Put it into a list: outputs=\[...\]"),
+        (lambda: PicklePipe(1), r"Source, outputs: wrong type; .*Put it in a list: outputs=\[...\]"),
         (lambda: 101, "expected a list of pipes, found 101"),
         (lambda: "101", "expected a list of pipes, found '101'"),
-        (lambda: [PicklePipe], r"calling its class with an id: PicklePipe\(101\)"),
-        (lambda: [101], r"what kind of pipe it is: PicklePipe\(101\)"),
+        (lambda: [PicklePipe], r"Call the class with an id: PicklePipe\(101\)"),
+        (lambda: [101], r"An id alone has no class: PicklePipe\(101\)"),
         (lambda: [PicklePipe(1), [PicklePipe(2)]], r"expected a pipe, found \[PicklePipe\(2\)\]"),
     ],
 )

@@ -173,7 +173,7 @@ def test_all_problems_at_once() -> None:
 @pytest.mark.parametrize(
     ("make", "text"),
     [
-        (lambda: [SourceJob(outputs=[PicklePipe(1)])], "nobody takes what SourceJob 1 sends"),
+        (lambda: [SourceJob(outputs=[PicklePipe(1)])], "the blocks of SourceJob 1 are never read"),
         (lambda: [ReduceJob([PicklePipe(1)])], "ReduceJob 1 would wait for ever"),
         (
             lambda: [SourceJob(outputs=[PicklePipe(1)]) for _ in "ab"] + [ReduceJob([PicklePipe(1)])],
@@ -189,10 +189,10 @@ def test_all_problems_at_once() -> None:
         ),
         (lambda: [ForwardingJob([PicklePipe(1)], [PicklePipe(1)])], "joins ForwardingJob 1 to itself"),
         (lambda: [Forgetful()], "Forgetful.__init__ does not call super().__init__"),
-        (lambda: [ReduceJob], "an object is ReduceJob(...)"),
-        (lambda: [[ReduceJob()]], "put in with a star"),
-        (lambda: [PicklePipe(1)], "Pipes go into the inputs and outputs"),
-        (lambda: [None], "JOBS[0]: None is no job"),
+        (lambda: [ReduceJob], "call it, as ReduceJob(...)"),
+        (lambda: [[ReduceJob()]], "Unpack a list inside JOBS with a star"),
+        (lambda: [PicklePipe(1)], "Pipes belong in the inputs and outputs"),
+        (lambda: [None], "JOBS[0]: None is not a job"),
         (lambda: [ReduceJob()], "pass inputs and outputs on"),
     ],
 )
@@ -206,10 +206,10 @@ def test_problems_name_pipe_and_jobs(make: Any, text: str) -> None:
 @pytest.mark.parametrize(
     ("attribute", "value", "text"),
     [
-        ("outputs", 3, "SourceJob: its outputs were replaced by 3, which is no list of pipes"),
+        ("outputs", 3, "SourceJob: its outputs were replaced by 3, which is not a list of pipes"),
         ("inputs", None, "its inputs were replaced by None"),
-        ("outputs", [5], "5 is in its outputs and is no pipe"),
-        ("name", 7, "its name is 7, which is no text"),
+        ("outputs", [5], "5 is in its outputs and is not a pipe"),
+        ("name", 7, "its name is 7, which is not a string"),
     ],
 )
 def test_attributes_that_were_replaced(attribute: str, value: Any, text: str) -> None:

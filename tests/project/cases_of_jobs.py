@@ -34,7 +34,7 @@ def _():
 
 @case("E201")
 def _():
-    return problems(chain(PicklePipe(1), sink=Mixed())), "Mixed 2", "Mixed is no PythonJob"
+    return problems(chain(PicklePipe(1), sink=Mixed())), "Mixed 2", "Mixed is not a PythonJob"
 
 
 @case("E201")
@@ -110,6 +110,13 @@ def _():
     return problems(jobs), "ForgetsConverted 1", "convert returns nothing"
 
 
+@case("E201")
+def _():
+    found = problems(chain(PicklePipe(1), sink=Forgetful()))
+    assert found[0].hint == "It has 'rum': rename that to 'run'"
+    return found, "Forgetful 2", "has no run"
+
+
 class Two(PythonJob):
     def run(self, left: object, right: object) -> None:
         """Take two values."""
@@ -179,7 +186,7 @@ def _():
 
 @case("E202")
 def _():
-    return problems(chain(PicklePipe(1), sink=Keyword())), "Keyword 2", "wants the keyword factor"
+    return problems(chain(PicklePipe(1), sink=Keyword())), "Keyword 2", "requires the keyword argument factor"
 
 
 @case("E202")

@@ -140,8 +140,8 @@ def test_what_xml_cannot_say_is_named(network: Network) -> None:
         to_xml(mixed)
     text = str(caught.value)
     for part in (
-        "ForwardingJob 2 is no MARVELO job",
-        "DynamicExecutableJob 3 is no MARVELO job",
+        "ForwardingJob 2 is not a MARVELO job",
+        "DynamicExecutableJob 3 is not a MARVELO job",
         "DynamicMARVELOJob 4 has no DEFAULT_NODE",
         "DynamicMARVELOJob 5 has heads",
         "DynamicMARVELOJob 6 has flags of its own",

@@ -85,7 +85,7 @@ def test_modules_of_shared_are_loaded_again(load: Load, root: Path) -> None:
     (root / "shared/jobs/jobs.py").write_text("value = 1")
     assert "JOBS[0]" in load(config=config)[1][0].where
     (root / "shared/jobs/jobs.py").write_text("value = 22")
-    assert load(config=config)[1][0].message.startswith("22 is no job")
+    assert load(config=config)[1][0].message.startswith("22 is not a job")
 
 
 def test_installed_modules_stay(load: Load, root: Path) -> None:
@@ -107,7 +107,7 @@ def test_a_name_that_the_shell_completed(root: Path) -> None:
     ("name", "text"),
     [
         ("dmeo", "there is no such network; expected a folder in .*Did you mean 'demo'"),
-        ("walrus", "Start it first: python3 manage.py walrus startnetwork"),
+        ("walrus", "Create it first: fission new network walrus"),
         ("shared", "it holds what networks share"),
         ("half", "there is no config.py in this folder"),
         ("../greenhouse", "there is no such network"),
@@ -147,24 +147,24 @@ def notes(error: BaseException) -> str:
 
 def test_a_syntax_error(load: Load) -> None:
     error = failure(load, config="JOBS = [\n")
-    assert str(error) == "demo/config.py:1: this is no Python: '[' was never closed; found 'JOBS = ['"
+    assert str(error) == "demo/config.py:1: this is not valid Python: '[' was never closed; found 'JOBS = ['"
     assert not notes(error)
 
 
 def test_a_syntax_error_in_a_job(load: Load) -> None:
     error = failure(load, jobs="class SourceJob\n    pass")
-    assert str(error).startswith("demo/jobs/jobs.py:1: this is no Python: expected ':'")
+    assert str(error).startswith("demo/jobs/jobs.py:1: this is not valid Python: expected ':'")
 
 
 def test_indentation(load: Load) -> None:
     error = failure(load, jobs="def f():\nreturn 1")
-    assert str(error).startswith("demo/jobs/jobs.py:2: this is no Python: expected an indented block")
+    assert str(error).startswith("demo/jobs/jobs.py:2: this is not valid Python: expected an indented block")
 
 
 def test_a_file_that_is_no_text(load: Load, root: Path) -> None:
     load()
     (root / "demo/config.py").write_bytes(b"JOBS = ['\xff']")
-    with pytest.raises(ConfigError, match=r"demo/config\.py:\d+: this is no Python: .*utf-8"):
+    with pytest.raises(ConfigError, match=r"demo/config\.py:\d+: this is not valid Python: .*utf-8"):
         load_network(root, "demo")
 
 
@@ -198,6 +198,24 @@ def test_hints_to_imports(load: Load, line: str, text: str) -> None:
     error = failure(load, config=line)
     assert re.search(text, str(error))
     assert str(error).startswith("demo/config.py:1: ")
+
+
+@pytest.mark.parametrize(
+    ("lines", "text"),
+    [
+        ("from demo.jobs.jobs import SourceJob\nSourceJob(output=[])", "Did you mean:? 'outputs'"),
+        (
+            "from fission.core.pipes import BytesPipe\nBytesPipe(1, blocksize=2)",
+            "Did you mean:? 'block_size'",
+        ),
+        ("from fission.core.nodes import BaseNode\nBaseNode('a', nmae='b')", "Did you mean:? 'name'"),
+        ("def own(first): pass\nown(frist=1)", "Did you mean:? 'first'"),
+        ("print(1, walrus=2)", "TypeError: .*walrus"),
+    ],
+)
+def test_hints_to_arguments(load: Load, lines: str, text: str) -> None:
+    error = failure(load, config=lines)
+    assert re.search(text, str(error))
 
 
 def test_an_exception_in_a_job(load: Load) -> None:
@@ -236,7 +254,7 @@ def test_an_exception_group(load: Load) -> None:
 
 def test_sys_exit(load: Load) -> None:
     error = failure(load, config="import sys\nsys.exit(3)")
-    assert str(error) == "demo/config.py:2: SystemExit: 3. A config.py must not end the program"
+    assert str(error) == "demo/config.py:2: SystemExit: 3. config.py must not exit"
 
 
 def test_ctrl_c_comes_through(load: Load) -> None:
@@ -300,7 +318,7 @@ def test_settings_may_be_imported(load: Load, root: Path) -> None:
         ("", "there is no JOBS", "Write JOBS"),
         ("JOBS = []", "there are no jobs", "Put jobs into JOBS"),
         ("JOBS = None", "expected a list of jobs, found None", ""),
-        (CONFIG + "JOBS = JOBS[0]", "expected a list of jobs, found a SourceJob", "Put it into a list"),
+        (CONFIG + "JOBS = JOBS[0]", "expected a list of jobs, found a SourceJob", "Put it in a list"),
         (CONFIG + "JOBS = {1: JOBS[0]}", "expected a list of jobs, found ", ""),
     ],
 )
@@ -316,7 +334,7 @@ def test_a_forgotten_job(load: Load) -> None:
     network, problems = load("SinkJob()")
     assert len(network.jobs) == 2
     assert [(problem.id, problem.level) for problem in problems] == [("W006", "warning")]
-    assert problems[0].message == "a SinkJob was made that is not in JOBS"
+    assert problems[0].message == "a SinkJob was created that is not in JOBS"
 
 
 # -- NODES ---------------------------------------------------------------------------------------------------
@@ -355,13 +373,13 @@ def test_nodes_may_be_one_path_or_none(load: Load, root: Path) -> None:
     ("nodes", "message", "hint"),
     [
         ("5", "expected a list of nodes and paths", ""),
-        ("BaseNode('10.0.0.1')", "expected a list of nodes", "Put it into a list"),
+        ("BaseNode('10.0.0.1')", "expected a list of nodes", "Put it in a list"),
         ("[5]", "expected a node or the path of a CSV file, found the int 5", ""),
         ("['']", "expected a node or the path of a CSV file, found the str ''", ""),
         (
             "[BaseNode]",
             "expected a node or the path of a CSV file, found the class BaseNode",
-            "A node is made",
+            "Call the class with an address",
         ),
         ("['10.0.0.1']", "expected the path of a CSV file, found no file", 'BaseNode("10.0.0.1")'),
         ("['nowhere.csv']", "expected the path of a CSV file, found no file", ""),

@@ -138,7 +138,7 @@ def ends(*pipes: str) -> str:
         (ends("<parameter/>"), "<parameter> has no param; found no attribute"),
         (
             '<network><node ip="h"><a executable="x"/></node></network>',
-            "<node> has no pi_id; found ip. Other names",
+            "<node> has no pi_id; found ip. XML_ARGS sets other names",
         ),
         (
             '<network><node pi_id="h"><a exe="x"/></node></network>',
@@ -146,10 +146,10 @@ def ends(*pipes: str) -> str:
         ),
         ("<network/>", "there is no program in it; expected <network><node><algorithm>"),
         ('<network><node pi_id="h"/></network>', "there is no program in it"),
-        ("", "it is no XML: no element found"),
-        ("<network>", "it is no XML: no element found: line 1"),
-        ("\0", "it is no XML"),
-        ('<?xml version="1.0" encoding="walrus"?><network/>', "it is no XML"),
+        ("", "it is not valid XML: no element found"),
+        ("<network>", "it is not valid XML: no element found: line 1"),
+        ("\0", "it is not valid XML"),
+        ('<?xml version="1.0" encoding="walrus"?><network/>', "it is not valid XML"),
     ],
 )
 def test_bad_files(file: Path, text: str, message: str) -> None:
@@ -243,7 +243,7 @@ def test_a_part_of_a_network(load: Load, root: Path) -> None:
             "Multiple block sizes are set for pipe 7.",
         ),
         (None, "there is no file "),
-        ("<", "part.xml: it is no XML"),
+        ("<", "part.xml: it is not valid XML"),
     ],
 )
 def test_problems_of_an_xml_file(load: Load, root: Path, text: str | None, message: str) -> None:

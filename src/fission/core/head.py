@@ -155,7 +155,7 @@ class Head:
             raise HeadError(
                 "the reset bit cannot be set",
                 where=f"Head, bit {RESET}",
-                hint="Numbering starts again only where the system says so",
+                hint="Only the system restarts the numbering",
             )
         else:
             self._value |= mask

@@ -61,7 +61,7 @@ def sound_jobs(given: Iterable[object]) -> tuple[tuple[BaseJob, ...], list[Probl
                     "error",
                     where,
                     f"{item.name} is listed more than once",
-                    "Two jobs of one class are two objects: call the class twice",
+                    "Call the class twice to get two jobs",
                 )
             )
         else:
@@ -77,7 +77,7 @@ def sound_nodes(given: Iterable[object]) -> tuple[tuple[BaseNode, ...], list[Pro
         where = f"NODES[{index}]"
         if not isinstance(item, BaseNode):
             hint = f'Write BaseNode("{item}")' if isinstance(item, str) else ""
-            problems.append(Problem("E121", "error", where, f"{item!r} is no node", hint))
+            problems.append(Problem("E121", "error", where, f"{item!r} is not a node", hint))
         elif "ip" not in vars(item):
             problems.append(
                 Problem(
@@ -130,14 +130,14 @@ def join(jobs: Iterable[BaseJob]) -> tuple[tuple[Edge, ...], list[Problem]]:
 def _replaced(job: Any) -> str:
     """What is wrong with attributes that have been replaced since the job was made; "" if nothing."""
     if not isinstance(job.name, str):
-        return f"its name is {job.name!r}, which is no text"
+        return f"its name is {job.name!r}, which is not a string"
     for side in ("inputs", "outputs"):
         pipes = getattr(job, side)
         if not isinstance(pipes, list | tuple):
-            return f"its {side} were replaced by {pipes!r}, which is no list of pipes"
+            return f"its {side} were replaced by {pipes!r}, which is not a list of pipes"
         for pipe in pipes:
             if not isinstance(pipe, BasePipe):
-                return f"{pipe!r} is in its {side} and is no pipe"
+                return f"{pipe!r} is in its {side} and is not a pipe"
             if type(pipe.id) is not int:
                 return f"the id of a pipe in its {side} was replaced by {pipe.id!r}"
     return ""
@@ -146,12 +146,12 @@ def _replaced(job: Any) -> str:
 def _no_job(where: str, item: object) -> Problem:
     hint = ""
     if isinstance(item, type) and issubclass(item, BaseJob):
-        hint = f"That is the class; an object is {item.__name__}(...)"
+        hint = f"That is the class: call it, as {item.__name__}(...)"
     elif isinstance(item, BasePipe):
-        hint = "Pipes go into the inputs and outputs of jobs"
+        hint = "Pipes belong in the inputs and outputs of jobs"
     elif isinstance(item, list | tuple):
-        hint = "A list inside JOBS is put in with a star: *jobs"
-    return Problem("E101", "error", where, f"{item!r} is no job", hint)
+        hint = "Unpack a list inside JOBS with a star: *jobs"
+    return Problem("E101", "error", where, f"{item!r} is not a job", hint)
 
 
 def _problems_of(pipes: list[BasePipe], sources: list[BaseJob], destinations: list[BaseJob]) -> list[Problem]:
@@ -165,7 +165,7 @@ def _problems_of(pipes: list[BasePipe], sources: list[BaseJob], destinations: li
     if not sources:
         add(
             "E111",
-            f"has no source; {_listed(destinations)} would wait for ever",
+            f"has no source: {_listed(destinations)} would wait for ever",
             "Is it in the outputs of a job?",
         )
     elif len(sources) > 1:
@@ -173,7 +173,7 @@ def _problems_of(pipes: list[BasePipe], sources: list[BaseJob], destinations: li
     if not destinations:
         add(
             "E113",
-            f"has no destination; nobody takes what {_listed(sources)} sends",
+            f"has no destination: the blocks of {_listed(sources)} are never read",
             "Is it in the inputs of a job?",
         )
     elif len(destinations) > 1:

@@ -77,7 +77,7 @@ def emulate(
         return JobEmulator(pipe_or_job, network=network, root=root, timeout=timeout)
     hint = ""
     if isinstance(pipe_or_job, type) and issubclass(pipe_or_job, BasePipe | PythonJob | ExecutableJob):
-        hint = "That is the class; emulate an object of it"
+        hint = "That is the class: emulate an object of it"
     raise UserError(
         "cannot be emulated",
         where="emulate",

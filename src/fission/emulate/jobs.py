@@ -296,7 +296,7 @@ def _modules(job: BaseJob) -> dict[str, str]:
         module = sys.modules.get(kind.__module__)
         if kind.__module__ == "__main__":
             raise JobDefinitionError(
-                "its class is defined in the program that runs, where no other process can find it",
+                "its class is defined in the running script, which no other process can import",
                 where=kind.__name__,
                 hint="Define it in a module, and import it from there",
             )

@@ -1,8 +1,10 @@
-"""Read config.py: import it, tell settings from other names, and say what is wrong with them."""
+"""Reads config.py: imports it, separates settings from other names, and finds unknown settings."""
 
 import ast
+import inspect
 import re
 import sys
+import traceback
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,12 +26,12 @@ class ConfigFile:
     lines: dict[str, int]
 
     def where(self, name: str) -> str:
-        """Where a name is set, as "demo/config.py:12, USER"; `name` may go on: "JOBS[2]"."""
+        """Return where a name is set, as "demo/config.py:12, USER"; `name` may have an index: "JOBS[2]"."""
         line = self.lines.get(re.split(r"\W", name, maxsplit=1)[0])
         return f"{self.label}:{line}, {name}" if line else f"{self.label}, {name}"
 
     def unknown_settings(self) -> Iterator[str]:
-        """The names in capitals that are set here and that are no settings; what is imported does not count."""
+        """Yield the names in capitals that are assigned in the file and are not settings. Imported names do not count."""
         for name in self.lines:
             if name.isupper() and not name.startswith("_") and name not in NAMES:
                 yield name
@@ -38,8 +40,8 @@ class ConfigFile:
 def read_config(root: Path, name: str) -> ConfigFile:
     """Import `<name>/config.py`.
 
-    Raises ConfigError when that is not possible; where the user's code raised, the error has his traceback as
-    a note (PEP 678), cut to his files.
+    Raises ConfigError when that fails. Where user code raised, the error has the traceback as a note (PEP 678), cut to
+    the user's files.
     """
     files = UserFiles(root)
     label = f"{name}/config.py"
@@ -47,25 +49,27 @@ def read_config(root: Path, name: str) -> ConfigFile:
         module = import_config(root, name)
     except SyntaxError as error:
         raise ConfigError(
-            f"this is no Python: {error.msg}",
+            f"this is not valid Python: {error.msg}",
             where=files.place(error) or label,
             found=repr(error.text.strip()) if error.text else "",
         ) from error
     except FissionError as error:
-        told = ConfigError(str(error), where=files.place(error) or label)
+        failure = ConfigError(str(error), where=files.place(error) or label)
         if len(files.frames(error)) > 1:
-            told.add_note(files.cut_traceback(error))
-        raise told from error
+            failure.add_note(files.cut_traceback(error))
+        raise failure from error
     except (Exception, SystemExit) as error:
-        told = ConfigError(one_line(error), where=files.place(error) or label, hint=_hint(error, root))
-        told.add_note(files.cut_traceback(error))
-        raise told from error
+        failure = ConfigError(one_line(error), where=files.place(error) or label, hint=_hint(error, root))
+        failure.add_note(files.cut_traceback(error))
+        raise failure from error
     return ConfigFile(label, vars(module), assigned_names(module))
 
 
 def _hint(error: BaseException, root: Path) -> str:
     if isinstance(error, SystemExit):
-        return "A config.py must not end the program"
+        return "config.py must not exit"
+    if isinstance(error, TypeError):
+        return _argument_hint(error)
     if isinstance(error, ModuleNotFoundError) and error.name:
         package, _, last = error.name.rpartition(".")
         own = [entry.stem for entry in (root / package.replace(".", "/")).glob("*")]
@@ -78,6 +82,21 @@ def _hint(error: BaseException, root: Path) -> str:
         if wanted and module:
             return did_you_mean(wanted[1], vars(module)) or _contents(module)
     return ""
+
+
+def _argument_hint(error: TypeError) -> str:
+    """Suggest the argument that was meant by an unexpected keyword argument of a class or function."""
+    found = re.search(r"(\w+)(?:\.__init__)?\(\) got an unexpected keyword argument '(\w+)'", str(error))
+    if found is None or "Did you mean" in str(error):
+        return ""
+    places = [frame.f_globals for frame, _ in traceback.walk_tb(error.__traceback__)]
+    places += [vars(module) for name, module in list(sys.modules.items()) if name.startswith("fission.core.")]
+    called = next((place[found[1]] for place in places if found[1] in place), None)
+    if not callable(called):
+        return ""
+    # not of the class itself: pipes have a metaclass whose __call__ takes anything
+    known = inspect.signature(called.__init__ if isinstance(called, type) else called).parameters  # type: ignore[misc]
+    return did_you_mean(found[2], known)
 
 
 def _contents(module: ModuleType) -> str:
@@ -97,7 +116,7 @@ def assigned_names(module: ModuleType) -> dict[str, int]:
 
 
 class _Assignments(ast.NodeVisitor):
-    """Collects assigned names, without looking into functions, classes and comprehensions."""
+    """Collects assigned names, except those inside functions, classes and comprehensions."""
 
     def __init__(self) -> None:
         self.lines: dict[str, int] = {}

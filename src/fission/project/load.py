@@ -114,11 +114,11 @@ def find_network(root: Path, name: str) -> Path:
         return folder
     where = f"network {name!r}"
     if name == SHARED:
-        raise ProjectError("it holds what networks share, and cannot run itself", where=where)
+        raise ProjectError("it holds what networks share and cannot run", where=where)
     if name.isidentifier() and folder.is_dir():
         raise ProjectError("there is no config.py in this folder", where=where, found=str(folder))
     known = networks_of(root)
-    start = f"Start it first: python3 manage.py {name} startnetwork"
+    start = f"Create it first: fission new network {name}"
     hint = did_you_mean(name, known) or (f"There are {listed(known)}" if len(known) > 1 else start)
     raise ProjectError("there is no such network", where=where, expected=f"a folder in {root}", hint=hint)
 
@@ -152,7 +152,7 @@ def _wrong_jobs(config: ConfigFile, jobs: object) -> Iterator[Problem]:
         message, hint = "there is no JOBS", "Write JOBS = [...] with the jobs of the network"
     else:
         message = f"expected a list of jobs, found {describe(jobs)}"
-        hint = "Put it into a list: JOBS = [...]" if isinstance(jobs, BaseJob) else ""
+        hint = "Put it in a list: JOBS = [...]" if isinstance(jobs, BaseJob) else ""
     yield Problem(NO_JOBS, "error", config.where("JOBS"), message, hint)
 
 
@@ -165,6 +165,6 @@ def _forgotten(config: ConfigFile, jobs: object) -> Iterator[Problem]:
                 FORGOTTEN_JOB,
                 "warning",
                 config.where("JOBS"),
-                f"a {type(job).__name__} was made that is not in JOBS",
-                "It does not take part in the network",
+                f"a {type(job).__name__} was created that is not in JOBS",
+                "It is not part of the network",
             )

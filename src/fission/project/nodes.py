@@ -31,7 +31,7 @@ class NodeReader:
             for index, entry in enumerate(value):
                 self._entry(f"NODES[{index}]", entry)
         else:
-            hint = "Put it into a list: NODES = [...]" if isinstance(value, BaseNode) else ""
+            hint = "Put it in a list: NODES = [...]" if isinstance(value, BaseNode) else ""
             self.mistakes.append(Mistake("NODES", _EXPECTED, describe(value), hint))
 
     def _entry(self, name: str, entry: object) -> None:
@@ -42,7 +42,7 @@ class NodeReader:
         else:
             hint = ""
             if isinstance(entry, type) and issubclass(entry, BaseNode):
-                hint = f'A node is made from its class and an address: {entry.__name__}("192.168.4.2")'
+                hint = f'Call the class with an address: {entry.__name__}("192.168.4.2")'
             self.mistakes.append(Mistake(name, "a node or the path of a CSV file", describe(entry), hint))
 
     def _file(self, name: str, path: Path) -> None:
@@ -50,14 +50,18 @@ class NodeReader:
         if found is None:
             text = str(path)
             address = is_pattern(text) and not text.endswith(".csv")
-            hint = f'An address stands in a node: BaseNode("{text}")' if address else ""
+            hint = f'An address belongs in a node: BaseNode("{text}")' if address else ""
             where = " or ".join(dict.fromkeys(str(place / path) for place in self._places))
             self.mistakes.append(Mistake(name, "the path of a CSV file", f"no file {where}", hint))
             return
         try:
             rows = list(_rows(found))
         except (OSError, UnicodeDecodeError, csv.Error) as error:
-            what = error.strerror if isinstance(error, OSError) else "it is no text in UTF-8 with commas"
+            what = (
+                error.strerror
+                if isinstance(error, OSError)
+                else "it is not UTF-8 text with values separated by commas"
+            )
             self.mistakes.append(Mistake(name, "a CSV file that can be read", f"{found}: {what}"))
             return
         for line, row in rows:

@@ -147,7 +147,7 @@ def _pipes(kind: type, side: str, given: object) -> list[BasePipe]:
     if given is None:
         return []
     if isinstance(given, str | bytes) or not hasattr(given, "__iter__"):
-        hint = f"Put it into a list: {side}=[...]" if isinstance(given, BasePipe) else ""
+        hint = f"Put it in a list: {side}=[...]" if isinstance(given, BasePipe) else ""
         raise JobDefinitionError(
             "wrong type", where=where, expected="a list of pipes", found=repr(given), hint=hint
         )
@@ -156,9 +156,11 @@ def _pipes(kind: type, side: str, given: object) -> list[BasePipe]:
         if not isinstance(item, BasePipe):
             hint = ""
             if isinstance(item, type) and issubclass(item, BasePipe):
-                hint = f"A pipe is made by calling its class with an id: {item.__name__}(101)"
+                hint = f"Call the class with an id: {item.__name__}(101)"
             elif isinstance(item, int):
-                hint = f"An id alone does not say what kind of pipe it is: PicklePipe({item})"
-            raise JobDefinitionError("no pipe", where=where, expected="a pipe", found=repr(item), hint=hint)
+                hint = f"An id alone has no class: PicklePipe({item})"
+            raise JobDefinitionError(
+                "not a pipe", where=where, expected="a pipe", found=repr(item), hint=hint
+            )
         pipes.append(item)
     return pipes

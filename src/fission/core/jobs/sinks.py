@@ -120,5 +120,5 @@ class FileSinkJob(OneFileJob):
                 where=f"job {self.name}, {pipe}",
                 expected="bytes or text",
                 found=type(block).__name__,
-                hint="Let the job before it return bytes, or use CSVSinkJob",
+                hint="Return bytes from the job before it, or use CSVSinkJob",
             ) from None

@@ -60,7 +60,7 @@ class PipeType(type):
             raise PipeError(
                 "the id is taken",
                 where=f"pipe {existing.id}",
-                expected=f"{kind.__name__}, as it was made first",
+                expected=f"{kind.__name__}, the class it was created with",
                 found=cls.__name__,
                 hint="Both ends of a pipe have the same class; another pipe needs another id",
             )
@@ -71,7 +71,7 @@ class PipeType(type):
             before = vars(existing).get(setting)
             if _differ(before, value):
                 raise PipeError(
-                    f"made again with another {setting}",
+                    f"created again with another {setting}",
                     where=f"pipe {existing.id} ({cls.__name__})",
                     expected=repr(before),
                     found=repr(value),

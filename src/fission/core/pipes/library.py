@@ -94,7 +94,7 @@ class WriteJSONMixIn:
             line = dumps(data)
         except (TypeError, ValueError) as error:
             raise PipeError(
-                "a value that JSON cannot say",
+                "the value cannot be written as JSON",
                 where=str(self),
                 expected="dict, list, str, int, float, bool or None",
                 found=brief(data),

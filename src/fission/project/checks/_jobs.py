@@ -1,4 +1,4 @@
-"""Rules about jobs: what `run` takes, what can be sent to a node, what the class attributes say."""
+"""Rules about jobs: the arguments of `run`, what can be sent to a node, class attributes."""
 
 import inspect
 import pickle
@@ -12,11 +12,11 @@ from fission.project.checks._check import Finding, check
 from fission.project.job_files.dependencies import dependency_tree, find_dependencies
 from fission.project.returns import gives_nothing
 from fission.project.settings import describe
-from fission.project.suggest import counted, did_you_mean, listed
+from fission.project.suggest import closest, counted, listed
 
 
 def _computing(network: Network) -> Iterator[tuple[PythonJob, Callable[..., Any]]]:
-    """Python jobs with the method that the user wrote for their rounds; those that have none are left out."""
+    """Yield the Python jobs with the method that computes their rounds; jobs without one are left out."""
     for job in network.jobs:
         if isinstance(job, PythonJob):
             run = _computes(job)
@@ -42,17 +42,21 @@ def _no_run(network: Network) -> Iterator[Finding]:
     for job in network.jobs:
         kind = type(job).__name__
         if isinstance(job, ExecutableJob):
-            continue  # its program computes
+            continue  # the program computes the rounds
         if not isinstance(job, PythonJob):
             hint = f"Inherit from PythonJob: class {kind}(PythonJob)"
-            yield Finding(job.name, f"{kind} is no PythonJob, which is what can run", hint)
+            yield Finding(job.name, f"{kind} is not a PythonJob, so it has no rounds to compute", hint)
         elif _computes(job) is None:
             name = "run_job" if isinstance(job, LoggingJob) else "run"
-            near = did_you_mean(name, [word for word in vars(type(job)) if not word.startswith("_")])
+            own = [word for word in vars(type(job)) if not word.startswith("_")]
+            near = closest(name, own)
             arguments = ", ".join(["self", *(f"in_{n}" for n in range(1, len(job.inputs) + 1))])
-            yield Finding(
-                job.name, f"{kind} has no {name}", near or f"Write def {name}({arguments}) in {kind}"
+            hint = (
+                f"It has {near!r}: rename that to {name!r}"
+                if near
+                else f"Write def {name}({arguments}) in {kind}"
             )
+            yield Finding(job.name, f"{kind} has no {name}", hint)
 
 
 @check("E202", "run takes another number of values than the job has inputs")
@@ -65,7 +69,7 @@ def _run_arguments(network: Network) -> Iterator[Finding]:
             continue
         try:
             signature = inspect.signature(run)
-        except (TypeError, ValueError):  # no Python function: it says what it wants when it is called
+        except (TypeError, ValueError):  # not a Python function: its arguments are unknown
             continue
         if not _accepts(signature, inputs):
             pipes = f": {listed(str(pipe.id) for pipe in job.inputs)}" if inputs else ""
@@ -95,7 +99,7 @@ def _wants(signature: inspect.Signature) -> str:
     every = signature.parameters.values()
     keywords = [one.name for one in every if one.kind is kinds.KEYWORD_ONLY and one.default is kinds.empty]
     if keywords:
-        return f"wants the keyword {listed(keywords)}, which nobody passes"
+        return f"requires the keyword argument {listed(keywords)}, which is never passed"
     places = [one for one in every if one.kind in (kinds.POSITIONAL_ONLY, kinds.POSITIONAL_OR_KEYWORD)]
     needed = sum(one.default is kinds.empty for one in places)
     names = f" ({', '.join(one.name for one in places)})" if places else ""
@@ -171,7 +175,7 @@ def _unpicklable(network: Network) -> Iterator[Finding]:
                 what = f"{listed(f'self.{name}' for name in culprits)} cannot be pickled: {reason}"
             else:
                 what = f"the job cannot be pickled: {reason}"
-            hint = "A job is made here and sent to its node: open files, devices and threads in setup()"
+            hint = "A job is created here and sent to its node: open files and devices, and start threads, in setup()"
             yield Finding(job.name, what, hint)
 
 
@@ -202,8 +206,8 @@ def _main_class(network: Network) -> Iterator[Finding]:
         if names:
             yield Finding(
                 job.name,
-                f"{listed(sorted(names))} is defined in __main__, where the job's own process does not find it",
-                "Put it into a module of its own, such as jobs/jobs.py, and import it",
+                f"{listed(sorted(names))} is defined in __main__, which the job's own process cannot import",
+                "Move it to a module, such as jobs/jobs.py, and import it",
             )
 
 
@@ -243,7 +247,7 @@ def _half_a_state(network: Network) -> Iterator[Finding]:
             yield Finding(
                 job.name,
                 f"{kind.__name__} has {there}, but no {missing}",
-                "Together they replace the copy of the job's attributes; one alone does nothing",
+                "Together they replace the copy of the job's attributes; one alone has no effect",
             )
 
 
@@ -258,7 +262,7 @@ def _missing(network: Network) -> Iterator[Finding]:
             )
 
 
-@check("E209", "DEPENDENCIES has more than one folder, or something that is no path and no module")
+@check("E209", "DEPENDENCIES has more than one folder, or something that is neither a path nor a module")
 def _dependencies(network: Network) -> Iterator[Finding]:
     for job in network.jobs:
         found = find_dependencies(network, job)

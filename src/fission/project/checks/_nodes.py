@@ -63,7 +63,7 @@ def _group(unknown: list[str]) -> str:
     return f"{'group' if len(unknown) == 1 else 'groups'} {listed(map(repr, unknown))}"
 
 
-@check("E402", "GROUPS of a job is no group and no list of groups")
+@check("E402", "GROUPS of a job is neither a group nor a list of groups")
 def _groups_type(network: Network) -> Iterator[Finding]:
     for job in network.jobs:
         if _groups(job) is None:
@@ -82,7 +82,7 @@ def _nowhere(network: Network) -> Iterator[Finding]:
             )
 
 
-@check("E404", "DEFAULT_NODE of a job is no address")
+@check("E404", "DEFAULT_NODE of a job is not an address")
 def _default_node(network: Network) -> Iterator[Finding]:
     for job in network.jobs:
         node: object = job.DEFAULT_NODE
@@ -100,7 +100,7 @@ def _strange_default(network: Network) -> Iterator[Finding]:
             yield Finding(job.name, f"DEFAULT_NODE {node} is not in NODES", hint)
 
 
-@check("E405", "the address of a node is no address")
+@check("E405", "the address of a node is not valid")
 def _address(network: Network) -> Iterator[Finding]:
     for node in network.nodes:
         pattern = isinstance(node, MultiNode)

@@ -45,7 +45,7 @@ def _command(job: ExecutableJob, folders: list[Path]) -> str:
         return ""
 
 
-@check("E221", "EXECUTABLE of a job is no command")
+@check("E221", "EXECUTABLE of a job is not a command")
 def _no_command(network: Network) -> Iterator[Finding]:
     for job in network.jobs:
         if isinstance(job, ExecutableJob) and not _command(job, _folders(network, job)):
@@ -130,7 +130,7 @@ def _is_timeout(value: object) -> bool:
 
 
 _SETTINGS: tuple[tuple[str, str, Callable[[object], bool]], ...] = (
-    ("PARAMETERS", "a text whose quotations are closed, or a list", _are_parameters),
+    ("PARAMETERS", "a string with balanced quotes, or a list", _are_parameters),
     ("INPUT_FLAG", "a text", _is_text),
     ("OUTPUT_FLAG", "a text", _is_text),
     ("START_TIMEOUT", "seconds, more than 0, or None", _is_timeout),

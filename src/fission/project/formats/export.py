@@ -147,7 +147,7 @@ def to_xml(network: Network) -> str:
     ]
     if wrong:
         raise ProjectError(
-            f"XML cannot say it: {listed(wrong)}",
+            f"the network cannot be written as XML: {listed(wrong)}",
             where=f"network {network.name}",
             hint=f"JSON can: fission export {network.name} --format json",
         )
@@ -165,7 +165,7 @@ def to_xml(network: Network) -> str:
 def _unsaid(job: BaseJob) -> str:
     """What of a job has no place in XML; "" when all has one."""
     if not isinstance(job, MARVELOJob):
-        return "is no MARVELO job"
+        return "is not a MARVELO job"
     if job.DEFAULT_NODE is None:
         return "has no DEFAULT_NODE"
     if job.HEAD:

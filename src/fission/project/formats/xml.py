@@ -187,14 +187,16 @@ def _parse(path: Path) -> Element:
         raise ConfigError(f"it cannot be read: {error.strerror}", where=str(path)) from error
     except DefusedXmlException as error:
         raise ConfigError(
-            "entities are not allowed in it", where=str(path), hint="Write what they stand for in their place"
+            "entities are not allowed in it",
+            where=str(path),
+            hint="Replace them with the text that they stand for",
         ) from error
     except (
         ParseError,
         LookupError,
         ValueError,
     ) as error:  # an unknown encoding is a LookupError or ValueError
-        raise ConfigError(f"it is no XML: {error}", where=str(path)) from error
+        raise ConfigError(f"it is not valid XML: {error}", where=str(path)) from error
     if root is None:
         raise ConfigError("it is empty", where=str(path), expected=_SHAPE)
     return root
@@ -208,7 +210,7 @@ def _attribute(where: str, element: Element, name: str) -> str:
             f"<{element.tag}> has no {name}",
             where=where,
             found=has,
-            hint="Other names are told to XMLLoader, in XML_ARGS",
+            hint="XML_ARGS sets other names",
         )
     return value
 

@@ -38,7 +38,7 @@ def own_code(root: Path, *, without: Path | None = None) -> tuple[Tree, tuple[st
         large = _drop_large(tree)
     except OSError as error:
         raise unreadable(Path(error.filename or root), error) from error
-    warnings = [f"{path} is no file and stays here" for path in tree.left_out]
+    warnings = [f"{path} is not a file and is not copied" for path in tree.left_out]
     return tree.settle(), (*large, *warnings)
 
 

@@ -25,7 +25,7 @@ def test_problems(root: Path, run: Run) -> None:
     assert result.code == 2
     assert result.out.splitlines() == [
         "error E003 demo/config.py:8, HEAD_SIZE: expected a whole number of bytes from 1 to 4, found the int 9",
-        "error E111 pipe 7 (PicklePipe): has no source; SinkJob 2 would wait for ever",
+        "error E111 pipe 7 (PicklePipe): has no source: SinkJob 2 would wait for ever",
         "     hint: Is it in the outputs of a job?",
         "error E202 SinkJob 2: run takes 1 value (value), and the job has 2 inputs: 101 and 7",
         "     hint: run gets one value per input, in their order",
@@ -37,7 +37,7 @@ def test_warnings_are_no_failure(root: Path, run: Run) -> None:
     (root / "demo/config.py").write_text(CONFIG + "SinkJob()")
     result = run("fission", "check", "demo")
     assert result.code == 0
-    assert result.out.startswith("warning W006 demo/config.py:5, JOBS: a SinkJob was made")
+    assert result.out.startswith("warning W006 demo/config.py:5, JOBS: a SinkJob was created")
     assert result.out.endswith(": 1 warning\n")
 
 
@@ -82,7 +82,7 @@ def test_the_list_of_checks(run: Run, tmp_path: Path, monkeypatch: pytest.Monkey
 
 
 CONFIGS = [
-    ("JOBS = [", "demo/config.py:1: this is no Python: '[' was never closed; found 'JOBS = ['"),
+    ("JOBS = [", "demo/config.py:1: this is not valid Python: '[' was never closed; found 'JOBS = ['"),
     ("import walrus", "demo/config.py:1: ModuleNotFoundError: No module named 'walrus'. Is walrus installed"),
     (
         "open('talk.wav')",

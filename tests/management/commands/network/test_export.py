@@ -27,7 +27,9 @@ def test_into_a_file(root: Path, run: Run, form: str, begin: str) -> None:
 def test_what_xml_cannot_say(root: Path, run: Run) -> None:
     result = run("fission", "export", "demo", "-f", "xml", "-o", "out")
     assert result.code == 2
-    assert result.err.startswith("error: network demo: XML cannot say it: SourceJob 1 is no MARVELO job")
+    assert result.err.startswith(
+        "error: network demo: the network cannot be written as XML: SourceJob 1 is not a MARVELO job"
+    )
     assert not (root / "out").exists()
 
 

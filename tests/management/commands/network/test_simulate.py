@@ -54,9 +54,9 @@ def test_a_broken_one_is_not_and_all_its_problems_are_told(
     assert result.err.splitlines() == [
         "error E002 demo/config.py:8, USR: there is no such setting",
         "     hint: Did you mean 'USER'?",
-        "warning W006 demo/config.py:5, JOBS: a SinkJob was made that is not in JOBS",
-        "     hint: It does not take part in the network",
-        "error E113 pipe 101 (PicklePipe): has no destination; nobody takes what SourceJob 1 sends",
+        "warning W006 demo/config.py:5, JOBS: a SinkJob was created that is not in JOBS",
+        "     hint: It is not part of the network",
+        "error E113 pipe 101 (PicklePipe): has no destination: the blocks of SourceJob 1 are never read",
         "     hint: Is it in the inputs of a job?",
         "error: network demo: it cannot run: 2 errors, 1 warning",
     ]
