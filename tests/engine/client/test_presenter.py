@@ -140,7 +140,7 @@ def test_a_view_that_fails_ends_the_run(tmp_path: Path) -> None:
 
         watcher: Any = SimpleNamespace(status=broken, nodes=lambda *_all: None, said=lambda _said: None)
         local: Any = SimpleNamespace(warm=nothing, open=open_, close=nothing)
-        engine: Any = SimpleNamespace(close=nothing, say_ended=nothing, tell_keepers=lambda: None)
+        engine: Any = SimpleNamespace(close=nothing, say_ended=nothing, announce_replicas=lambda: None)
         run = ClusterRun(network, watcher, journal, invited={}, policy=Policy())
         await asyncio.wait_for(run.run(engine, None, local), 30)
 
@@ -182,7 +182,7 @@ def test_a_run_without_nodes_says_which_kind_of_nothing_there_is(
         )
         local: Any = SimpleNamespace(warm=nothing, open=open_, close=nothing)
         engine: Any = SimpleNamespace(
-            close=nothing, say_ended=nothing, tell_keepers=lambda: None, carry_out=lambda _what: None
+            close=nothing, say_ended=nothing, announce_replicas=lambda: None, carry_out=lambda _what: None
         )
         run = ClusterRun(network, watcher, journal, invited={"n1": 9}, policy=Policy())
         for event in events:

@@ -110,7 +110,7 @@ class Client:
         engine: Any = SimpleNamespace(
             close=nothing,
             say_ended=nothing,
-            tell_keepers=lambda: None,
+            announce_replicas=lambda: None,
             carry_out=self.done.append,
             copying=False,
         )

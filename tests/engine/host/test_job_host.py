@@ -25,7 +25,7 @@ from fission.cluster import (
 )
 from fission.core import base
 from fission.engine.host.job_host import JobHost
-from fission.engine.protocol.interfaces import JobOrder, JobSaid
+from fission.engine.protocol.interfaces import CheckpointWriter, JobOrder, JobSaid
 from fission.errors import RunError
 from fission.runtime.launch.supervisor import OutputLine
 from fission.runtime.messages import Checkpoint, Log
@@ -180,12 +180,12 @@ def test_a_stop_in_the_middle_of_a_start_is_answered_once(tmp_path: Path, jobs: 
 
 
 class Frozen:
-    """Nobody answers who has the state of a job."""
+    """No replica answers."""
 
     def __init__(self) -> None:
         self.asked = asyncio.Event()
 
-    async def store(self, network: str, run: str, job: int, incarnation: int, checkpoint: Checkpoint) -> bool:
+    async def store(self, writer: CheckpointWriter, checkpoint: Checkpoint) -> bool:
         return False
 
     async def fetch(self, order: JobOrder, folder: Path) -> tuple[Checkpoint, ...]:
@@ -194,16 +194,16 @@ class Frozen:
         raise AssertionError
 
 
-def test_a_stop_does_not_wait_for_who_keeps_the_state(tmp_path: Path, jobs: Any, store: Store) -> None:
-    keeper = Frozen()
+def test_a_stop_does_not_wait_for_replicas(tmp_path: Path, jobs: Any, store: Store) -> None:
+    replicator = Frozen()
 
     async def scenario(host: JobHost, events: Events) -> None:
         await host.start(order(jobs.Talker(), incarnation=2))
-        await keeper.asked.wait()
+        await replicator.asked.wait()
         await host.stop("run1", 1, 2)
         await events.wait(JobExited)
 
-    events = play(tmp_path / "root", store, scenario, keeper=keeper)
+    events = play(tmp_path / "root", store, scenario, replicator=replicator)
     assert [type(event) for event in events.seen] == [JobExited]
 
 

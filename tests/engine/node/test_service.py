@@ -12,15 +12,17 @@ import pytest
 
 from fission.cluster import IncarnationStatus, JobExited, JobListening, JobReady, NodeDraining, NodeReport
 from fission.core import base
-from fission.engine.checkpoints.rpc import CheckpointClient
+from fission.engine.checkpoints.client import CheckpointClient
 from fission.engine.checkpoints.store import CheckpointEntry, CheckpointKey
 from fission.engine.node import service
 from fission.engine.node.service import NodeService, NodeSettings
 from fission.engine.protocol import link_messages
-from fission.engine.protocol.interfaces import JobSaid, Plain
+from fission.engine.protocol.interfaces import JobSaid, Placement, Plain, Replicas
+from fission.engine.transport.dialer import Dialer
 from fission.errors import RunError
 from fission.runtime.launch.supervisor import OutputLine
 from fission.runtime.messages import Log, Route
+from fission.security import Role
 from kits.hosts import Events, Store, make_jobs, order
 from kits.waiting import until
 
@@ -304,11 +306,22 @@ def test_orphans_end_in_time(play: Play, jobs: Any) -> None:
 KEY = CheckpointKey("net", "run1", 1)
 
 
-async def keep_a_state(bed: Bed, states: str) -> None:
-    """What another machine leaves here."""
-    link = CheckpointClient(states, None)
-    assert await link.put(KEY, 1, CheckpointEntry(1, 5, "00aa00aa", 5), (1, 0), io.BytesIO(b"state"))
-    link.close()
+async def keep_a_state(bed: Bed, client: str, states: str) -> None:
+    """Store what another machine leaves here, after the client has placed the job there."""
+    replicas = Replicas(("127.0.0.1:9",), {KEY.job: Placement(1, "127.0.0.1")})
+    await bed.ask(client, "replicas", replicas=link_messages.replicas_to_plain(replicas))
+    one = CheckpointClient(states, Dialer(None, (Role.NODE,)))
+    entry = CheckpointEntry(1, 5, "00aa00aa", 5, 1, "0" * 64)
+    assert await one.put(KEY, 1, entry, (1, 0), io.BytesIO(b"state"))
+    one.close()
+
+
+async def _fenced(states: str) -> tuple[CheckpointEntry, ...]:
+    one = CheckpointClient(states, Dialer(None, (Role.NODE,)))
+    try:
+        return await one.fence(KEY, 1)
+    finally:
+        one.close()
 
 
 def test_a_run_that_has_ended_leaves_nothing(play: Play, jobs: Any, tmp_path: Path) -> None:
@@ -316,7 +329,7 @@ def test_a_run_that_has_ended_leaves_nothing(play: Play, jobs: Any, tmp_path: Pa
 
     async def scenario(bed: Bed) -> None:
         hello = await bed.join("c1")
-        await keep_a_state(bed, hello["states"])
+        await keep_a_state(bed, "c1", hello["states"])
         await bed.start("c1", order(jobs.Ender()))
         await bed.link.to("c1").wait(JobExited)
         assert (states / "net").exists()
@@ -346,12 +359,11 @@ def test_the_end_of_a_run_does_not_reach_the_next_one(
         await asyncio.sleep(0)
         bed.service.gone("c1")  # it has not waited
         hello = await bed.join("c2", run="run1")
-        await keep_a_state(bed, hello["states"])
-        await bed.ask("c2", "keepers", addresses=["127.0.0.1:9"])
+        await keep_a_state(bed, "c2", hello["states"])
         ended.set()
         await ending
         assert (states / "net" / "run1").exists()
-        assert bed.service._keeper._keepers["net"] == ("127.0.0.1:9",)
+        assert await _fenced(hello["states"]), "its placements and replicas are still known"
 
     play(scenario)
 
@@ -364,7 +376,7 @@ def test_a_network_whose_client_never_comes_back_is_forgotten(
 
     async def scenario(bed: Bed) -> None:
         hello = await bed.join("c1")
-        await keep_a_state(bed, hello["states"])
+        await keep_a_state(bed, "c1", hello["states"])
         await bed.start("c1", order(jobs.Ender()))
         await bed.link.to("c1").wait(JobExited)
         bed.service.gone("c1")

@@ -187,7 +187,7 @@ class Run:
                 sender.receiver_gone(pipe.id)
 
     def _store(self, life: Life, event: messages.Checkpoint) -> None:
-        """Copy it elsewhere, as a keeper would."""
+        """Copy it elsewhere, as a replica would."""
         if life.job.id in self._losing:
             return
         copies = self.folder / f"kept-{life.job.id}"

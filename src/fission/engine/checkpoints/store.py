@@ -1,17 +1,17 @@
-"""The states of jobs that run elsewhere, kept on this machine in files until they are not needed any more.
+"""Checkpoints of jobs that other machines host, stored in files of this machine until they are not needed any more.
 
-A *state* is what a job's process wrote at a checkpoint; an entry says after which round it is the job's state. Several
-entries may have the same state. Whoever fences a job wants its entries, and from then on nothing counts that an older
-incarnation of it still sends.
+A *state* is what the process of a job has written at a checkpoint; an *entry* names the round after which the job had it.
+Several entries may have the same state. A successor fences its job: it gets the entries, and from then on the store refuses
+older incarnations.
 
 ```
-<folder>/<network>/<run>/<job>/<digest>                           a state
-<folder>/<network>/<run>/<job>/<epoch>-<round>-<digest>-<size>    an entry: an empty file
-<folder>/<network>/<run>/<job>/from-<incarnation>                 the oldest incarnation that is listened to: empty, too
+<folder>/<network>/<run>/<job>/<digest>                                                 a state
+<folder>/<network>/<run>/<job>/<epoch>-<round>-<digest>-<size>-<incarnation>-<code>     an entry: an empty file
+<folder>/<network>/<run>/<job>/from-<incarnation>                                       the oldest incarnation accepted: empty
 ```
 
-What is known is in the names, so there is no list that could be damaged: after a power cut a file is there or not, and a
-state that is not as long as its entry says does not count.
+The names hold everything, so there is no index that could be damaged: after a power cut a file exists or not, and a state
+that is not as long as its entry says does not count.
 """
 
 import contextlib
@@ -34,8 +34,10 @@ LARGEST = 1 << 32
 """Bytes of a state."""
 _LONGEST_NAME = 200
 """Bytes of a name in UTF-8: it is the name of a folder."""
-_DIGEST = re.compile(r"[0-9a-f]{8,128}")
-_ENTRY = re.compile(r"(\d+)-(\d+)-([0-9a-f]{8,128})-(\d+)", re.ASCII)
+_DIGEST = re.compile(r"[0-9a-f]{8,64}")
+_LARGEST_NUMBER = 1 << 62
+_CODE = re.compile(r"[0-9a-f]{64}")
+_ENTRY = re.compile(r"(\d+)-(\d+)-([0-9a-f]{8,64})-(\d+)-(\d+)-([0-9a-f]{64})", re.ASCII)
 _FROM = re.compile(r"from-(\d+)", re.ASCII)
 
 
@@ -51,7 +53,7 @@ def _is_name(name: object) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class CheckpointKey:
-    """Whose states they are. Raises RunError for names that cannot be."""
+    """The job whose checkpoints they are. Raises RunError for invalid names."""
 
     network: str
     run: str
@@ -59,28 +61,35 @@ class CheckpointKey:
 
     def __post_init__(self) -> None:
         if not (_is_name(self.network) and _is_name(self.run) and type(self.job) is int):
-            raise RunError("such a job cannot be", found=ascii((self.network, self.run, self.job))[:200])
+            raise RunError(
+                "this is not the name of a job", found=ascii((self.network, self.run, self.job))[:200]
+            )
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class CheckpointEntry:
-    """After round `round` of `epoch` the job's state is the one with this digest."""
+    """After round `round` of `epoch` the job's state is the one with this digest.
+
+    `incarnation` has written it; `code` authenticates the entry (see `authentication`).
+    """
 
     epoch: int
     round: int
     digest: str
     size: int
+    incarnation: int
+    code: str
 
     @property
     def name(self) -> str:
         """The name of its file."""
-        return f"{self.epoch}-{self.round}-{self.digest}-{self.size}"
+        return f"{self.epoch}-{self.round}-{self.digest}-{self.size}-{self.incarnation}-{self.code}"
 
 
 class CheckpointStore:
-    """All methods block for as long as the disk takes; any thread may call them.
+    """The checkpoints in one folder. All methods block while the disk works; any thread may call them.
 
-    Raises RunError when the disk does not do what it should. One process at a time uses a folder.
+    They raise RunError when the disk fails. One process at a time uses a folder.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -97,21 +106,16 @@ class CheckpointStore:
         needed_from: tuple[int, int],
         data: bytes | Path | None,
     ) -> bool:
-        """Keep an entry, with its state unless that is here already; False: the state is needed, too.
+        """Store an entry, and its state, which replaces a copy that is here; return False when the state is needed, too.
 
-        The state is given as such, or as a file that `draft` has named, which is moved to its place.
-        Entries before the one that is the job's state at `needed_from` are forgotten. Raises RunError when a newer
-        incarnation of the job is known.
+        `data` is the state, or a file that `draft` has named, which is moved to its place, or None when the state should be
+        here already. Entries before the job's state at `needed_from` are removed. Raises RunError when a newer incarnation
+        of the job is known.
         """
         _check(entry)
-        with self._told(), self._lock(key):
+        with self._explained(), self._lock(key):
             oldest, entries = self._read(key)
-            if incarnation < oldest:
-                raise RunError(
-                    f"job {key.job} has a newer incarnation",
-                    expected=f"{oldest} or later",
-                    found=str(incarnation),
-                )
+            _refuse_older(key, incarnation, oldest)
             folder = self._path(key)
             if data is None and not _whole(folder, entry):
                 return False
@@ -132,9 +136,13 @@ class CheckpointStore:
             return True
 
     def fence(self, key: CheckpointKey, incarnation: int) -> tuple[CheckpointEntry, ...]:
-        """Return the entries of a job, oldest first, and refuse all incarnations before this one from now on."""
-        with self._told(), self._lock(key):
+        """Return the entries of a job, oldest first, and refuse all older incarnations from now on.
+
+        Raises RunError when a newer incarnation is known.
+        """
+        with self._explained(), self._lock(key):
             oldest, entries = self._read(key)
+            _refuse_older(key, incarnation, oldest)
             folder = self._path(key)
             whole = [entry for entry in entries if _whole(folder, entry)]
             for entry in entries:
@@ -148,8 +156,8 @@ class CheckpointStore:
             return tuple(whole)
 
     def draft(self) -> Path:
-        """Name a file for a state that comes bit by bit, to be given to `put`, or removed."""
-        with self._told(), self._guard:
+        """Name a file for a state that arrives in pieces: give it to `put`, or remove it."""
+        with self._explained(), self._guard:
             if self._drafts is None:
                 drafts = self._folder / ".drafts"  # no network has such a name
                 shutil.rmtree(drafts, ignore_errors=True)  # what an earlier process has left
@@ -158,22 +166,22 @@ class CheckpointStore:
         return self._drafts / uuid.uuid4().hex
 
     def open(self, key: CheckpointKey, digest: str) -> BinaryIO:
-        """Open the file of a state, to read it; close it. Raises RunError when it is not here or not whole."""
-        with self._told(), self._lock(key):
+        """Open the file of a state for reading. Raises RunError when it is not here or not complete."""
+        with self._explained(), self._lock(key):
             found = [entry for entry in self._read(key)[1] if entry.digest == digest]
             if found and _whole(self._path(key), found[0]):
                 return (self._path(key) / digest).open("rb")
         raise RunError("no such state is here", where=f"job {key.job} of network {key.network}", found=digest)
 
     def networks(self) -> list[str]:
-        """The networks of which something is here."""
+        """Return the networks that have checkpoints here."""
         try:
             return [name for name in os.listdir(self._folder) if name.isidentifier()]
         except OSError:
             return []
 
     def keep_runs(self, network: str, runs: Iterable[str]) -> None:
-        """Forget all runs of a network but these."""
+        """Remove the checkpoints of all runs of a network but these."""
         wanted = set(runs)
         with contextlib.suppress(OSError):
             for path in (self._folder / network).iterdir():
@@ -192,12 +200,12 @@ class CheckpointStore:
         return self._folder / key.network / key.run / str(key.job)
 
     def _lock(self, key: CheckpointKey) -> threading.Lock:
-        """Who holds it is alone with a job's files."""
+        """Return the lock that guards the files of a job."""
         with self._guard:
             return self._locks.setdefault(key, threading.Lock())
 
     def _read(self, key: CheckpointKey) -> tuple[int, list[CheckpointEntry]]:
-        """The oldest incarnation that counts, and the entries, oldest first."""
+        """Return the oldest incarnation that is accepted, and the entries, oldest first."""
         try:
             names = os.listdir(self._path(key))
         except FileNotFoundError:
@@ -205,7 +213,8 @@ class CheckpointStore:
         entries = [match.groups() for match in map(_ENTRY.fullmatch, names) if match]
         oldest = max((int(match[1]) for match in map(_FROM.fullmatch, names) if match), default=0)
         return oldest, sorted(
-            CheckpointEntry(int(e), int(r), digest, int(size)) for e, r, digest, size in entries
+            CheckpointEntry(int(epoch), int(round), digest, int(size), int(incarnation), code)
+            for epoch, round, digest, size, incarnation, code in entries
         )
 
     def _write(self, path: Path, data: bytes) -> None:
@@ -219,24 +228,34 @@ class CheckpointStore:
             raise
 
     @contextlib.contextmanager
-    def _told(self) -> Iterator[None]:
+    def _explained(self) -> Iterator[None]:
         try:
             yield
         except OSError as error:
             raise RunError(
-                f"a state cannot be kept or read: {error.strerror or error}", where=str(self._folder)
+                f"a state cannot be stored or read: {error.strerror or error}", where=str(self._folder)
             ) from error
 
 
+def _refuse_older(key: CheckpointKey, incarnation: int, oldest: int) -> None:
+    if incarnation < oldest:
+        raise RunError(
+            f"job {key.job} has a newer incarnation", expected=f"{oldest} or later", found=str(incarnation)
+        )
+
+
 def _check(entry: CheckpointEntry) -> None:
-    """Raise RunError for an entry that cannot be kept."""
+    """Raise RunError for an entry that cannot be stored."""
     if not _DIGEST.fullmatch(entry.digest):
-        raise RunError("a state has a strange digest", found=ascii(entry.digest)[:100])
-    if not all(type(number) is int and number >= 0 for number in (entry.epoch, entry.round, entry.size)):
-        raise RunError("a state has a strange place", found=ascii(entry)[:200])
+        raise RunError("a state has an invalid digest", found=ascii(entry.digest)[:100])
+    if not _CODE.fullmatch(entry.code):
+        raise RunError("a checkpoint has an invalid authentication code", found=ascii(entry.code)[:100])
+    numbers = (entry.epoch, entry.round, entry.size, entry.incarnation)
+    if not all(type(number) is int and 0 <= number <= _LARGEST_NUMBER for number in numbers):
+        raise RunError("a checkpoint has an invalid place", found=ascii(entry)[:200])
     if entry.size > LARGEST:
         raise RunError(
-            "a state is too large to be kept elsewhere",
+            "a state is too large to be stored elsewhere",
             expected=f"at most {LARGEST} bytes",
             found=f"{entry.size}",
             hint="Keep large things in files of the job, or set STATE to none",
@@ -244,7 +263,7 @@ def _check(entry: CheckpointEntry) -> None:
 
 
 def _whole(folder: Path, entry: CheckpointEntry) -> bool:
-    """Whether the state of an entry is here, with all its bytes."""
+    """Whether the state of an entry is here, with its full size."""
     try:
         return (folder / entry.digest).stat().st_size == entry.size
     except FileNotFoundError:
@@ -252,7 +271,7 @@ def _whole(folder: Path, entry: CheckpointEntry) -> bool:
 
 
 def _tidy(folder: Path, oldest: int, entries: list[CheckpointEntry]) -> None:
-    """Remove all that does not belong to these entries."""
+    """Remove every file that does not belong to these entries."""
     wanted = {f"from-{oldest}", *(entry.name for entry in entries), *(entry.digest for entry in entries)}
     for name in os.listdir(folder):
         if name not in wanted:

@@ -1,20 +1,19 @@
 """The client as one of the machines of its network: it runs the local jobs, in `<network>/local/<id>/`."""
 
-import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from fission.cluster import NodeJoined
 from fission.core.groups import LOCAL, names
 from fission.core.network import Network
 from fission.engine.checkpoints.replicator import CheckpointReplicator
-from fission.engine.checkpoints.rpc import CheckpointServer
+from fission.engine.checkpoints.server import CheckpointServer
 from fission.engine.checkpoints.store import CheckpointStore
 from fission.engine.files.bundles import Bundle
 from fission.engine.files.provision import OriginalFiles
 from fission.engine.host.job_host import JobHost
 from fission.engine.host.load_average import LoadMeter
-from fission.engine.protocol.interfaces import EngineEvent, JobOrder
+from fission.engine.protocol.interfaces import EngineEvent, JobOrder, Replicas
 from fission.errors import LocalProtocolError
 from fission.runtime import messages
 from fission.security import IdentityFiles
@@ -40,10 +39,9 @@ class ClientHost:
         self._home = Path(network.folder) / FOLDER
         files_of = IdentityFiles(Path(identity)) if identity else None
         self._server = CheckpointServer(CheckpointStore(private / STATES), files_of)
-        self.keeper = CheckpointReplicator(files_of)
+        self._replicator = CheckpointReplicator(files_of)
         self.states = ""
-        """Where the client keeps states for others, once it listens."""
-        self._serving: asyncio.Task[None] | None = None
+        """The address of the client's checkpoint server, once it listens."""
         self._has_jobs = any(LOCAL in names(job.GROUPS) for job in network.jobs)
         self._host = JobHost(
             LOCAL,
@@ -53,7 +51,7 @@ class ClientHost:
             store=OriginalFiles(root, bundles),
             on_event=lambda _network, _run, event: on_event(event),
             identity=identity,
-            keeper=self.keeper,
+            replicator=self._replicator,
         )
 
     async def warm(self) -> None:
@@ -63,17 +61,14 @@ class ClientHost:
             self._host.warm()
 
     def listen(self, address: str) -> None:
-        """Keep states for others from now on, if not yet. Raises RunError."""
-        if self._serving is None:
+        """Store checkpoints for nodes from now on, if not yet. Raises RunError."""
+        if not self.states:
             self.states = self._server.listen(address)
-            self._serving = asyncio.create_task(self._server.serve())
 
     async def open(self, address: str) -> NodeJoined:
         """Be ready to run jobs whose senders connect to `address`; return what the client joins its own cluster with."""
         self._host.ip = address
         self.listen(address)
-        if self._serving is not None:
-            await self._serving
         return NodeJoined(LOCAL, LoadMeter(self._home.parent).sample(), service=address)
 
     async def start(self, order: JobOrder) -> None:
@@ -88,17 +83,16 @@ class ClientHost:
         """Hand a message to the process of an incarnation."""
         self._open.tell(run, job, incarnation, message)
 
-    def set_keepers(self, network: str, addresses: Sequence[str]) -> None:
-        """Say who keeps the states of jobs now."""
-        self.keeper.set_keepers(network, addresses)
+    def set_replicas(self, network: str, run: str, replicas: Replicas) -> None:
+        """Take in which machines store checkpoints, and where the jobs are placed."""
+        self._replicator.set_replicas(network, replicas.addresses)
+        self._server.announce(network, run, replicas.placed)
 
     async def close(self) -> None:
         """End whatever still runs."""
         await self._host.close()
-        if self._serving is not None:
-            await asyncio.gather(self._serving, return_exceptions=True)
         await self._server.close()
-        self.keeper.close()
+        self._replicator.close()
 
     @property
     def _open(self) -> JobHost:

@@ -29,7 +29,15 @@ from fission.core.network import Network
 from fission.engine.client.serial_executor import SerialExecutor
 from fission.engine.files.bundles import Bundle, ship
 from fission.engine.protocol import link_messages
-from fission.engine.protocol.interfaces import ClientLink, EngineEvent, JobOrder, LinkError, Plain
+from fission.engine.protocol.interfaces import (
+    ClientLink,
+    EngineEvent,
+    JobOrder,
+    LinkError,
+    Placement,
+    Plain,
+    Replicas,
+)
 from fission.engine.protocol.versions import differences
 from fission.errors import FissionError
 from fission.placement.model import natural
@@ -61,10 +69,10 @@ class Local(Protocol):
 
     @property
     def states(self) -> str:
-        """Where the client keeps the states of jobs; "" as long as it does not."""
+        """The address at which the client stores checkpoints; "" as long as it does not."""
 
-    def set_keepers(self, network: str, addresses: Sequence[str]) -> None:
-        """Say who keeps the states of jobs now."""
+    def set_replicas(self, network: str, run: str, replicas: Replicas) -> None:
+        """Take in which machines store checkpoints, and where the jobs are placed."""
 
 
 class InstructionExecutor:
@@ -72,7 +80,7 @@ class InstructionExecutor:
 
     `up`, `down`, `refused` and `posted` are the callbacks of the link. `bundles` are the user's modules first, then all
     files of the jobs; `packages` the names of what the modules import and a node must have; `orders` makes the order for
-    a start and names the bundles that it needs.
+    a start and names the bundles that it needs; `placed` returns the newest incarnation of each job, for the replicas.
     """
 
     def __init__(
@@ -84,6 +92,7 @@ class InstructionExecutor:
         orders: Callable[[StartJob, tuple[str, ...]], JobOrder],
         bundles: Sequence[Bundle],
         packages: Iterable[str] = (),
+        placed: Callable[[], dict[int, Placement]] = dict,
         on_event: Callable[[EngineEvent], None],
         on_progress: Callable[[str, int, int], None] = lambda _node, _done, _total: None,
     ) -> None:
@@ -96,10 +105,12 @@ class InstructionExecutor:
         self._first = bundles[0].digest
         self._packages = frozenset(packages)
         self._peers = [entry.ip for entry in network.nodes]
+        self._placed = placed
         self._on_event = on_event
         self._on_progress = on_progress
         self._lanes = SerialExecutor(self._failed)
         self._early: dict[str, list[Plain]] = {}
+        self._announcing = False
         self._shipping: dict[tuple[str, str], asyncio.Task[None]] = {}
         self._states: dict[str, str] = {}
         self.copying: set[str] = set()
@@ -109,6 +120,8 @@ class InstructionExecutor:
 
     def carry_out(self, instruction: ToNode) -> None:
         """Carry an instruction out, after all earlier ones about the same job on the same node."""
+        if isinstance(instruction, StartJob):
+            self._announce_soon()
         self._lanes.put((instruction.node, instruction.job), partial(self._do, instruction))
 
     async def close(self) -> None:
@@ -132,7 +145,7 @@ class InstructionExecutor:
 
     async def _start(self, start: StartJob) -> None:
         try:
-            order = self._orders(start, self._keepers)
+            order = self._orders(start, self._replicas)
             if start.node == LOCAL:
                 await self._local.start(order)
                 return
@@ -217,22 +230,30 @@ class InstructionExecutor:
         finally:
             self.copying.discard(node)
 
-    # -- states ------------------------------------------------------------------------------------------
+    # -- checkpoints ------------------------------------------------------------------------------------------
 
     @property
-    def _keepers(self) -> tuple[str, ...]:
-        """Who keeps states: the client, then the nodes that are there."""
+    def _replicas(self) -> tuple[str, ...]:
+        """The addresses that store checkpoints: the client's, then those of the nodes that are joined."""
         nodes = (self._states[node] for node in sorted(self._states, key=natural))
         return tuple(address for address in (self._local.states, *nodes) if address)
 
-    def tell_keepers(self) -> None:
-        """Tell all machines who keeps states; call it when the client itself begins to."""
-        self._local.set_keepers(self._network.name, self._keepers)
+    def announce_replicas(self) -> None:
+        """Send to all machines which of them store checkpoints, and where the jobs are placed."""
+        self._announcing = False
+        self._local.set_replicas(self._network.name, self._run, Replicas(self._replicas, self._placed()))
         for node in self._states:
-            self._lanes.put((node, 0), partial(self._tell_keepers, node))
+            self._lanes.put((node, 0), partial(self._send_replicas, node))
 
-    async def _tell_keepers(self, node: str) -> None:
-        await self._ask(node, "keepers", addresses=list(self._keepers))
+    def _announce_soon(self) -> None:
+        """Announce new incarnations, once for all that start in this turn of the loop: replicas accept no others."""
+        if not self._announcing:
+            self._announcing = True
+            asyncio.get_running_loop().call_soon(self.announce_replicas)
+
+    async def _send_replicas(self, node: str) -> None:
+        replicas = Replicas(self._replicas, self._placed())
+        await self._ask(node, "replicas", replicas=link_messages.replicas_to_plain(replicas))
 
     async def say_ended(self) -> None:
         """Tell the nodes that the run is over, so that they forget it; whoever does not answer soon forgets it later."""
@@ -255,7 +276,7 @@ class InstructionExecutor:
             self._shipping.pop(key).cancel()
         self._early.pop(node, None)
         if self._states.pop(node, None) is not None:
-            self.tell_keepers()
+            self.announce_replicas()
         self._on_event(NodeLost(node, reason))
 
     def refused(self, node: str, reason: str) -> None:
@@ -292,7 +313,7 @@ class InstructionExecutor:
         if self._network.settings.pre_copy:
             await self._pre_copy(node)
         self._states[node] = states
-        self.tell_keepers()
+        self.announce_replicas()
         self._on_event(joined)
         for data in self._early.pop(node, ()):
             self._hear(node, data)

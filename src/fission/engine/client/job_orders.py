@@ -4,23 +4,34 @@ from collections.abc import Mapping
 
 from fission.cluster import StartJob
 from fission.core.network import Network
+from fission.engine.checkpoints.authentication import job_key
+from fission.engine.checkpoints.store import CheckpointKey
 from fission.engine.host.job_spec import needed_blocks, pickle_job, queue_limits
 from fission.engine.protocol.interfaces import JobOrder
 from fission.runtime.messages import JobSpec
 
 
 class JobOrderFactory:
-    """The orders of one run. `code` is the digest of the user's modules, `files` that of each job's folder.
+    """Makes the orders of one run.
 
-    With `keep` the jobs find the files that an earlier run has left in their folders. Raises NetworkError when a
-    job cannot be pickled.
+    `code` is the digest of the user's modules, `files` that of each job's folder; `secret` authenticates the checkpoints of the
+    run. With `keep` the jobs find the files that an earlier run has left in their folders. Raises NetworkError when a job
+    cannot be pickled.
     """
 
     def __init__(
-        self, network: Network, run: str, code: str, files: Mapping[int, str], *, keep: bool = False
+        self,
+        network: Network,
+        run: str,
+        code: str,
+        files: Mapping[int, str],
+        secret: bytes,
+        *,
+        keep: bool = False,
     ) -> None:
         self._network = network
         self._run = run
+        self._secret = secret
         self._code = code
         self._files = dict(files)
         self._keep = keep
@@ -28,8 +39,8 @@ class JobOrderFactory:
         self._needed = needed_blocks(network)
         self._limits = queue_limits(network)
 
-    def order(self, start: StartJob, keepers: tuple[str, ...]) -> JobOrder:
-        """Make the order for a start; what only the machine knows is left out. `keepers` keep states now."""
+    def order(self, start: StartJob, replicas: tuple[str, ...]) -> JobOrder:
+        """Make the order for a start; what only the machine knows is left out. `replicas` store checkpoints now."""
         settings = self._network.settings
         job = self._network.job(start.job)
         spec = JobSpec(
@@ -58,5 +69,6 @@ class JobOrderFactory:
             files=self._files[job.id],
             keep=self._keep,
             orphan_timeout=settings.orphan_timeout,
-            keepers=keepers,
+            replicas=replicas,
+            checkpoint_key=job_key(self._secret, CheckpointKey(self._network.name, self._run, job.id)),
         )

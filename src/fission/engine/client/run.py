@@ -38,7 +38,7 @@ from fission.core.nodes import LocalNode
 from fission.engine.client.executor import InstructionExecutor
 from fission.engine.client.journal import Journal
 from fission.engine.client.presenter import RunObserver, RunPresenter
-from fission.engine.protocol.interfaces import ClientLink, EngineEvent, JobSaid
+from fission.engine.protocol.interfaces import ClientLink, EngineEvent, JobSaid, Placement
 from fission.engine.protocol.job_report import JobReport
 from fission.errors import AllocationError, FissionError, RunError
 
@@ -149,6 +149,14 @@ class ClusterRun:
                     answer.add(f"this version cannot do {request.get('do')!r}", refused=True)
         return answer.plain()
 
+    def placed(self) -> dict[int, Placement]:
+        """Return the newest incarnation of each job that has a node."""
+        return {
+            job.id: Placement(job.incarnation, job.node)
+            for job in self.coordinator.jobs.values()
+            if job.node is not None
+        }
+
     def on_event(self, event: EngineEvent) -> None:
         """Take in what the engine tells."""
         if isinstance(event, JobSaid):
@@ -246,7 +254,7 @@ class ClusterRun:
             return
         self.on_event(await local.open(self._own_address()))
         if self.engine is not None:
-            self.engine.tell_keepers()
+            self.engine.announce_replicas()
         if early:
             self.handle(StopRequested())
         elif self.coordinator.phase is Phase.GATHERING:

@@ -17,7 +17,7 @@ from fission.cluster import (
     JobReady,
     JobStored,
 )
-from fission.engine.protocol.interfaces import EngineEvent, JobOrder, JobSaid
+from fission.engine.protocol.interfaces import CheckpointWriter, EngineEvent, JobOrder, JobSaid
 from fission.errors import RunError
 from fission.runtime import messages
 from fission.runtime.launch.launcher import Launcher
@@ -29,15 +29,13 @@ _T = TypeVar("_T")
 
 
 class Replicator(Protocol):
-    """Stores checkpoints of jobs on other machines."""
+    """Stores copies of the checkpoints of jobs on other machines."""
 
-    async def store(
-        self, network: str, run: str, job: int, incarnation: int, checkpoint: messages.Checkpoint
-    ) -> bool:
-        """Store a checkpoint where it outlives this machine; return whether that has succeeded."""
+    async def store(self, writer: CheckpointWriter, checkpoint: messages.Checkpoint) -> bool:
+        """Copy a checkpoint to where it outlives this machine; return whether it is stored."""
 
     async def fetch(self, order: JobOrder, folder: Path) -> tuple[messages.Checkpoint, ...]:
-        """Bring what is kept of a job's state into a folder, and refuse what its older incarnations still send."""
+        """Bring the checkpoints of a job into a folder, and refuse later ones of its older incarnations."""
 
 
 class Incarnation:
@@ -51,7 +49,7 @@ class Incarnation:
         order: JobOrder,
         node: str,
         on_event: Callable[[EngineEvent], None],
-        keeper: Replicator | None = None,
+        replicator: Replicator | None = None,
     ) -> None:
         spec = order.spec
         self.network, self.run, self.orphan_timeout = order.network, order.spec.run, order.orphan_timeout
@@ -62,7 +60,8 @@ class Incarnation:
         self.code = 0
         self._node = node
         self._on_event = on_event
-        self._keeper = keeper
+        self._replicator = replicator
+        self._writer = order.writer
         self._status = IncarnationStatus.STARTING
         self._address = ""
         self._round = 0
@@ -194,19 +193,19 @@ class Incarnation:
 
     def _keep(self, checkpoint: messages.Checkpoint) -> None:
         self._kept.put_nowait(checkpoint)
-        if self._keeping is None and self._keeper is not None:
-            self._keeping = asyncio.create_task(self._bring_away(self._keeper))
+        if self._keeping is None and self._replicator is not None:
+            self._keeping = asyncio.create_task(self._replicate(self._replicator))
 
-    async def _bring_away(self, keeper: Replicator) -> None:
+    async def _replicate(self, replicator: Replicator) -> None:
         complained = False
         while True:
             checkpoint = await self._kept.get()
             try:
-                stored = await keeper.store(self.network, self.run, self.job, self.incarnation, checkpoint)
+                stored = await replicator.store(self._writer, checkpoint)
             except Exception as error:  # noqa: BLE001 - the job goes on, and upstream keeps more
                 stored = False
                 if not complained:
-                    self._say(_WARNING, f"its state cannot be kept: {error}")
+                    self._say(_WARNING, f"its checkpoint cannot be stored: {error}")
                 complained = True
             if stored:
                 complained = False

@@ -57,7 +57,7 @@ class JobHost:
         store: BundleStore,
         on_event: Callable[[str, str, EngineEvent], None],
         identity: str = "",
-        keeper: Replicator | None = None,
+        replicator: Replicator | None = None,
     ) -> None:
         self._name = name
         self.ip = ip
@@ -67,7 +67,7 @@ class JobHost:
         self._store = store
         self._on_event = on_event
         self._identity = identity
-        self._keeper = keeper
+        self._replicator = replicator
         self._reaper = Reaper(place)
         self._spares = ForkServerLauncher(self._reaper.environment)
         self._sockets: Path | None = None
@@ -103,7 +103,7 @@ class JobHost:
         if self._closing or any(one.run == run and one.incarnation > key[2] for one in others):
             tell(JobNotStarted(self._name, key[1], key[2], "it has been started again since"))
             return
-        one = Incarnation(order, self._name, tell, self._keeper)
+        one = Incarnation(order, self._name, tell, self._replicator)
         self._forget(lambda old: old.network == network and (old.job == one.job or old.run != run))
         self._known[key] = one
         self._spawn(self._bring_up(one, order, [other for other in others if other.alive]))
@@ -183,8 +183,8 @@ class JobHost:
         code = await self._store.code_path(order.code) if order.code else None
         self._reaper.start()
         kept: tuple[messages.Checkpoint, ...] = ()
-        if self._keeper is not None and order.spec.resume:
-            kept = await one.unless_stopped(self._keeper.fetch(order, folders.state))
+        if self._replicator is not None and order.spec.resume:
+            kept = await one.unless_stopped(self._replicator.fetch(order, folders.state))
         return replace(
             order.spec,
             folder=os.fspath(folders.work),
@@ -193,7 +193,7 @@ class JobHost:
             machine=self.ip,
             identity=self._identity,
             checkpoints=kept,
-            state_folder=os.fspath(folders.state) if self._keeper is not None else "",
+            state_folder=os.fspath(folders.state) if self._replicator is not None else "",
         )
 
     def _listen(self, key: _Key) -> str:

@@ -21,7 +21,7 @@ from pathlib import Path
 from fission.cluster import JobExited, NodeDraining, NodeReport
 from fission.core.nodes import NodeInfo
 from fission.engine.checkpoints.replicator import CheckpointReplicator
-from fission.engine.checkpoints.rpc import CheckpointServer
+from fission.engine.checkpoints.server import CheckpointServer
 from fission.engine.checkpoints.store import CheckpointStore
 from fission.engine.host.job_host import BundleStore, JobHost
 from fission.engine.host.load_average import LoadMeter
@@ -85,9 +85,9 @@ class NodeService:
         """Identifies this process; a restarted service has another one."""
         self.settings = settings
         identity = IdentityFiles(Path(settings.identity)) if settings.identity else None
-        self._states = CheckpointStore(settings.root / ".states")
-        self._state_server = CheckpointServer(self._states, identity)
-        self._keeper = CheckpointReplicator(identity)
+        self._checkpoints = CheckpointStore(settings.root / ".states")
+        self._checkpoint_server = CheckpointServer(self._checkpoints, identity)
+        self._replicator = CheckpointReplicator(identity)
         self._store = store
         self.host = self._make_host()
         self._versions = dict(versions)
@@ -116,7 +116,7 @@ class NodeService:
             store=self._store,
             on_event=self._heard,
             identity=settings.identity,
-            keeper=self._keeper,
+            replicator=self._replicator,
         )
 
     def _operations(self) -> dict[str, Callable[[ConnectedClient, Mapping[str, Plain]], Awaitable[Plain]]]:
@@ -127,7 +127,7 @@ class NodeService:
             "start": self._start,
             "stop": self._stop,
             "tell": self._tell,
-            "keepers": self._keepers,
+            "replicas": self._replicas,
             "ended": self._ended,
             "remove": self._remove,
             "reboot": self._reboot,
@@ -140,9 +140,9 @@ class NodeService:
         left = await self.host.clear()
         if left:
             _log.warning("ended %d processes of jobs that an earlier service had left", left)
-        for network in await asyncio.to_thread(self._states.networks):
+        for network in await asyncio.to_thread(self._checkpoints.networks):
             self._sessions.remember(network, time.monotonic())
-        self._keeper.own = await self._state_server.start(self.settings.address)
+        self._replicator.own = self._checkpoint_server.listen(self.settings.address)
         if self.link is not None:
             await self.link.start()
         self.host.warm()
@@ -157,8 +157,8 @@ class NodeService:
         if self.link is not None:
             await self.link.close()
         await self.host.close(force=force)
-        await self._state_server.close()
-        self._keeper.close()
+        await self._checkpoint_server.close()
+        self._replicator.close()
 
     def drain(self) -> None:
         """Refuse new jobs from now on, and report that to the clients."""
@@ -223,8 +223,8 @@ class NodeService:
         client.run = _text(arguments, "run", "")
         self._mesh.meet(arguments.get("peers", ()))
         client.greeted = True
-        await asyncio.to_thread(self._states.keep_runs, client.network, [client.run])
-        return {**self._self(client.network), "states": self._keeper.own}
+        await asyncio.to_thread(self._checkpoints.keep_runs, client.network, [client.run])
+        return {**self._self(client.network), "states": self._replicator.own}
 
     async def _look(self, arguments: Mapping[str, Plain]) -> Plain:
         """Return a description of this node for observers."""
@@ -249,7 +249,7 @@ class NodeService:
             raise RunError("jobs of the network run here", where=self.settings.address, hint="Stop it first")
         self._tell_use()
         root = Path(maintenance.remote_root(arguments) or self.settings.root).expanduser()
-        return await maintenance.remove_network(root / client.network, client.network, self._states)
+        return await maintenance.remove_network(root / client.network, client.network, self._checkpoints)
 
     async def _reboot(self, _client: ConnectedClient, _arguments: Mapping[str, Plain]) -> Plain:
         maintenance.reboot(self.settings.reboot, self.settings.address)
@@ -292,11 +292,11 @@ class NodeService:
             self.host.tell(run, job, incarnation, message)
         return None
 
-    async def _keepers(self, client: ConnectedClient, arguments: Mapping[str, Plain]) -> Plain:
-        addresses = arguments.get("addresses")
-        if not isinstance(addresses, list) or not all(isinstance(one, str) for one in addresses):
-            raise RunError("keepers are no addresses", found=repr(addresses)[:80])
-        self._keeper.set_keepers(client.network, addresses)
+    async def _replicas(self, client: ConnectedClient, arguments: Mapping[str, Plain]) -> Plain:
+        """Take in which machines store checkpoints, and which incarnation of each job may write them from where."""
+        replicas = link_messages.replicas_from_plain(arguments.get("replicas"))
+        self._replicator.set_replicas(client.network, replicas.addresses)
+        self._checkpoint_server.announce(client.network, client.run, replicas.placed)
         return None
 
     async def _ended(self, client: ConnectedClient, _arguments: Mapping[str, Plain]) -> Plain:
@@ -308,8 +308,9 @@ class NodeService:
         return None
 
     async def _forget(self, network: str) -> None:
-        self._keeper.forget(network)
-        await asyncio.to_thread(self._states.keep_runs, network, [])
+        self._replicator.forget(network)
+        self._checkpoint_server.forget(network)
+        await asyncio.to_thread(self._checkpoints.keep_runs, network, [])
 
     async def _read_log(self, _arguments: Mapping[str, Plain]) -> Plain:
         if self.settings.log is None:
@@ -364,7 +365,7 @@ class NodeService:
         """Stop the jobs of a network without a client, or forget it, when its time is over."""
         jobs = self.host.incarnations(network)
         if not jobs:
-            self._keeper.forget(network)
+            self._replicator.forget(network)
             if seconds > _REMEMBERED:
                 await self.host.abandon(network)
                 await self._forget(network)

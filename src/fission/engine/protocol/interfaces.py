@@ -12,7 +12,7 @@ carry plain data only: None, bool, int, float, str, bytes, list, dict with str k
 """
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from fission.cluster import Event
@@ -52,8 +52,50 @@ class JobOrder:
     keep: bool = False
     orphan_timeout: float = 600.0
     """Seconds that the job goes on without a client."""
-    keepers: tuple[str, ...] = ()
-    """Who keeps the states of jobs now, by the addresses of their `CheckpointServer`s, in order of preference."""
+    replicas: tuple[str, ...] = ()
+    """The addresses of the `CheckpointServer`s that store checkpoints, in order of preference."""
+    checkpoint_key: bytes = field(default=b"", repr=False)
+    """Authenticates the job's checkpoints; it belongs to this job in this run, and never reaches the job's process."""
+
+    @property
+    def writer(self) -> "CheckpointWriter":
+        """The incarnation as the writer of its checkpoints."""
+        spec = self.spec
+        return CheckpointWriter(self.network, spec.run, spec.job_id, spec.incarnation, self.checkpoint_key)
+
+
+@dataclass(frozen=True, slots=True)
+class CheckpointWriter:
+    """An incarnation that writes checkpoints, with the key of its job."""
+
+    network: str
+    run: str
+    job: int
+    incarnation: int
+    key: bytes = field(repr=False)
+
+
+CheckpointWriters = Mapping[int, "Placement"]
+"""For each job the incarnation that may write checkpoints now."""
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """The newest incarnation of a job and its node, `LOCAL` for the client."""
+
+    incarnation: int
+    node: str
+
+
+@dataclass(frozen=True, slots=True)
+class Replicas:
+    """Which machines store the checkpoints of a network, and where its jobs are placed.
+
+    `addresses` are those of `CheckpointServer`s, in order of preference.
+    """
+
+    addresses: tuple[str, ...]
+    placed: dict[int, Placement]
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from fission.cluster import (
     NodeReport,
 )
 from fission.core.nodes import NodeInfo
-from fission.engine.protocol.interfaces import JobOrder, JobSaid, Plain
+from fission.engine.protocol.interfaces import JobOrder, JobSaid, Plain, Replicas
 from fission.runtime.messages import BeginEpoch, ReceiverGone, Route, SenderGone, Stored
 from fission.serialization.plain import WireError, read, write
 
@@ -34,6 +34,8 @@ __all__ = [
     "message_to_plain",
     "order_from_plain",
     "order_to_plain",
+    "replicas_from_plain",
+    "replicas_to_plain",
     "resident_from_plain",
     "resident_to_plain",
 ]
@@ -75,6 +77,16 @@ def order_to_plain(order: JobOrder) -> Plain:
 def order_from_plain(data: Plain) -> JobOrder:
     """The order to start an incarnation, as a node gets it."""
     return read(JobOrder, "order of a job", data)  # type: ignore[no-any-return]
+
+
+def replicas_to_plain(replicas: Replicas) -> Plain:
+    """The machines that store checkpoints, and the placement of the jobs."""
+    return write(Replicas, replicas)
+
+
+def replicas_from_plain(data: Plain) -> Replicas:
+    """The machines that store checkpoints, and the placement of the jobs, as a node gets them."""
+    return read(Replicas, "list of replicas", data)  # type: ignore[no-any-return]
 
 
 def message_to_plain(message: JobControlMessage) -> Plain:

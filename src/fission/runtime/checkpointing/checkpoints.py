@@ -11,7 +11,6 @@ again, and few copies are made that nobody can use. What that may cost is a part
 """
 
 import contextlib
-import hashlib
 import os
 import queue
 import threading
@@ -23,6 +22,7 @@ from time import monotonic
 from fission.channel.ledger import Ledger
 from fission.channel.ranges import Position
 from fission.errors import RunError
+from fission.runtime.checkpointing.digest import state_digest
 from fission.runtime.checkpointing.drafts import Drafts
 from fission.runtime.checkpointing.state import SavedState
 from fission.runtime.messages import Checkpoint
@@ -228,7 +228,7 @@ class Checkpoints:
 
     def _write(self, position: Position, restart: Position, data: bytes) -> None:
         """In the thread of our own: write a file, unless the state is what it was, and tell."""
-        digest = hashlib.blake2b(data, digest_size=16).hexdigest()
+        digest = state_digest(data)
         path = ""
         if digest != self._newest[0]:
             file = self._folder / f"{self._incarnation}-{position[0]}-{position[1]}{_SUFFIX}"
@@ -292,7 +292,7 @@ def load(checkpoints: Sequence[Checkpoint], point: Position, *, where: str) -> b
         except OSError as error:
             found = error.strerror or str(error)
         else:
-            if hashlib.blake2b(data, digest_size=16).hexdigest() == one.digest:
+            if state_digest(data) == one.digest:
                 return data
             found = f"{len(data)} other bytes"
         raise RunError(

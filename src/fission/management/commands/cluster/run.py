@@ -24,6 +24,7 @@ from fission.engine.client.job_orders import JobOrderFactory
 from fission.engine.client.journal import Journal, remove_journal
 from fission.engine.client.link import StreamClientLink
 from fission.engine.client.run import GATHER_SECONDS, ClusterRun, RunOutcome
+from fission.engine.client.run_secret import run_secret
 from fission.engine.files.bundles import bundles_of
 from fission.engine.files.locks import lock_folder, lock_holder
 from fission.engine.host.scratch import EMBEDDED, scratch
@@ -205,10 +206,16 @@ class _Session:
             run.run_id,
             local=local,
             orders=JobOrderFactory(
-                self._network, run.run_id, code.digest, digests, keep=self._options.keep_files
+                self._network,
+                run.run_id,
+                code.digest,
+                digests,
+                run_secret(self._private, run.run_id),
+                keep=self._options.keep_files,
             ).order,
             bundles=[code, *files.values()],
             packages=imported_packages(modules),
+            placed=run.placed,
             on_event=run.on_event,
             on_progress=self._watcher.progress,
         )
