@@ -1,6 +1,7 @@
 """Folders that were left behind go, and nothing of them stays open."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -33,9 +34,9 @@ def test_folders_that_were_left_behind_leave_no_open_file(
         assert len(os.listdir("/proc/self/fd")) == before + 1  # the lock of the new one
         assert not any(folder.exists() for folder in old)
         assert used.exists()
-        new.rmdir()
+        shutil.rmtree(new)
     finally:
-        used.rmdir()
+        shutil.rmtree(used)
 
 
 def test_a_folder_outlives_no_owner_for_long(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,5 +1,10 @@
-"""Folders that belong to one process at a time: a lock that goes with the process, however it ends."""
+"""Folders that belong to one process at a time: a lock that ends with the process, however it ends.
 
+The lock is a `flock` on the file `.lock` in the folder, which only its owner can open. A lock on the folder itself could be taken
+by every local user who may read the folder, and would keep a network from starting.
+"""
+
+import errno
 import fcntl
 import os
 from collections.abc import Iterator
@@ -8,15 +13,18 @@ from pathlib import Path
 
 from fission.errors import RunError
 
+LOCK_FILE = ".lock"
+"""Stays in the folder; who empties a folder while it is locked leaves this file."""
+
 
 def lock_folder(folder: Path) -> bool:
-    """Lock an existing folder until this process ends; False when another one has it. Raises OSError."""
+    """Lock an existing folder until this process ends; False when another process holds the lock. Raises OSError."""
     return _lock(folder) >= 0
 
 
 @contextmanager
 def locked(folder: Path) -> Iterator[bool]:
-    """Lock an existing folder for a while; False when another process has it. Raises OSError."""
+    """Lock an existing folder for a while; False when another process holds the lock. Raises OSError."""
     handle = _lock(folder)
     try:
         yield handle >= 0
@@ -26,19 +34,28 @@ def locked(folder: Path) -> Iterator[bool]:
 
 
 def _lock(folder: Path) -> int:
-    """The handle that keeps the lock, or -1."""
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    """The descriptor that keeps the lock, or -1."""
+    path = folder / LOCK_FILE
+    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     try:
+        if os.geteuid() not in (0, os.fstat(handle).st_uid):
+            raise PermissionError(errno.EPERM, "the lock file belongs to another user", os.fspath(path))
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         os.close(handle)
         return -1
+    except OSError:
+        os.close(handle)
+        raise
     return handle
 
 
 def is_locked(folder: Path) -> bool:
-    """Whether a process has locked a folder with `lock_folder`; another process than this one. Raises OSError."""
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    """Whether another process than this one holds the lock of a folder. Raises OSError."""
+    try:
+        handle = os.open(folder / LOCK_FILE, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
     try:
         fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -49,12 +66,12 @@ def is_locked(folder: Path) -> bool:
 
 
 def lock_holder(folder: Path) -> int:
-    """The process that has locked a folder with `lock_folder`; 0 when there is none, or none that may be seen.
+    """The process that holds the lock of a folder; 0 when there is none, or none that is visible to this user.
 
-    It is found without touching the lock, so nobody who wants it at this moment is refused because of the question.
+    The lock itself is not touched, so a process that takes it at this moment is not refused because of the question.
     """
     with suppress(OSError):
-        wanted = folder.stat()
+        wanted = (folder / LOCK_FILE).stat()
         lines = [line.split() for line in Path("/proc/locks").read_text().splitlines()]
         for pid in {line[4] for line in lines if line[1:4] == ["FLOCK", "ADVISORY", "WRITE"]}:
             if _holds(Path("/proc", pid), wanted):
@@ -63,8 +80,8 @@ def lock_holder(folder: Path) -> int:
 
 
 def _holds(process: Path, wanted: os.stat_result) -> bool:
-    """Whether one of the files that a process has open is this one, and locked."""
-    with suppress(OSError):  # it has ended, or is somebody else's
+    """Whether a process has this file open, and locked."""
+    with suppress(OSError):  # it has ended, or belongs to another user
         for handle in (process / "fd").iterdir():
             with suppress(OSError):  # it was closed meanwhile
                 same = os.path.samestat(handle.stat(), wanted)
@@ -74,7 +91,7 @@ def _holds(process: Path, wanted: os.stat_result) -> bool:
 
 
 class FolderLock:
-    """The lock of an existing folder, until `close` or the end of the process. Raises RunError, OSError."""
+    """Locks an existing folder until `close` or the end of the process. Raises RunError, OSError."""
 
     def __init__(self, folder: Path) -> None:
         handle = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -90,7 +107,7 @@ class FolderLock:
         self._handle = handle
 
     def close(self) -> None:
-        """Let another process lock the folder; once is enough."""
+        """Release the lock; another call does nothing."""
         if self._handle >= 0:
             os.close(self._handle)
             self._handle = -1

@@ -9,7 +9,7 @@ from pathlib import Path
 from time import monotonic
 
 from fission.core.network import Network
-from fission.engine.files.locks import lock_folder
+from fission.engine.files.locks import LOCK_FILE, lock_folder
 from fission.engine.protocol.interfaces import JobEvent
 from fission.engine.protocol.job_report import JobReport, ProgressObserver
 from fission.engine.simulate.local_engine import LocalEngine
@@ -205,6 +205,8 @@ def prepare_folders(network: Network, folder: Path) -> dict[int, Path]:
                 hint="End the other simulation first: both would write into this folder",
             )
         for entry in folder.iterdir():
+            if entry.name == LOCK_FILE:
+                continue
             if entry.is_dir() and not entry.is_symlink():
                 shutil.rmtree(entry)
             else:
