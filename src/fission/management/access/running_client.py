@@ -36,7 +36,7 @@ def ask(root: Path, name: str, **request: Any) -> dict[str, Any] | None:
         raise RunError(
             f"its client, process {client}, cannot be asked: its folder {PRIVATE} has been removed",
             where=f"network {name}",
-            hint=f"It runs on; end it with: kill -INT {client}",
+            hint=f"It runs on; end it with: kill {client}",
         )
     return answer
 

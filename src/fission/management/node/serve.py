@@ -15,6 +15,7 @@ from fission.engine.files.store import Store
 from fission.engine.node.link import StreamNodeLink
 from fission.engine.node.service import NodeService, NodeSettings
 from fission.errors import ConfigError, RunError
+from fission.management.access.signals import not_ignored
 from fission.management.console.guard import guard
 from fission.management.node.log import keep_log, start_log
 from fission.management.node.options import NodeOptions, options_of
@@ -101,7 +102,7 @@ class _Ends:
     def listen(self, *, lifeline: bool) -> None:
         """Begin to listen for signals."""
         loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        for number in not_ignored(signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             loop.add_signal_handler(number, self._reasons.put_nowait, number.name)
         if lifeline:
             loop.add_reader(sys.stdin.fileno(), self._read)

@@ -85,7 +85,8 @@ class JobProcess:
 
     def _run(self) -> int:
         signal.signal(signal.SIGTERM, self._on_sigterm)
-        signal.signal(signal.SIGINT, self._on_sigint)
+        if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:  # ignored at the start stays ignored
+            signal.signal(signal.SIGINT, self._on_sigint)
         failed = self._attempt(self._work)
         self._stopping = True  # what is left to do takes no time and must not be cut short
         where, also = self._where, ""

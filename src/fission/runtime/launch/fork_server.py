@@ -28,7 +28,7 @@ import socket
 import struct
 import sys
 import warnings
-from typing import NoReturn
+from typing import Any, NoReturn
 
 MESSAGE = struct.Struct("<cqq")
 READY, FORK, FORKED, FAILED, ENDED = b"R", b"F", b"P", b"E", b"X"
@@ -54,8 +54,9 @@ _PRELOADED = (
 class _Server:
     """Runs until its owner is gone; in the child, `serve` returns the descriptor of its control socket."""
 
-    def __init__(self, sock: socket.socket) -> None:
+    def __init__(self, sock: socket.socket, interrupt: Any = signal.default_int_handler) -> None:
         self._sock = sock
+        self._interrupt = interrupt
         self._woken, self._wake = socket.socketpair()
         for one in (self._woken, self._wake):
             one.setblocking(False)
@@ -115,7 +116,7 @@ class _Server:
         os.setsid()
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+        signal.signal(signal.SIGINT, self._interrupt)
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         for one in (self._sock, self._woken, self._wake):
             one.close()
@@ -158,7 +159,7 @@ def _ignore(_number: int, _frame: object) -> None:
 
 def main() -> NoReturn:
     """Entry point: one argument, the descriptor of the socket to the owner."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    interrupt = signal.signal(signal.SIGINT, signal.SIG_IGN)  # jobs have it as the owner was started
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     gc.disable()
     sock = socket.socket(fileno=int(sys.argv[1]))
@@ -172,7 +173,7 @@ def main() -> NoReturn:
     with warnings.catch_warnings():
         # Python sees the threads of BLAS that were there before the fork, and warns.
         warnings.simplefilter("ignore", DeprecationWarning)
-        control = _Server(sock).serve()
+        control = _Server(sock, interrupt).serve()
     process.main(control)
 
 

@@ -34,6 +34,7 @@ from fission.engine.protocol.versions import imported_packages
 from fission.engine.transport.addresses import require_own_address
 from fission.errors import ProjectError
 from fission.management.access.running_client import LOGS, private_folder
+from fission.management.access.signals import not_ignored
 from fission.management.commands.cluster.debug import open_debug_window
 from fission.management.console.relays import Carrier, relays
 from fission.management.console.run_console import ClusterConsole
@@ -160,7 +161,7 @@ class _Session:
         elif note := open_debug_window(self._network, simulation=False):
             self._watcher.news(None, note)
         loop = asyncio.get_running_loop()
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        for number in not_ignored(signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             loop.add_signal_handler(number, run.interrupt)
         output.when_broken(partial(_soon, loop, run.interrupt))
         async with _running(cluster):

@@ -11,6 +11,7 @@ from fission.engine.client.views import JobPlace
 from fission.engine.protocol.job_report import missing_output
 from fission.engine.simulate.simulation import End, Outcome, Simulation, prepare_folders
 from fission.management.access.running_client import SIMULATION
+from fission.management.access.signals import not_ignored
 from fission.management.commands.cluster.debug import open_debug_window
 from fission.management.console.job_console import RunConsole
 from fission.management.console.outlets import LAST_WORDS, Hurry, outlets
@@ -64,7 +65,7 @@ async def _run(simulation: Simulation, hurry: Hurry) -> Outcome:
         hurry(monotonic() + LAST_WORDS)
         loop.call_soon_threadsafe(simulation.interrupt)
 
-    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
+    numbers = not_ignored(signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
     before = {number: signal.signal(number, end) for number in numbers}
     try:
         return await simulation.run()
