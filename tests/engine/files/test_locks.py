@@ -14,6 +14,7 @@ from fission.engine.files.locks import LOCK_FILE, is_locked, lock_folder, lock_h
 
 def test_a_lock_on_the_folder_itself_does_not_count(tmp_path: Path) -> None:
     """Every user who may read a folder can lock it: that must not be the lock of a network."""
+    tmp_path.chmod(0o755)
     stranger = os.open(tmp_path, os.O_RDONLY)
     try:
         fcntl.flock(stranger, fcntl.LOCK_EX)
@@ -36,6 +37,7 @@ def test_only_the_owner_can_open_the_lock(tmp_path: Path) -> None:
 
 def test_a_lock_file_of_another_user_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """In a folder that several users may write to, another user can make the file before the owner."""
+    tmp_path.chmod(0o777)
     (tmp_path / LOCK_FILE).touch()
     monkeypatch.setattr(os, "geteuid", lambda: os.getuid() + 1)
     with pytest.raises(PermissionError, match="belongs to another user"):
@@ -43,13 +45,16 @@ def test_a_lock_file_of_another_user_is_refused(tmp_path: Path, monkeypatch: pyt
 
 
 def test_a_link_is_not_followed(tmp_path: Path) -> None:
+    tmp_path.chmod(0o755)
     (tmp_path / LOCK_FILE).symlink_to(tmp_path / "elsewhere")
     with pytest.raises(OSError, match="symbolic link"):
         lock_folder(tmp_path)
     assert not (tmp_path / "elsewhere").exists()
 
 
-def test_another_process_is_seen_and_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize("mode", [0o700, 0o755])
+def test_another_process_is_seen_and_refused(tmp_path: Path, mode: int) -> None:
+    tmp_path.chmod(mode)
     assert not is_locked(tmp_path)
     code = "import sys; from pathlib import Path; from fission.engine.files.locks import lock_folder; "
     code += "print(lock_folder(Path(sys.argv[1])), flush=True); input()"
@@ -64,3 +69,4 @@ def test_another_process_is_seen_and_refused(tmp_path: Path) -> None:
         other.kill()
     assert not is_locked(tmp_path)
     assert lock_holder(tmp_path) == 0
+    assert (tmp_path / LOCK_FILE).exists() == (mode != 0o700)

@@ -1,7 +1,7 @@
 """Folders that belong to one process at a time: a lock that ends with the process, however it ends.
 
-The lock is a `flock` on the file `.lock` in the folder, which only its owner can open. A lock on the folder itself could be taken
-by every local user who may read the folder, and would keep a network from starting.
+The lock is a `flock` on something that no other user can open: on the folder itself where it is closed to others (0700), else on
+the file `.lock` (0600) in it. A local user who may read a folder could lock the folder itself, and keep a network from starting.
 """
 
 import errno
@@ -33,13 +33,19 @@ def locked(folder: Path) -> Iterator[bool]:
             os.close(handle)
 
 
+def _lockable(folder: Path) -> Path:
+    """What is locked for a folder."""
+    return folder / LOCK_FILE if folder.stat().st_mode & 0o077 else folder
+
+
 def _lock(folder: Path) -> int:
     """The descriptor that keeps the lock, or -1."""
-    path = folder / LOCK_FILE
-    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    path = _lockable(folder)
+    flags = os.O_RDONLY | os.O_DIRECTORY if path == folder else os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW
+    handle = os.open(path, flags | os.O_CLOEXEC, 0o600)
     try:
         if os.geteuid() not in (0, os.fstat(handle).st_uid):
-            raise PermissionError(errno.EPERM, "the lock file belongs to another user", os.fspath(path))
+            raise PermissionError(errno.EPERM, "the lock belongs to another user", os.fspath(path))
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         os.close(handle)
@@ -53,7 +59,7 @@ def _lock(folder: Path) -> int:
 def is_locked(folder: Path) -> bool:
     """Whether another process than this one holds the lock of a folder. Raises OSError."""
     try:
-        handle = os.open(folder / LOCK_FILE, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        handle = os.open(_lockable(folder), os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
     except FileNotFoundError:
         return False
     try:
@@ -71,7 +77,7 @@ def lock_holder(folder: Path) -> int:
     The lock itself is not touched, so a process that takes it at this moment is not refused because of the question.
     """
     with suppress(OSError):
-        wanted = (folder / LOCK_FILE).stat()
+        wanted = _lockable(folder).stat()
         lines = [line.split() for line in Path("/proc/locks").read_text().splitlines()]
         for pid in {line[4] for line in lines if line[1:4] == ["FLOCK", "ADVISORY", "WRITE"]}:
             if _holds(Path("/proc", pid), wanted):
