@@ -102,7 +102,7 @@ def test_strangers_may_not_type(project: Project, address: str) -> None:
     assert interact(project, address, "8\n").returncode == 0
     wait_for(lambda: rows(project) == ["8"], "only what the client has typed")
     log = (project.root / "FISSION.log").read_text()
-    assert "may not type: 127.0.0.2: the certificate is for another role" in log
+    assert "(127.0.0.2): the certificate is for another role" in log
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,7 @@ from fission.management.access.signals import not_ignored
 from fission.management.console.guard import guard
 from fission.management.node.log import keep_log, start_log
 from fission.management.node.options import NodeOptions, options_of
+from fission.runtime.sockets.descriptors import raise_descriptor_limit
 from fission.security import find_identity
 
 _log = logging.getLogger("fission.node")
@@ -29,6 +30,7 @@ END_SECONDS = 2.5
 
 def main() -> int:
     """Serve until told to end; return the exit code."""
+    raise_descriptor_limit()
     start = json.loads(sys.argv[2])
     versions, lifeline = start.pop("versions"), start.pop("lifeline")
     options = options_of(start)

@@ -41,6 +41,7 @@ from fission.management.console.run_console import ClusterConsole
 from fission.management.console.run_log import RunLog, log_file, record_file
 from fission.management.node.start import embedded_commands
 from fission.project.addresses import expand_pattern
+from fission.runtime.sockets.descriptors import raise_descriptor_limit
 from fission.security.identity import Identity, load_identity
 from fission.security.roles import Role
 
@@ -81,6 +82,7 @@ def run_network(network: Network, root: Path, options: RunOptions) -> int:
     0 when it finished, was ended with Ctrl+C or after the given time; 1 when it failed; 2 when it cannot start. With
     `until_finished` only a network that has finished gives 0. Raises FissionError before anything is started.
     """
+    raise_descriptor_limit()
     private = _own(network)
     if options.fresh:
         remove_journal(private)

@@ -17,6 +17,7 @@ from fission.management.console.job_console import RunConsole
 from fission.management.console.outlets import LAST_WORDS, Hurry, outlets
 from fission.management.console.run_log import SimulationLog, log_file, record_file
 from fission.project.job_files.dependencies import install_dependencies
+from fission.runtime.sockets.descriptors import raise_descriptor_limit
 
 
 def simulate_network(
@@ -27,6 +28,7 @@ def simulate_network(
     0 when it finished, was ended with Ctrl+C or after `seconds`; 1 when a job failed. With `until_finished`
     only a network that has finished gives 0, and only if no sink lacks its blocks because of a job that returned nothing.
     """
+    raise_descriptor_limit()
     folder = Path(network.folder) / SIMULATION
     folders = prepare_folders(network, folder)
     for job in network.jobs:
