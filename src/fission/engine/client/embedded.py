@@ -103,11 +103,11 @@ class EmbeddedCluster:
         for node in self.nodes:
             self._processes[node.address] = self._spawn(node)
 
-    async def listening(self) -> None:
-        """Return when all of them listen. Raises RunError."""
+    async def listening(self, interrupted: Callable[[], bool] = lambda: False) -> None:
+        """Return when all of them listen, or when `interrupted` returns true. Raises RunError."""
         deadline = monotonic() + _START_SECONDS
         for node in self.nodes:
-            while not await _listens(node):
+            while not interrupted() and not await _listens(node):
                 code = self._processes[node.address].poll()
                 if code is not None or monotonic() > deadline:
                     raise RunError(

@@ -118,6 +118,11 @@ class ClusterRun:
         self._seen = asyncio.Event()
         """Nobody needs to wait any more for a node that says how others see us."""
 
+    @property
+    def interrupted(self) -> bool:
+        """Whether the end has been requested."""
+        return self._asked > 0
+
     # -- from outside ------------------------------------------------------------------------------------
 
     def interrupt(self, *, force: bool = False, request: int = 0) -> None:

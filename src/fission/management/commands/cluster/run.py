@@ -8,7 +8,7 @@ import shutil
 import signal
 import socket
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -46,6 +46,8 @@ from fission.security.identity import Identity, load_identity
 from fission.security.roles import Role
 
 _NOBODY_READS = 1
+_BUSY_SECONDS = 4.0
+"""How long processes of an embedded cluster may take to end by force."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,13 +148,12 @@ class _Session:
         self, cluster: EmbeddedCluster | None, ports: Mapping[str, int], output: Carrier
     ) -> RunOutcome:
         """Run to the end."""
-        settings = self._network.settings
         run = ClusterRun(
             self._network,
             self._watcher,
             self._journal,
             invited=invited(self._network, ports),
-            policy=Policy(max_restarts=settings.max_restarts, allocation_timeout=settings.allocation_timeout),
+            policy=self._policy(embedded=cluster is not None),
             seconds=self._options.seconds,
             gather=GATHER_SECONDS if self._options.gather is None else self._options.gather,
         )
@@ -166,7 +167,7 @@ class _Session:
         for number in not_ignored(signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             loop.add_signal_handler(number, run.interrupt)
         output.when_broken(partial(_soon, loop, run.interrupt))
-        async with _running(cluster):
+        async with _running(cluster, run):
             engine, local = await self._hands(run)
             link = self._link(engine, run)
             engine.link = link
@@ -177,6 +178,12 @@ class _Session:
             finally:
                 output.when_broken(None)
                 await control.close()
+
+    def _policy(self, *, embedded: bool) -> Policy:
+        settings = self._network.settings
+        policy = Policy(max_restarts=settings.max_restarts, allocation_timeout=settings.allocation_timeout)
+        # All embedded nodes share this machine: where it is busy, the last processes take longer to end.
+        return replace(policy, force_grace=_BUSY_SECONDS) if embedded else policy
 
     def _warn(self) -> None:
         """Tell what is wrong with the security of the links."""
@@ -308,11 +315,11 @@ def invited(network: Network, ports: Mapping[str, int] | None = None) -> dict[st
 
 
 @contextlib.asynccontextmanager
-async def _running(cluster: EmbeddedCluster | None) -> AsyncIterator[None]:
+async def _running(cluster: EmbeddedCluster | None, run: ClusterRun) -> AsyncIterator[None]:
     try:
         if cluster is not None:
             cluster.spawn()
-            await cluster.listening()
+            await cluster.listening(lambda: run.interrupted)
         yield
     finally:
         if cluster is not None:
