@@ -1,4 +1,4 @@
-"""Everything that fission raises, as one tree.
+"""All errors of fission, as one tree.
 
 ```
 FissionError                    exit code 1
@@ -17,7 +17,7 @@ FissionError                    exit code 1
     ├── OutputError             what run returned does not fit the job's outputs
     └── ChannelError            a connection between two jobs
         └── ProtocolError       (has the last events)
-            ├── LocalProtocolError    we broke the protocol: a bug in fission
+            ├── LocalProtocolError    this side broke the protocol: a bug in fission
             └── RemoteProtocolError   the other side broke it: its connection is closed
 ```
 """
@@ -55,8 +55,8 @@ __all__ = [
 class FissionError(Exception):
     """Base of all. Its text is one line, built from its fields; fields that are empty are left out.
 
-    `where` names the file, job, pipe or setting, `what` says what is wrong, `expected` and `found` stand
-    against each other, `hint` guesses the mistake. `exit_code` is what a command that fails with it returns.
+    `where` names the file, job, pipe or setting, `what` is the problem, `expected` and `found` are
+    compared, `hint` suggests a fix. `exit_code` is what a command that fails with it returns.
     """
 
     exit_code: ClassVar[int] = 1
@@ -93,7 +93,7 @@ def _rebuild(kind: type[FissionError], args: tuple[object, ...], fields: dict[st
 
 
 class UserError(FissionError):
-    """The user's mistake: nothing was started, or nothing needs to be looked into but what the text names."""
+    """A mistake of the user: nothing was started, and the text names all that has to be changed."""
 
     exit_code = 2
 
@@ -107,7 +107,7 @@ class StructureError(UserError, RuntimeError):
 
 
 class ConfigError(StructureError):
-    """A config.py that cannot be used; `where` has the file and the setting."""
+    """An invalid config.py; `where` has the file and the setting."""
 
 
 class NetworkError(StructureError):
@@ -127,11 +127,11 @@ class PipeError(StructureError):
 
 
 class HeadError(UserError, ValueError):
-    """A value or a size that no head can have."""
+    """An invalid value or size of a head."""
 
 
 class HeadIndexError(UserError, IndexError):
-    """A bit that the head does not have."""
+    """The index of a bit that the head does not have."""
 
 
 class AllocationError(StructureError):
@@ -178,7 +178,7 @@ class ProtocolError(ChannelError):
 
 
 class LocalProtocolError(ProtocolError):
-    """We broke it: a bug in fission, or a method called in a state that does not allow it."""
+    """The local side broke it: a bug in fission, or a method called in a state that does not allow it."""
 
 
 class RemoteProtocolError(ProtocolError):

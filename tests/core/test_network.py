@@ -193,7 +193,7 @@ def test_all_problems_at_once() -> None:
         (lambda: [[ReduceJob()]], "Unpack a list inside JOBS with a star"),
         (lambda: [PicklePipe(1)], "Pipes belong in the inputs and outputs"),
         (lambda: [None], "JOBS[0]: None is not a job"),
-        (lambda: [ReduceJob()], "pass inputs and outputs on"),
+        (lambda: [ReduceJob()], "pass inputs and outputs to"),
     ],
 )
 def test_problems_name_pipe_and_jobs(make: Any, text: str) -> None:

@@ -90,7 +90,7 @@ def _():
     return (
         found,
         "Sink2 3",
-        "gets 1/5 blocks of pipe 3 (PicklePipe) for each round that its other inputs allow, and takes 1",
+        "receives 1/5 blocks of pipe 3 (PicklePipe) for each round that its other inputs allow, and takes 1",
     )
 
 
@@ -186,7 +186,7 @@ def _():
 
 for node, name, hint in (
     ("10.0.0.300", "node 10.0.0.300", ""),
-    ("10.0.0.*", "node 10.0.0.*", 'Many nodes at once: MultiNode("10.0.0.*")'),
+    ("10.0.0.*", "node 10.0.0.*", 'A pattern needs a MultiNode: MultiNode("10.0.0.*")'),
     ("10.0.0.1:22", "node 10.0.0.1:22", "Only the address, without a port"),
     ("two words", "node two words", ""),
 ):

@@ -87,7 +87,7 @@ for name, reason in (
 
 @case("W223")
 def _():
-    return found(EXECUTABLE="foreign"), "Program 2", "was made for machine 22 of ELF"
+    return found(EXECUTABLE="foreign"), "Program 2", "was built for machine 22 of ELF"
 
 
 for setting, value in (

@@ -144,7 +144,7 @@ def test_what_xml_cannot_say_is_named(network: Network) -> None:
         "DynamicExecutableJob 3 is not a MARVELO job",
         "DynamicMARVELOJob 4 has no DEFAULT_NODE",
         "DynamicMARVELOJob 5 has heads",
-        "DynamicMARVELOJob 6 has flags of its own",
+        "DynamicMARVELOJob 6 has other flags",
         "DynamicMARVELOJob 7 depends on more than a folder",
         "pipe 101 has blocks of variable length",
         "--format json",

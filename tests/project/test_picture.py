@@ -82,7 +82,7 @@ def test_dot_says_what_it_cannot_do(network: Network) -> None:
 
 def test_without_graphviz(network: Network, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "")
-    with pytest.raises(ProjectError, match=r"dot of Graphviz is not installed.*--format mermaid"):
+    with pytest.raises(ProjectError, match=r"dot of Graphviz.*is not installed.*--format mermaid"):
         render(network, "pdf")
 
 

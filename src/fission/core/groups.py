@@ -1,4 +1,4 @@
-"""Groups: names that join jobs to the nodes that may run them."""
+"""Groups: names that assign jobs to the nodes that may run them."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ ALL = "ALL"
 """The group of every server."""
 
 LOCAL = "LOCAL"
-"""The group of the client alone."""
+"""The group that has only the client."""
 
 
 def names(groups: str | Iterable[str]) -> tuple[str, ...]:
-    """Return what a `GROUPS` attribute says as names, in order, each once."""
+    """Return the names in a `GROUPS` attribute, in order, without duplicates."""
     given = (groups,) if isinstance(groups, str) else groups
     return tuple(dict.fromkeys(given))

@@ -1,7 +1,7 @@
 """Heads: one to four bytes of flags that travel with every block.
 
-Bits are counted from the left: bit 0 is the most significant one. The first three have a meaning to the
-system (`CORRUPTED`, `RESET`, `FINISHED`), the others belong to the user. Because they are counted from the
+Bits are counted from the left: bit 0 is the most significant one. The system defines the first three
+(`CORRUPTED`, `RESET`, `FINISHED`), the others are free for users. Because they are counted from the
 left, a head that grows or shrinks keeps its flags; on the wire every head is left-aligned in 32 bits.
 """
 
@@ -27,13 +27,13 @@ __all__ = [
 ]
 
 CORRUPTED = 0
-"""Index of the bit that says: something this block was computed from was lost."""
+"""Index of the corrupted bit: something that the block was computed from was lost."""
 
 RESET = 1
-"""Index of the bit that says: numbering starts here."""
+"""Index of the reset bit: numbering starts here."""
 
 FINISHED = 2
-"""Index of the bit that says: no block comes after this one."""
+"""Index of the finished bit: no block follows this one."""
 
 MAX_HEAD_SIZE = 4
 """Bytes."""
@@ -54,7 +54,7 @@ class Head:
     """
 
     __slots__ = ("_size", "_value")
-    __hash__ = None  # type: ignore[assignment]  # it can change
+    __hash__ = None  # type: ignore[assignment]  # heads are mutable
 
     def __init__(self, value: int | Head = 0, length_in_bytes: int = 1) -> None:
         if not _is_size(length_in_bytes):
@@ -77,7 +77,7 @@ class Head:
 
     @classmethod
     def from_wire(cls, wire: int, size: int) -> Head:
-        """Return the head of `size` bytes that stands left-aligned in the 32 bits of `wire`."""
+        """Return the head of `size` bytes from the left-aligned 32 bits of `wire`."""
         return cls((wire & 0xFFFFFFFF) >> (_WIRE_BITS - 8 * size), size)
 
     def to_wire(self) -> int:
@@ -201,7 +201,7 @@ class Head:
         return 1 << (bits - 1 - position)
 
     def _aligned(self, other: Head | int) -> tuple[int, int, int]:
-        """Values of both in one size: an int counts as a value of ours, cut to our size."""
+        """Return both values and their common size; an int is cut to the size of this head."""
         if not isinstance(other, Head):
             return self._value, other & self._all, self._size
         size = max(self._size, other._size)

@@ -14,7 +14,7 @@ __all__ = ["AllocationError", "Edge", "Network", "Problem", "Settings"]
 
 @dataclass(frozen=True)
 class Settings:
-    """What config.py says beside jobs and nodes (the names there are these in capitals)."""
+    """The settings of config.py apart from jobs and nodes; their names there are these in capitals."""
 
     user: str = ""
     remote_root: str = ""
@@ -30,22 +30,22 @@ class Settings:
     head_size: int = 1
     """Bytes."""
     security: str = "tls"
-    """tls, or off: clear text for trusted cables."""
+    """tls, or off: clear text, for trusted networks only."""
     certs: str = "certs"
-    """Folder with the client's certificate, as `fission_admin.py certs` makes it."""
+    """Folder with the client's certificate, as `fission certs` creates it."""
     node_port: int = 8785
     """Port of the node services."""
     max_restarts: int = 3
     """Restarts of a job at the same round, before the network ends."""
     allocation_timeout: float | None = None
-    """Seconds that a job may wait for a node; None: for ever."""
+    """Seconds that a job may wait for a node; None: no limit."""
     orphan_timeout: float = 600.0
-    """Seconds that jobs on nodes go on without a client."""
+    """Seconds that jobs on nodes continue without a client."""
 
 
 @dataclass(frozen=True)
 class Network:
-    """One dataflow. Make it with `build`; look at the problems that come with it before you start it."""
+    """One dataflow. Create it with `build`, and check the problems that `build` returns before you start it."""
 
     name: str
     jobs: tuple[BaseJob, ...]
@@ -66,9 +66,9 @@ class Network:
         settings: Settings | None = None,
         folder: str = "",
     ) -> "tuple[Network, tuple[Problem, ...]]":
-        """Give the jobs the ids 1, 2, ... in order and join them by their pipes.
+        """Number the jobs 1, 2, ... in order and join them by their pipes.
 
-        Returns the network, made of what is sound, and all problems of its structure at once. The registry
+        Returns the network of all valid jobs, pipes and nodes, and all problems of its structure at once. The registry
         `fission.core.base.JOBS` holds these jobs afterwards.
         """
         good_jobs, job_problems = sound_jobs(jobs)
@@ -118,25 +118,25 @@ class Network:
         return tuple(job for job in self.jobs if job.is_sink())
 
     def cycles(self) -> tuple[tuple[int, ...], ...]:
-        """Return circles of jobs that would wait for each other for ever: those without an ASYNC pipe.
+        """Return cycles of jobs that would wait for each other for ever: those without an ASYNC pipe.
 
-        Each is a tuple of job ids in the direction of the blocks. The circles have no job in common; a job
-        that is in several is in one of them here, so look again after one was broken up.
+        Each is a tuple of job ids in the direction of the blocks. The cycles have no job in common: a job
+        that is in several is reported in one of them, so check again after one was resolved.
         """
         following: dict[int, set[int]] = {job.id: set() for job in self.jobs}
         for edge in self.edges:
             if not edge.pipe.ASYNC:
                 following[edge.source].add(edge.destination)
         found = []
-        while circle := _circle(following):
-            found.append(circle)
-            for id in circle:
+        while cycle := _cycle(following):
+            found.append(cycle)
+            for id in cycle:
                 del following[id]
         return tuple(found)
 
 
-def _circle(following: dict[int, set[int]]) -> tuple[int, ...]:
-    """Find one circle in the graph, () when there is none. Jobs that are in no circle leave the graph."""
+def _cycle(following: dict[int, set[int]]) -> tuple[int, ...]:
+    """Return one cycle of the graph, () when there is none. Jobs outside of all cycles are removed from the graph."""
     while True:
         dead = [id for id, jobs in following.items() if not jobs & following.keys()]
         if not dead:
@@ -147,10 +147,10 @@ def _circle(following: dict[int, set[int]]) -> tuple[int, ...]:
         return ()
     path: dict[int, None] = {}
     here = min(following)
-    while here not in path:  # everybody has a follower, so the walk meets itself
+    while here not in path:  # every job has a successor, so the walk returns to a visited job
         path[here] = None
         here = min(following[here] & following.keys())
     steps = list(path)
-    circle = steps[steps.index(here) :]
-    first = circle.index(min(circle))
-    return tuple(circle[first:] + circle[:first])
+    cycle = steps[steps.index(here) :]
+    first = cycle.index(min(cycle))
+    return tuple(cycle[first:] + cycle[:first])

@@ -1,4 +1,4 @@
-"""The load of a node, as `preference` of a job sees it."""
+"""The load of a node, as passed to `preference` of a job."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ __all__ = ["NodeInfo"]
 
 @dataclass(frozen=True)
 class NodeInfo:
-    """How a node is doing, as averages of about 3 s; what `preference` of a job chooses by."""
+    """Load of a node, averaged over about 3 s; `preference` of a job chooses by it."""
 
     cpu: float
     """Free, in percent."""
@@ -18,4 +18,4 @@ class NodeInfo:
     swap: float
     """Used, in percent."""
     TQ: float = 255.0
-    """Mean quality (0 to 255) of the links to the nodes that the job talks to."""
+    """Mean quality (0 to 255) of the links to the nodes that the job exchanges blocks with."""

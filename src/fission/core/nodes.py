@@ -1,4 +1,4 @@
-"""Nodes: the machines that a network may use."""
+"""Nodes: the machines on which a network may run."""
 
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
@@ -44,11 +44,11 @@ class BaseNode:
         return names([*names(self.GROUPS), ALL])
 
     def full(self) -> bool:
-        """Whether all its slots are taken; False as long as their number is not known."""
+        """Return whether all its slots are taken; False while their number is unknown."""
         return self.max_jobs is not None and len(self.jobs) >= self.max_jobs
 
     def matches(self, address: str) -> bool:
-        """Whether this node stands for the machine with this address."""
+        """Return whether this node is the machine with this address."""
         return address == self.ip
 
     def __repr__(self) -> str:
@@ -62,10 +62,10 @@ class BaseNode:
 
 
 class MultiNode(BaseNode):
-    """Every server whose address matches: `MultiNode("192.168.4.*")`; `*`, `?`, `[...]` as in file names."""
+    """All servers with a matching address: `MultiNode("192.168.4.*")`; `*`, `?`, `[...]` as in file names."""
 
     def matches(self, address: str) -> bool:
-        """Whether the address matches the pattern."""
+        """Return whether the address matches the pattern."""
         from fnmatch import fnmatchcase  # noqa: PLC0415 - only clients need it
 
         return fnmatchcase(address, self.ip)

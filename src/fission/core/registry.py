@@ -1,7 +1,7 @@
 """The objects that have been created so far, by id, address or group name.
 
 Pipes, jobs and nodes register here when they are created. A loaded network is a value of its own
-(`fission.core.network.Network`); nothing but the classes of this package, consoles and tests reads the registries.
+(`fission.core.network.Network`); only the classes of this package, consoles and tests read the registries.
 """
 
 from __future__ import annotations

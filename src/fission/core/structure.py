@@ -1,4 +1,4 @@
-"""Which jobs, nodes and pipes of a configuration make up a network, and what is wrong with the others."""
+"""Finds the valid jobs, nodes and pipes of a configuration, and the problems of the others."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ __all__ = ["Edge", "Problem", "join", "sound_jobs", "sound_nodes"]
 
 @dataclass(frozen=True)
 class Problem:
-    """Something that is wrong with a network. `id` is stable; an error prevents a start."""
+    """A problem of a network. `id` is stable; an error prevents a start."""
 
     id: str
     level: Literal["error", "warning"]
@@ -35,7 +35,7 @@ class Edge:
 
 
 def sound_jobs(given: Iterable[object]) -> tuple[tuple[BaseJob, ...], list[Problem]]:
-    """Return the jobs that can be used, each once, and a problem for every other thing in JOBS."""
+    """Return the valid jobs, each once, and a problem for every other entry of JOBS."""
     jobs: list[BaseJob] = []
     problems: list[Problem] = []
     for index, item in enumerate(given):
@@ -49,7 +49,7 @@ def sound_jobs(given: Iterable[object]) -> tuple[tuple[BaseJob, ...], list[Probl
                     "error",
                     where,
                     f"{type(item).__name__}.__init__ does not call super().__init__",
-                    "Write super().__init__(inputs=inputs, outputs=outputs) into it",
+                    "Call super().__init__(inputs=inputs, outputs=outputs) in it",
                 )
             )
         elif replaced := _replaced(item):
@@ -70,7 +70,7 @@ def sound_jobs(given: Iterable[object]) -> tuple[tuple[BaseJob, ...], list[Probl
 
 
 def sound_nodes(given: Iterable[object]) -> tuple[tuple[BaseNode, ...], list[Problem]]:
-    """Return the nodes that can be used, and a problem for every other thing in NODES."""
+    """Return the valid nodes, and a problem for every other entry of NODES."""
     nodes: dict[str, BaseNode] = {}
     problems: list[Problem] = []
     for index, item in enumerate(given):
@@ -97,7 +97,7 @@ def sound_nodes(given: Iterable[object]) -> tuple[tuple[BaseNode, ...], list[Pro
 
 
 def join(jobs: Iterable[BaseJob]) -> tuple[tuple[Edge, ...], list[Problem]]:
-    """Return an edge for every pipe with one source and one destination, and the problems of all pipes."""
+    """Return an edge for every pipe with one source and one destination, and the problems of the others."""
     pipes: dict[int, list[BasePipe]] = {}
     sources: dict[int, list[BaseJob]] = {}
     destinations: dict[int, list[BaseJob]] = {}
@@ -119,7 +119,7 @@ def join(jobs: Iterable[BaseJob]) -> tuple[tuple[Edge, ...], list[Problem]]:
             "warning",
             job.name,
             "has no pipes",
-            "If its class has an __init__, that has to pass inputs and outputs on to super().__init__",
+            "An __init__ of its class has to pass inputs and outputs to super().__init__",
         )
         for job in jobs
         if not job.inputs and not job.outputs
@@ -128,7 +128,7 @@ def join(jobs: Iterable[BaseJob]) -> tuple[tuple[Edge, ...], list[Problem]]:
 
 
 def _replaced(job: Any) -> str:
-    """What is wrong with attributes that have been replaced since the job was made; "" if nothing."""
+    """Describe an attribute that was replaced by a wrong value after the job was created; "" for none."""
     if not isinstance(job.name, str):
         return f"its name is {job.name!r}, which is not a string"
     for side in ("inputs", "outputs"):
@@ -155,7 +155,7 @@ def _no_job(where: str, item: object) -> Problem:
 
 
 def _problems_of(pipes: list[BasePipe], sources: list[BaseJob], destinations: list[BaseJob]) -> list[Problem]:
-    """Return what is wrong with one pipe; `pipes` are the objects that stand for it at its ends."""
+    """Return the problems of one pipe; `pipes` are the objects at its ends."""
     where = str(pipes[0])
     problems: list[Problem] = []
 

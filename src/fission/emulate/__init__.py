@@ -1,4 +1,4 @@
-"""Try a pipe or a job alone, as it will work in a network: `emulate(pipe_or_job)`."""
+"""Runs a pipe or a job alone, as in a network: `emulate(pipe_or_job)`."""
 
 from __future__ import annotations
 
@@ -60,12 +60,12 @@ def emulate(
 ) -> PipeEmulator | JobEmulator:
     """Return an emulator of a pipe or of a job; `PipeEmulator` and `JobEmulator` describe how to call it.
 
-    The emulator of a job has a process from now on: call its `kill()`, or use it in a `with` statement. `network`
-    has the settings (by default those of a network that sets nothing), `root` is the project's folder (by default
+    The emulator of a job starts a process: call its `kill()`, or use it in a `with` statement. `network`
+    has the settings (by default those of an empty config.py), `root` is the folder of the project (by default
     that of the network, else the nearest project from the working directory upwards, else the working directory).
     A `setup`, or a round, that takes more than `timeout` seconds is a RunError; None: wait for ever.
 
-    Raises UserError for anything else than a pipe, a Python job or a program, JobFailed when `setup` raises.
+    Raises UserError for anything other than a pipe, a Python job or a program, JobFailed when `setup` raises.
     """
     if isinstance(pipe_or_job, BasePipe):
         from fission.emulate.pipes import PipeEmulator  # noqa: PLC0415 - job processes import this package

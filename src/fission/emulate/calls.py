@@ -15,7 +15,7 @@ __all__ = ["RoundInput", "round_inputs"]
 
 @dataclass(slots=True)
 class RoundInput:
-    """What one round gets: the blocks of its optional inputs go before those that it waits for."""
+    """The blocks of one round: those of optional inputs are sent before those that the job waits for."""
 
     optional: list[tuple[OutPort, Blocks]] = field(default_factory=list)
     waited_for: list[tuple[OutPort, Blocks]] = field(default_factory=list)
@@ -27,7 +27,7 @@ def round_inputs(
 ) -> RoundInput:
     """Check and encode the arguments of a call. `feeds` may have one more than the job has inputs: the gate.
 
-    Raises UserError for what does not fit, and what the pipes raise for values that they cannot carry.
+    Raises UserError for wrong arguments, and the errors of the pipes for values that they cannot carry.
     """
     inputs = job.inputs
     if len(values) != len(inputs):

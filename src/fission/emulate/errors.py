@@ -1,4 +1,4 @@
-"""What only emulators raise."""
+"""The errors of emulators."""
 
 from fission.errors import RunError
 
@@ -6,4 +6,4 @@ __all__ = ["JobFinished"]
 
 
 class JobFinished(RunError):  # noqa: N818 - reads as what happened
-    """There is no such round: the job's stream has ended before it, as `finish()`, None or a generator can make it."""
+    """There is no such round: the stream of the job ended before it, by `finish()`, None or the end of a generator."""

@@ -1,4 +1,4 @@
-"""Where an emulated job works: `.emulate/<id>` in the project."""
+"""The working directory of an emulated job: `.emulate/<id>` in the project."""
 
 import fcntl
 import os
@@ -27,10 +27,10 @@ def find_project(start: Path) -> Path | None:
 
 
 class JobFolder:
-    """The working directory of one emulated job: empty but for its dependencies, and ours until `release`.
+    """The working directory of one emulated job: has only its dependencies, and is locked until `release`.
 
-    While another emulator has `.emulate/<id>`, it is `.emulate/<id>-2`, and so on. What the job writes stays there
-    until the next emulator takes the folder. Raises ProjectError when it cannot be written.
+    While another emulator uses `.emulate/<id>`, it is `.emulate/<id>-2`, and so on. The files of the job stay
+    until the next emulator uses the folder. Raises ProjectError when it cannot be written.
     """
 
     def __init__(self, root: Path, job: BaseJob, network: Network) -> None:
@@ -52,14 +52,14 @@ class JobFolder:
             raise
 
     def release(self) -> None:
-        """Let another emulator have the folder."""
+        """Unlock the folder for other emulators."""
         if self._lock >= 0:
             os.close(self._lock)
             self._lock = -1
 
 
 def _take(base: Path, job: int) -> tuple[Path, int]:
-    """Lock the first folder that is free, and empty it."""
+    """Lock and empty the first folder that is not in use."""
     for number in count(1):
         path = base / (str(job) if number == 1 else f"{job}-{number}")
         path.mkdir(exist_ok=True)

@@ -1,11 +1,11 @@
-"""What the emulator adds to a job, in the job's own process: so that one call is one round.
+"""Additions to an emulated job, in its own process, so that one call is one round.
 
-A job that waits for nothing (a source, a job with optional inputs only) would run ahead. It gets one more input, the
-gate, and begins a round for each block that comes through it. A job without outputs would not tell when a round is
-done. It gets one more output, the bell, which has a block per round. The user's code sees neither.
+A job without synchronous inputs (a source, or a job with optional inputs only) would run ahead. It gets an additional input,
+the gate, and begins a round for each block from it. A job without outputs would not report the end of a round. It gets
+an additional output, the bell, with one block per round. User code sees neither.
 
-A program needs no gate: it runs ahead as far as its pipes let it, and its blocks are the rounds. Its bell rings when it
-has taken the blocks of a round.
+A program needs no gate: it runs ahead as far as its pipes allow, and its blocks are the rounds. Its bell has a block for each
+round whose input the program has read.
 """
 
 import importlib
@@ -22,13 +22,13 @@ from fission.core.pipes import BasePipe
 __all__ = ["Harness", "Sealed"]
 
 _END = object()
-"""The user's generator has no more values."""
+"""The generator of user code has no more values."""
 
 
 class Sealed:
-    """A pickled job that wears its harness when it is unpickled.
+    """A pickled job that gets its harness when it is unpickled.
 
-    `modules` maps names of modules that may not be importable in another process to their files.
+    `modules` maps names of modules that another process may not be able to import to their files.
     """
 
     def __init__(
@@ -41,20 +41,20 @@ class Sealed:
 
 
 def open_sealed(job: bytes, gate: BasePipe | None, bell: BasePipe | None, modules: dict[str, str]) -> BaseJob:
-    """Unpickle the job and put the harness on it. Called in the job's process."""
+    """Unpickle the job and add the harness. Called in the process of the job."""
     for name, file in modules.items():
         _provide(name, file)
     opened: BaseJob = pickle.loads(job)
     if isinstance(opened, PythonJob):
         if gate is not None or bell is not None:
-            Harness(opened, gate, bell).put_on()
+            Harness(opened, gate, bell).attach()
     elif bell is not None:
-        _hang_up(opened, bell)
+        _add_bell(opened, bell)
     return opened
 
 
-def _hang_up(program: BaseJob, bell: BasePipe) -> None:
-    """Let the runtime find the bell, which the loop of a program rings by itself; the program does not see it."""
+def _add_bell(program: BaseJob, bell: BasePipe) -> None:
+    """Add the bell for the runtime, whose program loop writes to it; the program does not see it."""
     outputs, setup = program.outputs, program.setup
 
     def hide_and_setup() -> None:
@@ -66,7 +66,7 @@ def _hang_up(program: BaseJob, bell: BasePipe) -> None:
 
 
 class Harness:
-    """Stands between the runtime and the user's `setup` and `run`."""
+    """Wraps `setup` and `run` of user code."""
 
     def __init__(self, job: PythonJob, gate: BasePipe | None, bell: BasePipe | None) -> None:
         self._job = job
@@ -76,8 +76,8 @@ class Harness:
         self._pipes = (job.inputs, job.outputs)
         self._values: GeneratorType[Any, None, None] | None = None
 
-    def put_on(self) -> None:
-        """Let the runtime find gate and bell among the job's pipes, and us in place of its methods."""
+    def attach(self) -> None:
+        """Add gate and bell to the pipes of the job, and replace its methods by ours."""
         job = self._job
         if self._gate is not None:
             job.inputs = [*job.inputs, self._gate]
@@ -87,7 +87,7 @@ class Harness:
 
     def _setup(self) -> None:
         job = self._job
-        job.inputs, job.outputs = self._pipes  # the runtime has seen enough
+        job.inputs, job.outputs = self._pipes  # the runtime has created its ports
         self._own_setup()
 
     def _run(self, *arguments: Any) -> Any:
@@ -120,12 +120,12 @@ class Harness:
 
 
 def _provide(name: str, file: str) -> None:
-    """Import a module by name, or where that cannot be done from its file."""
+    """Import a module by name, or else from its file."""
     try:
         importlib.import_module(name)
     except ModuleNotFoundError as error:
         if error.name is None or not f"{name}.".startswith(f"{error.name}."):
-            raise  # it was found, and misses something itself
+            raise  # the module was found, and one of its own imports is missing
     else:
         return
     spec = importlib.util.spec_from_file_location(name, file)

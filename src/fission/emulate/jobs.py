@@ -1,4 +1,4 @@
-"""The emulator of a job: rounds of a real process, one per call."""
+"""The emulator of a job: one call is one round of a real process."""
 
 import os
 import pickle
@@ -38,23 +38,23 @@ _LAST_ID = 0xFFFFFFFF
 
 
 class JobEmulator:
-    """Call it with one value per input: it lets the job compute one round, and returns the list of its outputs.
+    """Runs one round of a job per call: takes one value per input, and returns the list of its outputs.
 
-    The job runs in a process of its own, as in a network; the emulator plays the jobs around it. It can be used in
-    a `with` statement; else call `kill()` when you are done. When the calling program ends, however it does, the
-    process ends as well. Not for several threads at once.
+    The job runs in its own process, as in a network; the emulator acts as the jobs around it. Use it in
+    a `with` statement, or call `kill()` at the end. The process ends with the calling program in any case. Not
+    thread-safe.
     """
 
     job: BaseJob
-    """The job, as it was given; the one that computes is a copy of it in the process."""
+    """The job that was passed; a copy of it runs in the process."""
     cwd: Path
     """The job's working directory: `.emulate/<id>` in the project."""
     heads: list[Head]
     """The heads of the blocks that the last call returned, one per output."""
     round: int
-    """Rounds that are complete."""
+    """The number of complete rounds."""
     finished: bool
-    """Whether the job has ended its stream: no further call can work."""
+    """Whether the stream of the job has ended, so that no further call is possible."""
 
     def __init__(
         self,
@@ -89,7 +89,7 @@ class JobEmulator:
                 _Limit(timeout),
                 "setup() has not returned",
             )
-            shutil.rmtree(stage.sockets, ignore_errors=True)  # everybody is connected
+            shutil.rmtree(stage.sockets, ignore_errors=True)  # all connections are established
 
     @property
     def pid(self) -> int:
@@ -118,7 +118,7 @@ class JobEmulator:
         inputs = round_inputs(self.job, stage.neighbors.feeds, values, head, self._head_size)
         with _EndOnError(self):
             blocks, wires = self._compute(inputs, self._timeout if timeout is None else timeout)
-            outputs = len(self.job.outputs)  # there may be one more: the bell
+            outputs = len(self.job.outputs)  # the bell may follow
             taps = stage.neighbors.taps[:outputs]
             self.heads = [Head.from_wire(wire, self._head_size) for wire in wires[:outputs]]
             self.round += 1
@@ -127,7 +127,7 @@ class JobEmulator:
             return [tap.decode(block) for tap, block in zip(taps, blocks[:outputs], strict=True)]
 
     def kill(self) -> None:
-        """End the process: `teardown` is called, then it has a second. Nothing happens when it has ended."""
+        """End the process: it may call `teardown`, for at most a second. Has no effect after the end."""
         if self._close.alive:
             self._why_over = self._why_over or "it was killed"
             self._close()
@@ -162,7 +162,7 @@ class JobEmulator:
         return taken
 
     def _look(self) -> bool:
-        """Whether the round is complete, or will never be."""
+        """Return whether the round is complete, or can never be."""
         neighbors = self._stage.neighbors
         self._taken = neighbors.take()
         return self._taken is not None or neighbors.finished
@@ -198,7 +198,7 @@ class JobEmulator:
 
 
 class _Limit:
-    """A time limit that runs from now on; None: there is none."""
+    """A time limit that starts now; None: no limit."""
 
     def __init__(self, seconds: float | None) -> None:
         self.seconds = inf if seconds is None else seconds
@@ -210,7 +210,7 @@ class _Limit:
 
 
 class _EndOnError:
-    """When something goes wrong within, the emulator has lost its place: it ends."""
+    """Ends the emulator after an error inside the block, as its state is unknown then."""
 
     def __init__(self, emulator: JobEmulator) -> None:
         self._emulator = emulator
@@ -229,7 +229,7 @@ class _EndOnError:
 
 
 class _Stage:
-    """Everything that has to be closed in the end."""
+    """The resources of an emulator that must be closed."""
 
     def __init__(self, job: BaseJob, network: Network, folder: JobFolder, project: Path) -> None:
         taken = {pipe.id for pipe in (*job.inputs, *job.outputs)}
@@ -272,7 +272,7 @@ class _Stage:
             raise
 
     def close(self) -> None:
-        """End the process and give back what it had."""
+        """End the process and release its resources."""
         if os.getpid() != self._owner:  # a fork of the caller, which ends before it
             return
         self.child.close()
@@ -282,7 +282,7 @@ class _Stage:
 
 
 def _hidden_pipe(taken: set[int]) -> BasePipe:
-    """A pipe that nobody finds in `core.base.PIPES`, with an id that no other pipe of the job has."""
+    """Return a pipe outside of `core.base.PIPES`, with an id that no other pipe of the job has."""
     number = next(id for id in count(_LAST_ID, -1) if id not in taken)
     taken.add(number)
     pipe: BasePipe = type.__call__(PicklePipe, number)
@@ -290,7 +290,7 @@ def _hidden_pipe(taken: set[int]) -> BasePipe:
 
 
 def _modules(job: BaseJob) -> dict[str, str]:
-    """The modules of the job's and its pipes' classes, with their files. Raises JobDefinitionError."""
+    """Return the modules of the classes of the job and its pipes, with their files. Raises JobDefinitionError."""
     found: dict[str, str] = {}
     for kind in (type(job), *map(type, job.inputs), *map(type, job.outputs)):
         module = sys.modules.get(kind.__module__)
@@ -320,7 +320,7 @@ def _project(network: Network | None, root: str | PathLike[str] | None) -> Path:
 
 
 def _unconfigured(job: BaseJob, project: Path) -> Network:
-    """The network of a job of which nothing else is known: the package that its class is in."""
+    """Return a network for a job without one, named after the package of its class."""
     name = type(job).__module__.partition(".")[0]
     folder = project / name
     return Network(name, (job,), (), (), Settings(), str(folder if folder.is_dir() else project / "network"))

@@ -1,4 +1,4 @@
-"""The neighbors of an emulated job: one end of each of its pipes, over real sockets with the real protocol."""
+"""The neighbors of an emulated job: the other end of each of its pipes, with the real sockets and protocol."""
 
 import logging
 import uuid
@@ -27,7 +27,7 @@ _log = logging.getLogger("fission.emulate")
 
 
 class Neighbors:
-    """Feeds the inputs of a job, and gathers its outputs round by round.
+    """Sends blocks to the inputs of a job, and receives its outputs round by round.
 
     `write` a round, then `step` until `take` returns one. The job's inputs are our outgoing ports: `feeds`; its
     outputs are our incoming ones: `taps`. Routes: give `address` to the job, and the job's to `connect`.
@@ -46,13 +46,13 @@ class Neighbors:
         self._incoming = Incoming(self.taps, listeners, poller, _log.log)
         self._incoming.join = Join([InputRule(delivery=_delivery(pipe)) for pipe in outputs])
         self._incoming.acceptor.open()
-        # Whoever is waited for gets his blocks last: when the job has them, it has the others as well.
+        # Synchronous inputs get their blocks last: when the job has them, it has the others as well.
         ordered = sorted(self.feeds, key=lambda feed: not feed.pipe.ASYNC)
         self._outgoing = Outgoing(ordered, poller, _log.log)
 
     @property
     def connected(self) -> bool:
-        """Whether every pipe stands."""
+        """Whether every pipe is connected."""
         return all(feed.sender.state is SenderState.STREAMING for feed in self.feeds) and all(
             tap.connection is not None for tap in self.taps
         )

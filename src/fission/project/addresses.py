@@ -1,4 +1,4 @@
-"""What may stand where an address of a machine is wanted: an IP address or a host name."""
+"""Addresses of machines: IP addresses, host names, and patterns of them."""
 
 import re
 from fnmatch import fnmatchcase
@@ -9,13 +9,13 @@ from math import prod
 from fission.errors import NetworkError
 
 MOST = 1024
-"""Addresses that a pattern may stand for when nodes are looked for."""
+"""The most addresses that a pattern may match when nodes are contacted."""
 
 _LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?", re.IGNORECASE)
 
 
 def is_address(text: str) -> bool:
-    """Tell whether `text` is an IPv4 or IPv6 address or a host name (RFC 1123, and underscores)."""
+    """Return whether `text` is an IPv4 or IPv6 address or a host name (RFC 1123, and underscores)."""
     try:
         ip_address(text)
     except ValueError:
@@ -24,7 +24,7 @@ def is_address(text: str) -> bool:
 
 
 def is_pattern(text: str) -> bool:
-    """Tell whether `text` is an address, or one with `*`, `?` or `[...]` in it, like 192.168.4.*."""
+    """Return whether `text` is an address, or one with `*`, `?` or `[...]` in it, like 192.168.4.*."""
     text = re.sub(r"\[[^\]]+\]|\?", "*", text)
     parts = text.split(".")
     if re.fullmatch(r"[0-9.*]+", text):  # meant to be IPv4
@@ -33,9 +33,9 @@ def is_pattern(text: str) -> bool:
 
 
 def expand_pattern(pattern: str) -> tuple[str, ...]:
-    """The IPv4 addresses of hosts that match a pattern like 192.168.4.*, at most `MOST`.
+    """Return the IPv4 addresses of hosts that match a pattern like 192.168.4.*, at most `MOST`.
 
-    Raises NetworkError for a pattern that stands for more, or for host names: these cannot be tried one by one.
+    Raises NetworkError for a pattern that matches more, or host names, which cannot be enumerated.
     """
     parts = pattern.split(".")
     numeric = len(parts) == 4 and re.fullmatch(r"[0-9.*?\[\]!-]+", pattern) is not None

@@ -1,4 +1,4 @@
-"""Load a network from its folder: config.py becomes a value, and a list of all that is wrong with it."""
+"""Loads a network from its folder: returns the network as a value, and all problems of its config.py."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -29,11 +29,11 @@ FORGOTTEN_JOB = "W006"
 def load_network(root: Path, name: str) -> tuple[Network, tuple[Problem, ...]]:
     """Load the network in `root/name`; return it with all problems of its settings and its structure.
 
-    A setting that cannot be used keeps its default and is among the problems. The registries of `core.base` and
-    the user's modules are emptied before, so that the same process can load again and another one.
+    An invalid setting keeps its default and is reported. The registries of `core.base` and the modules of user code are
+    cleared first, so that one process can load a network again, or another one.
 
     Raises ProjectError when there is no such network, ConfigError when its config.py cannot be imported.
-    Look at the problems, and at those of `checks.check`, before you start the network.
+    Check the problems, and those of `checks.check`, before you start the network.
     """
     root = root.resolve()
     folder = find_network(root, name)
@@ -103,13 +103,13 @@ def with_xml(
 
 
 def _place(config: ConfigFile, where: str) -> str:
-    """Where a problem of the structure is; "JOBS[2]" gets the file and the line."""
+    """Return the place of a structural problem; "JOBS[2]" gets the file and the line."""
     return config.where(where) if where.startswith("JOBS[") else where
 
 
 def find_network(root: Path, name: str) -> Path:
-    """Return the folder of a network. Raises ProjectError, with a guess what was meant."""
-    folder = root / name.rstrip("/")  # shells complete folders with a slash
+    """Return the folder of a network. Raises ProjectError with a suggestion."""
+    folder = root / name.rstrip("/")  # shells complete the names of folders with a slash
     if folder.parent == root and (folder / "config.py").is_file():
         return folder
     where = f"network {name!r}"
@@ -157,7 +157,7 @@ def _wrong_jobs(config: ConfigFile, jobs: object) -> Iterator[Problem]:
 
 
 def _forgotten(config: ConfigFile, jobs: object) -> Iterator[Problem]:
-    """Jobs that were made, and are not in JOBS."""
+    """Yield a warning for each job that was created and is not in JOBS."""
     listed_jobs = {id(job) for job in jobs} if isinstance(jobs, list | tuple) else set()
     for job in registry.JOBS.values():
         if listed_jobs and id(job) not in listed_jobs:

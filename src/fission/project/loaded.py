@@ -1,4 +1,4 @@
-"""A network that came from files, and draws itself in notebooks."""
+"""A network that was loaded from files, with a picture for notebooks."""
 
 from fission.core.network import Network
 from fission.errors import ProjectError
@@ -7,10 +7,10 @@ __all__ = ["LoadedNetwork"]
 
 
 class LoadedNetwork(Network):
-    """A `Network` that a notebook shows as a picture where the program `dot` is installed, else as text."""
+    """A `Network` that notebooks show as a picture if the program `dot` is installed, else as text."""
 
     def _repr_svg_(self) -> str | None:
-        """Return the picture that notebooks show; None where it cannot be drawn."""
+        """Return the picture for notebooks; None if it cannot be drawn."""
         from fission.project.formats.picture import render  # noqa: PLC0415 - only notebooks need it
 
         try:

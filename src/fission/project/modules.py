@@ -1,4 +1,4 @@
-"""Import the user's modules afresh, from the project and from nowhere else."""
+"""Imports the modules of user code anew, from the folder of the project."""
 
 import importlib
 import sys
@@ -9,8 +9,8 @@ from types import ModuleType
 def import_config(root: Path, name: str) -> ModuleType:
     """Import `<name>.config` with the project's folder first on `sys.path`.
 
-    Everything that was imported before under a name of the project, from this or from another folder, is
-    forgotten first, so that what is on disk now is what counts. Whatever the user's code raises comes out.
+    Modules that were imported before under a name of the project, from this or another folder, are removed
+    first, so that the current files count. Exceptions of user code are passed on.
     """
     forget(root)
     path = str(root)
@@ -22,7 +22,7 @@ def import_config(root: Path, name: str) -> ModuleType:
 
 
 def forget(root: Path) -> None:
-    """Drop the imported modules that a folder or file of the project has the name of."""
+    """Remove the imported modules with the name of a folder or file of the project."""
     own = {entry.stem if entry.suffix == ".py" else entry.name for entry in root.iterdir()}
     own -= sys.stdlib_module_names | {"fission", "__main__"}
     own = {name for name in own if not _installed(sys.modules.get(name))}

@@ -1,4 +1,4 @@
-"""NODES of config.py: nodes, and paths of CSV files with a node per row."""
+"""Reads NODES of config.py: nodes, and paths of CSV files with one node per row."""
 
 import csv
 import os
@@ -14,7 +14,7 @@ _EXPECTED = "a list of nodes and paths of CSV files, or one such path"
 
 
 class NodeReader:
-    """Reads NODES; `nodes` has what could be read, `mistakes` what not."""
+    """Reads NODES; `nodes` holds the valid entries, `mistakes` the problems of the others."""
 
     def __init__(self, root: Path, folder: Path) -> None:
         self.nodes: list[BaseNode] = []
@@ -103,7 +103,7 @@ class CSVLoader:
 
 
 def _rows(path: Path) -> Iterator[tuple[int, list[str]]]:
-    """The rows of the file with their line numbers, without comments, empty ones and a header."""
+    """Yield the rows of the file with their line numbers, without comments, empty rows and the header."""
     with path.open(newline="", encoding="utf-8-sig") as file:
         reader = csv.reader(file, skipinitialspace=True)
         for row in reader:

@@ -1,4 +1,4 @@
-"""The settings of config.py: a table of names, what each may be, and how it is read."""
+"""The settings of config.py: a table of names, valid values and conversions."""
 
 import logging
 import os
@@ -13,13 +13,13 @@ from fission.project.formats.xml import XML_ARGUMENTS
 from fission.project.suggest import did_you_mean
 
 
-class _UnfitError(Exception):
-    """A value is not what its setting wants; the text is a hint, or empty."""
+class _InvalidValueError(Exception):
+    """A value is not valid for its setting; the text is a hint, or empty."""
 
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """One line of the table: `read` returns the value for `field` of Settings or raises _UnfitError."""
+    """One row of the table: `read` returns the value for `field` of Settings or raises _InvalidValueError."""
 
     name: str
     field: str
@@ -47,13 +47,13 @@ def read_settings(values: Mapping[str, object]) -> tuple[Settings, tuple[Mistake
         value = values[setting.name]
         try:
             read[setting.field] = setting.read(value)
-        except _UnfitError as unfit:
+        except _InvalidValueError as unfit:
             mistakes.append(Mistake(setting.name, setting.expected, describe(value), str(unfit)))
-    return Settings(**read), tuple(mistakes)  # type: ignore[arg-type] # each `read` returns what its field wants
+    return Settings(**read), tuple(mistakes)  # type: ignore[arg-type] # each `read` returns the type of its field
 
 
 def describe(value: object) -> str:
-    """Say what was found, short enough for one line: "the int 5", "the class SourceJob"."""
+    """Describe a value within one line: "the int 5", "the class SourceJob"."""
     if value is None or isinstance(value, bool):
         return str(value)
     if isinstance(value, type):
@@ -72,7 +72,7 @@ def describe(value: object) -> str:
 
 def _text(value: object) -> str:
     if not isinstance(value, str) or not value.strip():
-        raise _UnfitError
+        raise _InvalidValueError
     return value
 
 
@@ -82,14 +82,14 @@ def _optional_text(value: object) -> str | None:
 
 def _path(value: object) -> str:
     if not isinstance(value, str | Path) or not str(value).strip():
-        raise _UnfitError
+        raise _InvalidValueError
     return os.fspath(value)
 
 
 def _remote_path(value: object) -> str:
     path = _path(value)
     if not path.startswith(("/", "~")):
-        raise _UnfitError(
+        raise _InvalidValueError(
             "Begin with / or ~: a relative path would depend on where the node service was started"
         )
     return path
@@ -101,20 +101,20 @@ def _log_level(value: object) -> str:
         return value.upper()
     if isinstance(value, int) and not isinstance(value, bool) and value in levels.values():
         return logging.getLevelName(value)
-    raise _UnfitError
+    raise _InvalidValueError
 
 
 def _address(value: object) -> str | None:
     if value is None:
         return None
     if not isinstance(value, str) or not is_address(value):
-        raise _UnfitError("Only the address, without a port" if ":" in str(value) else "")
+        raise _InvalidValueError("Only the address, without a port" if ":" in str(value) else "")
     return value
 
 
 def _truth(value: object) -> bool:
     if not isinstance(value, bool):
-        raise _UnfitError
+        raise _InvalidValueError
     return value
 
 
@@ -126,19 +126,21 @@ def _xml_args(value: object) -> dict[str, str]:
     if value is None:
         return {}
     if not isinstance(value, Mapping):
-        raise _UnfitError
+        raise _InvalidValueError
     for name, text in value.items():
         if name not in XML_ARGUMENTS:
-            raise _UnfitError(f"There is no {name!r}. {did_you_mean(str(name), XML_ARGUMENTS)}".strip())
+            raise _InvalidValueError(
+                f"There is no {name!r}. {did_you_mean(str(name), XML_ARGUMENTS)}".strip()
+            )
         if not isinstance(text, str) or not text.strip():
-            raise _UnfitError(f"{name!r} needs a name as it is in the file")
+            raise _InvalidValueError(f"{name!r} needs a name that the file uses")
     return dict(value)
 
 
 def _between(low: float, high: float) -> Callable[[object], float]:
     def read(value: object) -> float:
         if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
-            raise _UnfitError
+            raise _InvalidValueError
         return float(value)
 
     return read
@@ -150,14 +152,14 @@ def _seconds_or_none(value: object) -> float | None:
 
 def _security(value: object) -> str:
     if value not in ("tls", "off"):
-        raise _UnfitError
+        raise _InvalidValueError
     return str(value)
 
 
 def _whole(low: int, high: int) -> Callable[[object], int]:
     def read(value: object) -> int:
         if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
-            raise _UnfitError
+            raise _InvalidValueError
         return value
 
     return read
@@ -184,6 +186,6 @@ SETTINGS: Final = (
 )
 
 OTHER_SETTINGS: Final = ("JOBS", "NODES")
-"""Settings that are not a value but the network itself."""
+"""Settings that hold the network itself."""
 
 NAMES: Final = frozenset({setting.name for setting in SETTINGS} | set(OTHER_SETTINGS))

@@ -1,1 +1,1 @@
-"""Help for tests of networks: the pytest plugin `fission.testing.plugin`."""
+"""Support for tests of networks: the pytest plugin `fission.testing.plugin`."""

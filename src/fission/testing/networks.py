@@ -1,4 +1,4 @@
-"""The network that a test belongs to: the one whose folder it lies in."""
+"""Finds the network of a test: the one whose folder contains the test."""
 
 import importlib
 import sys
@@ -17,12 +17,12 @@ __all__ = ["folder_of", "job_at", "load_config", "network_around", "network_of",
 
 
 def project_of(place: Path) -> Path | None:
-    """Return the project that a file or folder lies in."""
+    """Return the project that contains a file or folder."""
     return find_project(place.resolve())
 
 
 def folder_of(test: Path) -> Path | None:
-    """Return the folder of the network that a test lies in."""
+    """Return the folder of the network that contains a test."""
     test = test.resolve()
     root = find_project(test)
     if root is None or test == root:
@@ -32,10 +32,10 @@ def folder_of(test: Path) -> Path | None:
 
 
 def load_config(test: Path) -> ModuleType:
-    """Run the config.py of the network that a test lies in, and return the module.
+    """Run the config.py of the network of a test, and return the module.
 
-    Modules that it imports are not run again, so that their classes stay the same ones as in the test. Raises UserError
-    when the test lies in no network; what config.py raises comes out.
+    Modules that it imports are not run again, so that their classes are the same as in the test. Raises UserError
+    when the test is outside of a network; exceptions of config.py are passed on.
     """
     folder = folder_of(test)
     if folder is None:
@@ -57,7 +57,7 @@ def load_config(test: Path) -> ModuleType:
 
 
 def network_of(config: ModuleType) -> Network:
-    """Return the network that a config module describes, whatever is wrong with it."""
+    """Return the network of a config module, in spite of its problems."""
     folder = Path(config.__file__ or "").resolve().parent
     settings, _ = read_settings(vars(config))
     jobs = getattr(config, "JOBS", [] if settings.xml_file else None)
@@ -70,7 +70,7 @@ def network_of(config: ModuleType) -> Network:
 
 
 def network_around(test: Path) -> Network | None:
-    """Return a network without jobs and settings, for one that belongs to the network of a test."""
+    """Return a network without jobs and settings, in the folder of the network of a test."""
     folder = folder_of(test)
     return None if folder is None else Network(folder.name, (), (), (), Settings(), str(folder))
 

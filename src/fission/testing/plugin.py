@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add --runslow, unless the user's own has come first."""
+    """Add --runslow, unless a conftest.py defines it already."""
     with contextlib.suppress(ValueError):
         parser.getgroup("fission").addoption(
             "--runslow", action="store_true", default=False, help="run tests that are marked as slow"
@@ -37,12 +37,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Make the mark known."""
+    """Register the mark."""
     config.addinivalue_line("markers", "slow: runs only with --runslow")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Skip slow tests unless they are wanted."""
+    """Skip slow tests without --runslow."""
     if config.getoption("--runslow", default=False):
         return
     skip = pytest.mark.skip(reason="slow: runs with --runslow")
@@ -52,7 +52,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def pytest_load_initial_conftests(early_config: pytest.Config, args: Sequence[str]) -> None:
-    """Let tests import what the project has, wherever pytest was started."""
+    """Make the modules of the project importable, from any working directory."""
     from fission.testing.networks import project_of
 
     here = early_config.invocation_params.dir
@@ -65,7 +65,7 @@ def pytest_load_initial_conftests(early_config: pytest.Config, args: Sequence[st
 
 @pytest.fixture
 def fission_reset() -> Iterator[None]:
-    """Forget all jobs, pipes, nodes and groups, before the test and after it."""
+    """Clear the registries of jobs, pipes, nodes and groups, before and after the test."""
     from fission.core import registry
 
     registry.reset()
@@ -75,7 +75,7 @@ def fission_reset() -> Iterator[None]:
 
 @pytest.fixture
 def fission_cfg(request: pytest.FixtureRequest, fission_reset: None) -> ModuleType:  # noqa: ARG001 - it comes first
-    """Return the config module of the network that the test belongs to; its jobs are made anew."""
+    """Return the config module of the network of the test; its jobs are created anew."""
     from fission.testing.networks import load_config
 
     return load_config(request.path)

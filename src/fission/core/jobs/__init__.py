@@ -1,6 +1,6 @@
-"""Jobs: what users inherit from, and the jobs that come with fission.
+"""Jobs: the base classes of user code, and predefined jobs.
 
-The latter are imported when they are asked for: a job process needs at most one of them.
+Predefined jobs are imported on first use, as a job process needs at most one of them.
 """
 
 from fission.core.head import Head

@@ -1,4 +1,4 @@
-"""What all jobs have in common: an id, a name, pipes, and settings as class attributes."""
+"""The base of all jobs: an id, a name, pipes, and settings as class attributes."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ __all__ = ["BaseJob", "LocalJob", "has_state", "is_origin", "is_replayable"]
 
 
 class BaseJob:
-    """A program with input and output pipes. Users inherit from `PythonJob`, not from this class.
+    """A program with input and output pipes. User code inherits from `PythonJob`, not from this class.
 
-    `__init__` runs on the client, the object is then pickled to its node, and `setup` runs there. A subclass
-    with an `__init__` of its own calls `super().__init__` and passes `inputs` and `outputs` on.
+    `__init__` runs on the client; the object is then pickled and sent to its node, where `setup` runs. A subclass
+    with its own `__init__` calls `super().__init__` and passes `inputs` and `outputs` to it.
 
-    The order of the pipes counts: `run` gets its arguments in the order of `inputs`, and a tuple that it
+    The order of the pipes matters: `run` gets its arguments in the order of `inputs`, and a tuple that it
     returns has one item per output in the order of `outputs`.
     """
 
@@ -39,22 +39,22 @@ class BaseJob:
     """Whether the job looks at the heads of its blocks, or sets them."""
 
     MAX_QUEUE: int = 0
-    """Rounds that may wait at an input; 0: as many as the system thinks good."""
+    """Rounds that may wait at an input; 0: a limit that the system chooses."""
 
     STATE: str = "auto"
-    """What the system keeps for a restart: "auto", what `run` leaves in the job's attributes; or "none"."""
+    """The state that is kept for a restart: "auto", the attributes of the job; or "none"."""
 
     CHECKPOINT_INTERVAL: float = 1.0
     """Seconds between two copies of the job's state."""
 
     DEPENDENCIES: str | ModuleType | Sequence[str | ModuleType] | None = None
-    """What the job needs besides: a folder, a module, or a list (at most one folder, then modules)."""
+    """Files that the job needs: a folder, a module, or a list of at most one folder and any number of modules."""
 
     resumed: bool = False
-    """Whether a process of this job has worked on the stream before, and this one goes on; known from `setup` on."""
+    """Whether this process continues a stream that an earlier process of the job began; known from `setup` on."""
 
     repeating: bool = False
-    """Whether the round of this `run` was computed before the restart, and one receiver at least has it already."""
+    """Whether this round was computed before the restart, and at least one receiver has its block already."""
 
     id: int
     """1, 2, ... in the order of JOBS."""
@@ -79,7 +79,7 @@ class BaseJob:
 
     @property
     def name(self) -> str:
-        """What people call the job: class and id, unless a name was given."""
+        """The name in messages: class and id, unless another one was given."""
         return self._name or f"{type(self).__name__} {self.id}"
 
     @name.setter
@@ -87,33 +87,33 @@ class BaseJob:
         self._name = name
 
     def setup(self, *args: Any, **kwargs: Any) -> None:
-        """Prepare for the first round: called once, on the node, in the job's own folder.
+        """Prepare for the first round; called once, on the node, in the job's own folder.
 
-        Override it for what cannot be pickled (open files, devices, models) and call
+        Override it to create what cannot be pickled (open files, devices, models), and call
         `super().setup(*args, **kwargs)` first.
         """
 
     def teardown(self) -> None:
-        """Tidy up: called once after the last round, also when the network is stopped and after an error."""
+        """Release resources; called once after the last round, also when the network is stopped and after an error."""
 
     def preference(self, nodes: Sequence[NodeInfo]) -> NodeInfo | None:  # noqa: ARG002 - for overriding
-        """Choose one of the nodes that could run the job now, or None to leave it to the system."""
+        """Return one of the nodes that could run the job now, or None to leave the choice to the system."""
         return None
 
     def is_source(self) -> bool:
-        """Whether the job has no inputs."""
+        """Return whether the job has no inputs."""
         return not self.inputs
 
     def is_sink(self) -> bool:
-        """Whether the job has no outputs."""
+        """Return whether the job has no outputs."""
         return not self.outputs
 
     def is_connector(self) -> bool:
-        """Whether the job has inputs and outputs."""
+        """Return whether the job has inputs and outputs."""
         return bool(self.inputs and self.outputs)
 
     def is_async(self) -> bool:
-        """Whether the job has inputs and none of them is waited for."""
+        """Return whether the job has inputs, all of them asynchronous."""
         return bool(self.inputs) and all(pipe.ASYNC for pipe in self.inputs)
 
     def __repr__(self) -> str:
@@ -121,28 +121,28 @@ class BaseJob:
 
 
 class LocalJob(BaseJob):
-    """Mixed in with a job class: the job runs on the client, in `<network>/local/<id>/`."""
+    """A mix-in for job classes: the job runs on the client, in `<network>/local/<id>/`."""
 
     GROUPS = LOCAL
 
 
 def is_origin(job: BaseJob) -> bool:
-    """Whether a job numbers blocks by itself: it has outputs, and no input that it waits for."""
+    """Return whether a job starts the numbering of blocks: it has outputs, and no synchronous input."""
     return bool(job.outputs) and all(pipe.ASYNC for pipe in job.inputs)
 
 
 def is_replayable(job: BaseJob) -> bool:
-    """Whether a job says itself what its state is, so that an origin can go on where its predecessor stopped."""
+    """Return whether a job class defines `snapshot` and `restore`, so that an origin can resume after its last block."""
     return all(callable(getattr(type(job), name, None)) for name in ("snapshot", "restore"))
 
 
 def has_state(job: BaseJob) -> bool:
-    """Whether a job's state is kept. That of a live origin is not: after a restart it counts from 1 again anyhow."""
+    """Return whether the state of a job is kept. That of a live origin is not, as it restarts its numbering at 1."""
     return is_replayable(job) or (job.STATE == "auto" and not is_origin(job))
 
 
 def _pipes(kind: type, side: str, given: object) -> list[BasePipe]:
-    """Check what was passed as inputs or outputs, and return it as a list."""
+    """Check the pipes passed as inputs or outputs, and return them as a list."""
     where = f"{kind.__name__}, {side}"
     if given is None:
         return []

@@ -1,4 +1,4 @@
-"""Jobs that are programs: any language, reached through named pipes or inherited file descriptors."""
+"""Jobs that are programs in any language, connected by named pipes or inherited file descriptors."""
 
 from __future__ import annotations
 
@@ -31,25 +31,25 @@ class ExecutableJob(BaseJob):
     """The command: a file of the dependency folder, or a program that is installed on the node."""
 
     PARAMETERS: str | Sequence[object] = ""
-    """What stands behind the command: a list, or a text that is split as a shell would."""
+    """The arguments of the command: a list, or a string that is split as in a shell."""
 
     INPUT_FLAG: str = "-i"
-    """Stands before the path of each input."""
+    """The flag before the path of each input."""
 
     OUTPUT_FLAG: str = "-o"
-    """Stands before the path of each output."""
+    """The flag before the path of each output."""
 
     START_TIMEOUT: float | None = 30.0
-    """Seconds in which the program has to open a named pipe that it is expected to use; None: for ever."""
+    """Seconds within which the program has to open a named pipe that it is expected to use; None: no limit."""
 
     END_TIMEOUT: float | None = 30.0
-    """Seconds without any output in which it has to end once its inputs have ended; None: for ever."""
+    """Seconds without output after which a program that has not exited at the end of its inputs fails; None: no limit."""
 
     STATE: str = "none"
-    """What the program remembers cannot be stored: after a failure it begins anew with the first block it needs."""
+    """The memory of a program cannot be stored: after a failure it starts again with the first block that it needs."""
 
     INHERITS: bool = False
-    """Whether the program gets numbers of open file descriptors in place of paths of named pipes."""
+    """Whether the program receives numbers of open file descriptors in place of paths of named pipes."""
 
     head_size: int = 1
     """Bytes of a head; the network's `HEAD_SIZE`, known in the job's own process."""
@@ -62,9 +62,9 @@ class MARVELOJob(ExecutableJob):
 
 
 class DynamicExecutableJob(ExecutableJob):
-    """An `ExecutableJob` whose settings are arguments, so that it needs no class of its own.
+    """An `ExecutableJob` with its settings as arguments, so that it needs no class of its own.
 
-    `groups` that are empty mean "ALL", `dependencies` that are empty mean none.
+    Empty `groups` mean "ALL", empty `dependencies` mean none.
     """
 
     def __init__(
@@ -92,4 +92,4 @@ class DynamicExecutableJob(ExecutableJob):
 
 
 class DynamicMARVELOJob(DynamicExecutableJob, MARVELOJob):
-    """A `MARVELOJob` whose settings are arguments; those of `DynamicExecutableJob`."""
+    """A `MARVELOJob` with its settings as arguments, the same as those of `DynamicExecutableJob`."""

@@ -1,4 +1,4 @@
-"""Files that sinks write: after a restart they are cut back to where the job's state says they were."""
+"""Files of sinks: after a restart they are truncated to their length at the checkpoint."""
 
 from __future__ import annotations
 
@@ -15,14 +15,13 @@ __all__ = ["CSVFile", "SinkFile"]
 
 
 class SinkFile:
-    """A file to which a job adds, and which is part of the job's state. Call `write`, at last `close`.
+    """A file that a job appends to, and that is part of the state of the job. Call `write`, and `close` at the end.
 
-    Keep it in an attribute of the job, and make it in `setup` with `resumed=self.resumed`. What `write` was given is in the
-    file when it returns. When the job is restarted, its checkpoint brings the file back to the length that it had
-    then: what came later is written again. Without a checkpoint a file that is `resumed` is only added to; another one is
-    replaced.
+    Open it in `setup` with `resumed=self.resumed`, and keep it in an attribute of the job. The data is in the file when
+    `write` returns. When the job is restarted, its checkpoint truncates the file to the length at that time, and what came
+    later is written again. Without a checkpoint, a `resumed` file is appended to; any other is emptied.
 
-    `where` names in errors who writes it.
+    `where` names the job in errors.
     """
 
     def __init__(self, path: str, *, where: str, resumed: bool = False) -> None:
@@ -33,7 +32,7 @@ class SinkFile:
             self.cut(0)
 
     def write(self, data: bytes) -> None:
-        """Add these bytes."""
+        """Append these bytes."""
         while data:
             data = data[self._file.write(data) :]
 
@@ -43,11 +42,11 @@ class SinkFile:
         return self._file.seek(0, 2)
 
     def cut(self, size: int) -> None:
-        """Forget what lies behind this length."""
+        """Truncate the file to this length."""
         self._file.truncate(size)
 
     def close(self) -> None:
-        """Close the file; to do so twice does no harm."""
+        """Close the file; it may be closed already."""
         self._file.close()
 
     def __del__(self) -> None:
@@ -83,18 +82,18 @@ class SinkFile:
 
 
 class CSVFile(SinkFile):
-    """A CSV file with a header. `add` writes a row."""
+    """A CSV file with a header; `add` appends a row."""
 
     def __init__(self, path: str, columns: Sequence[str], *, where: str, resumed: bool = False) -> None:
         super().__init__(path, where=where, resumed=resumed)
         self._prepare()
         if resumed:
-            self._drop_half_a_row()
+            self._drop_incomplete_row()
         if not self.size:
             self.add(columns)
 
     def add(self, row: Iterable[Any]) -> None:
-        """Add one row."""
+        """Append one row."""
         self._row(row)
         lines, self._lines.lines = self._lines.lines, []
         self.write("".join(lines).encode())
@@ -109,8 +108,8 @@ class CSVFile(SinkFile):
         self._lines = _Lines()
         self._row = writer(self._lines).writerow
 
-    def _drop_half_a_row(self) -> None:
-        """Forget what stands behind the last end of a line."""
+    def _drop_incomplete_row(self) -> None:
+        """Remove an incomplete last row."""
         end, step = self.size, 1 << 16
         while end:
             begin = max(0, end - step)
@@ -124,7 +123,7 @@ class CSVFile(SinkFile):
 
 
 class _Lines:
-    """What `csv` writes to."""
+    """Collects the lines that `csv` writes."""
 
     def __init__(self) -> None:
         self.lines: list[str] = []

@@ -26,7 +26,7 @@ COLUMNS = ("name", "pid", "counter", "cpu_percent", "memory_percent", "time_in",
 
 
 class LoggingJob(PythonJob):
-    """A job that adds one row per round to a further output, its last: `logging_output`.
+    """A job that sends one row per round to an additional output, its last: `logging_output`.
 
     A row is a list: name, process id, number of the round, CPU and memory of the process in percent, and the
     times (seconds since 1970) at which the round began and ended. Without `logging_output` nothing is added.
@@ -55,7 +55,7 @@ class LoggingJob(PythonJob):
         self.init_job(*args, **kwargs)
 
     def init_job(self, *args: Any, **kwargs: Any) -> None:
-        """Take the arguments that were not for `LoggingJob`; for overriding."""
+        """Receive the arguments that `LoggingJob` does not use; for overriding."""
 
     def setup_job(self, *args: Any, **kwargs: Any) -> None:
         """Prepare for the first round, on the node; for overriding."""
@@ -69,7 +69,7 @@ class LoggingJob(PythonJob):
         )
 
     def setup(self, *args: Any, **kwargs: Any) -> None:
-        """Start to measure, then call `setup_job`."""
+        """Start measuring, then call `setup_job`."""
         from psutil import Process  # noqa: PLC0415 - only in the process of a job that needs it
 
         super().setup(*args, **kwargs)

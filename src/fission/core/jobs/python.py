@@ -1,4 +1,4 @@
-"""Jobs that are written in Python: the user writes `run`."""
+"""Jobs in Python: user code defines `run`."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ __all__ = ["PythonJob"]
 
 
 class PythonJob(BaseJob):
-    """A job whose rounds are computed by its method `run`.
+    """A job that computes each round in its method `run`.
 
-    With `HEAD = True`, `run` finds `in_heads` (one `Head` per input; a list of them where `BLOCK_COUNT` > 1),
-    `head` (what `head_reduce` made of them) and `out_heads` (one entry per output, None; one that is set goes
-    out on that output in place of `head`).
+    With `HEAD = True`, `run` can use `in_heads` (one `Head` per input, a list of them where `BLOCK_COUNT` > 1),
+    `head` (the result of `head_reduce`) and `out_heads` (one entry per output, initially None; an entry that is set is
+    sent on that output in place of `head`).
     """
 
     head_size: int = 1
@@ -48,7 +48,7 @@ class PythonJob(BaseJob):
             "run",
         )
     )
-    """Attributes that are no part of the job's state."""
+    """Attributes that do not belong to the state of the job."""
 
     def __init__(
         self,
@@ -63,18 +63,18 @@ class PythonJob(BaseJob):
         self._head: Head | None = None
 
     def run(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ARG002 - any signature may override it
-        """Compute one round; every job class has its own.
+        """Compute one round; every job class defines its own.
 
-        It gets one positional argument per input, a list where the pipe's `BLOCK_COUNT` is more than 1. A
-        tuple that it returns has one item per output; any other value goes to every output. None ends a job
-        that has outputs. In a source it may be a generator, whose values are the rounds.
+        There is one positional argument per input, a list where `BLOCK_COUNT` of the pipe is more than 1. A
+        returned tuple has one item per output; any other value goes to every output. None ends a job
+        that has outputs. In a source, `run` may be a generator that yields one value per round.
         """
         raise JobDefinitionError(
             "there is no run", where=f"job {self.name}", hint=f"Write a method run in {type(self).__name__}"
         )
 
     def finish(self) -> None:
-        """Make this round the last one; jobs downstream end when they have worked off what came before."""
+        """Make this round the last one; jobs downstream end after they have processed all blocks."""
         self._finishing = True
 
     def pace(self, hz: float | None = None, *, interval: float | None = None, catch_up: bool = True) -> None:
@@ -95,7 +95,7 @@ class PythonJob(BaseJob):
 
     @property
     def head(self) -> Head:
-        """The head that this round's blocks go out with; an int that is assigned becomes a Head."""
+        """The head of the blocks of this round; an int that is assigned becomes a Head."""
         if self._head is None:
             self._head = Head(0, self.head_size)
         return self._head
@@ -105,7 +105,7 @@ class PythonJob(BaseJob):
         self._head = head if isinstance(head, Head) else Head(head, self.head.head_size)
 
     def head_reduce(self) -> Head:
-        """Make one head of all in `in_heads`; the default is the bitwise or. Override it for another rule."""
+        """Combine all of `in_heads` into one head, by default with a bitwise or. Override it for another rule."""
         result = Head(0, self.head_size)
         for entry in self.in_heads:
             for head in entry if isinstance(entry, list) else (entry,):

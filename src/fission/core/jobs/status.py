@@ -1,4 +1,4 @@
-"""The states of a job, as the client and the nodes tell them."""
+"""The status of a job, with the numbers that user code knows."""
 
 from enum import IntEnum
 
@@ -6,7 +6,7 @@ __all__ = ["FINISHED", "RESTARTING", "RUNNING", "STOPPED", "JobStatus"]
 
 
 class JobStatus(IntEnum):
-    """What a job is doing."""
+    """The status of a job."""
 
     STOPPED = 0
     RUNNING = 1

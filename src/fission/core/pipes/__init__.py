@@ -1,6 +1,6 @@
-"""Pipes: what users pass as inputs and outputs of jobs, and inherit from for protocols of their own.
+"""Pipes: the inputs and outputs of jobs, and base classes for other protocols.
 
-Array pipes are imported when they are asked for.
+Array pipes are imported on first use.
 """
 
 from fission.core.pipes.base import BasePipe

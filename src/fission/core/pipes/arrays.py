@@ -1,4 +1,4 @@
-"""Pipes for numpy arrays, without pickle. numpy is imported when the first array passes, not before.
+"""Pipes for numpy arrays, without pickle. numpy is imported with the first array.
 
 A block on the wire, little-endian: length of the dtype text (u16), number of dimensions (u16); the dtype as
 text (`numpy.dtype.str`, or the literal of its fields); the shape (u64 each); the elements, in C order.
@@ -88,10 +88,10 @@ class ArrayPipe(BasePipe):
         return _header(obj, str(self)) + obj.tobytes()
 
     def unpack(self, data: Any) -> Any:
-        """Return the array, writable. Raises PipeError as `pack`, and when the bytes are no array.
+        """Return the array, writable. Raises PipeError as `pack`, and when the bytes are not an array.
 
-        No bytes at all stand for a block that was lost before any came: zeros. What is not made of bytes (the
-        default of an optional pipe) is returned as it is.
+        An empty block replaces one that was lost before any arrived: zeros. What is not bytes (the default of an
+        optional pipe) is returned unchanged.
         """
         if not isinstance(data, bytes | bytearray | memoryview):
             return data
@@ -129,7 +129,7 @@ class OptionalArrayPipe(OptionalMixIn, ArrayPipe):
 
 
 def checked_dtype(given: Any, where: str) -> np.dtype[Any] | None:
-    """Return the dtype that an array pipe was given. Raises PipeError for one that no array on a pipe has."""
+    """Return the dtype that an array pipe was given. Raises PipeError for one that a pipe cannot carry."""
     import numpy as np  # noqa: PLC0415 - see the top
 
     if given is None:
@@ -152,7 +152,7 @@ def checked_dtype(given: Any, where: str) -> np.dtype[Any] | None:
 
 
 def checked_shape(given: Any, where: str) -> tuple[int | None, ...] | None:
-    """Return the shape that an array pipe was given. Raises PipeError for one that no array has."""
+    """Return the shape that an array pipe was given. Raises PipeError for an invalid one."""
     if given is None:
         return None
     lengths = (given,) if isinstance(given, int) else given
@@ -191,7 +191,7 @@ def _header(array: np.ndarray[Any, Any], where: str) -> bytes:
 
 
 def _describe(description: bytes, text_length: int, where: str) -> tuple[np.dtype[Any], tuple[int, ...]]:
-    """Dtype and shape from what stands between the lengths and the elements."""
+    """Return dtype and shape from the bytes between the lengths and the elements."""
     import numpy as np  # noqa: PLC0415 - see the top
 
     try:

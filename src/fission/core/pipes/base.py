@@ -1,9 +1,9 @@
-"""What all pipes have in common: an id, the cache by id, settings as class attributes, and four stages.
+"""The base of all pipes: an id, the cache by id, settings as class attributes, and four stages.
 
-A value passes through `pack` -> `write` on its way out and `read` -> `unpack` on its way in. `pack` gives
-what `write` takes and `read` gives what `unpack` takes: bytes in a pipe whose `BLOCK_SIZE` is a number, any
-object in one whose protocol (pickle, JSON) is in `write` and `read`. So a subclass of any pipe may override
-`pack` and `unpack` to convert its values, and no more than that.
+A value passes through `pack` -> `write` when it is sent and `read` -> `unpack` when it is received. `pack` returns
+what `write` accepts, and `read` returns what `unpack` accepts: bytes if `BLOCK_SIZE` is a number, any
+object if the protocol (pickle, JSON) is in `write` and `read`. So a subclass of any pipe may override just
+`pack` and `unpack` to convert its values.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _MAX_ID = 0xFFFFFFFF
 
 
 class PipeType(type):
-    """Makes `SomePipe(id)` give the pipe with that id, which both of its ends hold."""
+    """Makes `SomePipe(id)` return one object per id, which is shared by both ends."""
 
     def __call__(cls, *args: Any, **kwargs: Any) -> Any:
         """Return the pipe with this id: the one that exists, else a new one.
@@ -39,7 +39,7 @@ class PipeType(type):
                 if len(args) + len(kwargs) == 1:
                     return existing
         pipe: BasePipe = type.__call__(cls, *args, **kwargs)
-        # a user's __init__ may forget super().__init__, or know the id itself
+        # an __init__ of user code may omit super().__init__, or have a fixed id
         number = cls._checked(vars(pipe).setdefault("id", given))
         existing = registry.PIPES.setdefault(number, pipe)
         if existing is not pipe:
@@ -95,16 +95,16 @@ class BasePipe(metaclass=PipeType):
             return int.from_bytes(data, "little", signed=True)
     ```
 
-    One whose blocks vary in length gives `BLOCK_SIZE` the name of its protocol and overrides `read`, and
+    A pipe with blocks of variable length sets `BLOCK_SIZE` to the name of its protocol and overrides `read`, and
     `write` if blocks need a frame.
-    A method `get_dummy(self)`, if there is one, returns the value that stands for a lost block.
+    An optional method `get_dummy(self)` returns the value that replaces a lost block.
     """
 
     BLOCK_SIZE: int | str = 1
     """Bytes of a block, or the name of a protocol of variable length."""
 
     BLOCK_COUNT: int = 1
-    """Blocks that the receiving job gets at once, as a list where it is more than 1."""
+    """Blocks per round of the receiving job, which gets them as a list if there is more than 1."""
 
     ASYNC: bool = False
     """Whether the receiving job never waits for this pipe."""
@@ -116,13 +116,13 @@ class BasePipe(metaclass=PipeType):
     """Job classes allowed at the receiving end; empty: all."""
 
     DELIVERY: str = "exact"
-    """exact: nothing is lost, the sender waits for a slow receiver; live: old blocks give way to dummies."""
+    """exact: nothing is lost, the sender waits for a slow receiver; live: old blocks are dropped and replaced by dummies."""
 
     DEADLINE: float | None = None
     """On a live pipe: seconds that a round which has its other blocks waits for this one."""
 
     RETAIN: int = 16 << 20
-    """Bytes that the sender keeps until they are acknowledged; when they are full, its job waits."""
+    """Bytes that the sender keeps until they are acknowledged; at this limit its job waits."""
 
     id: int
 
@@ -189,7 +189,7 @@ class BasePipe(metaclass=PipeType):
     def read_wrapper(self, file: IO[bytes]) -> bytes:
         """Read one block from a binary file and return it as the bytes that `write` makes of it.
 
-        For what programs write, where nobody is interested in the value.
+        Used for the output of programs, where the value is not needed.
         """
         data = self.read(file)
         if isinstance(data, bytes) and not isinstance(self.BLOCK_SIZE, str):
@@ -208,7 +208,7 @@ class BasePipe(metaclass=PipeType):
 def read_exactly(file: IO[bytes], count: int, *, where: str, begun: bool = False) -> bytes:
     """Read `count` bytes of a block, however few a read returns at once.
 
-    Raises EOFError when there is none and the block has not `begun`, PipeError (`where` says who reads) when
+    Raises EOFError when there is none and the block has not `begun`, PipeError (with `where` for the error) when
     there are too few.
     """
     parts: list[bytes] = []
@@ -230,13 +230,13 @@ def read_exactly(file: IO[bytes], count: int, *, where: str, begun: bool = False
 
 
 def brief(value: object) -> str:
-    """Say in an error what a value is: its type and the beginning of its text."""
+    """Describe a value in an error: its type and the beginning of its repr."""
     text = repr(value)
     return f"{type(value).__name__} {text if len(text) <= 60 else text[:57] + '...'}"
 
 
 def checked_count(value: object, setting: str, where: str, hint: str = "") -> int:
-    """Return a number of bytes or blocks as an int. Raises PipeError when it is no whole number, or below 1."""
+    """Return a number of bytes or blocks as an int. Raises PipeError when it is not a whole number of at least 1."""
     number = value.__index__() if hasattr(value, "__index__") else 0
     if not isinstance(number, int) or number < 1:
         raise PipeError(f"wrong {setting}", where=where, expected="1 or more", found=repr(value), hint=hint)
@@ -244,7 +244,7 @@ def checked_count(value: object, setting: str, where: str, hint: str = "") -> in
 
 
 def _differ(one: object, other: object) -> bool:
-    """Whether two values are known to differ; objects that cannot be compared are not."""
+    """Return whether two values are known to differ; False for objects that cannot be compared."""
     if one is other or type(other).__eq__ is object.__eq__:
         return False
     try:

@@ -1,4 +1,4 @@
-"""Pipes for Python objects, JSON and plain bytes, and the mix-ins that they are made of."""
+"""Pipes for Python objects, JSON and bytes, and their mix-ins."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ class WriteJSONMixIn:
     BLOCK_SIZE: int | str = "json"
 
     def write(self, file: IO[bytes], data: Any) -> None:
-        """Write the value as one line. Raises PipeError when JSON cannot say it."""
+        """Write the value as one line. Raises PipeError when JSON cannot represent it."""
         from json import dumps  # noqa: PLC0415 - only where a pipe carries JSON
 
         try:
@@ -108,11 +108,11 @@ class JSONMixIn(ReadJSONMixIn, WriteJSONMixIn):
 
 
 class JSONPipe(JSONMixIn, BasePipe):
-    """Carries what JSON can say, one UTF-8 line per block."""
+    """Carries JSON values, one UTF-8 line per block."""
 
 
 class BytesPipe(BasePipe):
-    """Carries blocks of exactly `block_size` bytes: bytes, bytearray, or anything else that is made of bytes.
+    """Carries blocks of exactly `block_size` bytes: bytes, bytearray, or any other buffer.
 
     A subclass may set `BLOCK_SIZE` and `BLOCK_COUNT` instead of passing them.
     """

@@ -1,4 +1,4 @@
-"""Pipes that are never waited for."""
+"""Optional pipes: the receiving job never waits for them."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ __all__ = ["OptionalMixIn"]
 
 
 class OptionalMixIn:
-    """Put it before a pipe class: `run` gets what has come, or a default, and never waits for it.
+    """A mix-in before a pipe class: `run` gets the next value or a default, and never waits.
 
-    Values that wait are given out oldest first, one per round; with `OPTIONAL_BUFFER_SIZE = 1` only the latest waits.
+    Waiting values are delivered oldest first, one per round; with `OPTIONAL_BUFFER_SIZE = 1` only the latest waits.
 
     ```python
     class OperatorPipe(OptionalMixIn, PicklePipe):
@@ -24,13 +24,13 @@ class OptionalMixIn:
     ASYNC: bool = True
 
     OPTIONAL_DEFAULT: Any = None
-    """What `run` gets when there is no value; it passes through the pipe's `unpack`."""
+    """The value without a block; it passes through `unpack` of the pipe."""
 
     OPTIONAL_STORE: bool = True
-    """Whether the last value stays until the next one comes; else it is given out once."""
+    """Whether the last value is repeated until the next one arrives; else it is delivered once."""
 
     OPTIONAL_BUFFER_SIZE: int = 0
-    """Values that may wait to be given out; 0: any number."""
+    """Values that may wait for delivery; 0: no limit of its own."""
 
     OPTIONAL_DELETE_MODE: str = "oldest"
-    """Which one goes when there are too many: "oldest" or "newest"."""
+    """Which value is dropped when the buffer is full: "oldest" or "newest"."""

@@ -1,4 +1,4 @@
-"""What a network must be like to run: a table of small functions, one for every rule."""
+"""The rules that a network must meet to run: a table with one function per rule."""
 
 from fission.core.network import Network, Problem
 from fission.project.checks._check import Check, Finding, Rule
@@ -12,15 +12,15 @@ from fission.project.checks._programs import PROGRAM_CHECKS
 __all__ = ["CHECKS", "RULES", "Check", "Finding", "Rule", "check"]
 
 CHECKS: tuple[Check, ...] = (*JOB_CHECKS, *PROGRAM_CHECKS, *GRAPH_CHECKS, *PIPE_CHECKS, *NODE_CHECKS)
-"""Every check of this room."""
+"""All checks of this package."""
 
 RULES: tuple[Rule, ...] = (*ELSEWHERE, *(one.rule for one in CHECKS))
-"""Every rule that there is, also those that are looked at while a network is loaded and joined."""
+"""All rules, including those that are checked while a network is loaded and joined."""
 
 
 def check(network: Network) -> tuple[Problem, ...]:
-    """Return everything that is wrong with a loaded network, all at once.
+    """Return all problems of a loaded network at once.
 
-    What is wrong with its settings and its structure comes from `load_network` and `Network.build`; look at both.
+    Problems of its settings and its structure are returned by `load_network` and `Network.build`.
     """
     return tuple(problem for one in CHECKS for problem in one.problems(network))

@@ -1,4 +1,4 @@
-"""The form of a check: a rule with an id, and a function that finds where a network breaks it."""
+"""The form of a check: a rule with an id, and a function that finds its violations in a network."""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from fission.core.network import Network, Problem
 
 
 class Finding(NamedTuple):
-    """One place where a rule is broken. The text continues `where`: "job A 1: has no run"."""
+    """One violation of a rule. The message continues `where`: "job A 1: has no run"."""
 
     where: str
     message: str
@@ -17,7 +17,7 @@ class Finding(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A rule of the reference page: its id says the level, E for an error and W for a warning."""
+    """A rule of the reference page; its id begins with E for an error and W for a warning."""
 
     id: str
     title: str
@@ -30,17 +30,17 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """A rule and how to look for it."""
+    """A rule and the function that finds its violations."""
 
     rule: Rule
     find: Callable[[Network], Iterable[Finding]]
 
     def problems(self, network: Network) -> Iterator[Problem]:
-        """Look for the rule in a network."""
+        """Yield the violations of the rule in a network."""
         for where, message, hint in self.find(network):
             yield Problem(self.rule.id, self.rule.level, where, message, hint)
 
 
 def check(id: str, title: str) -> Callable[[Callable[[Network], Iterable[Finding]]], Check]:
-    """Make a Check of the function below it."""
+    """Decorate a function that finds violations as a Check."""
     return lambda find: Check(Rule(id, title), find)

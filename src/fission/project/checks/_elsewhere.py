@@ -1,4 +1,4 @@
-"""Rules that are looked at before there is a network to check; a test holds this list against the code."""
+"""Rules that are checked before there is a network; a test compares this list with the code."""
 
 from fission.project.checks._check import Rule
 

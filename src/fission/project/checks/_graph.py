@@ -1,4 +1,4 @@
-"""Rules about how jobs and pipes are joined; those about single ends are in core/structure.py."""
+"""Rules about the graph of jobs and pipes; those about single ends are in core/structure.py."""
 
 from collections.abc import Iterator
 from fractions import Fraction
@@ -37,38 +37,37 @@ def _allowed(network: Network) -> Iterator[Finding]:
 
 @check("W303", "the paths between two jobs ask for blocks at different rates")
 def _rates(network: Network) -> Iterator[Finding]:
-    """Compute how often each job works, as in a synchronous dataflow (Lee and Messerschmitt, 1987).
+    """Compute the relative rate of each job, as in a synchronous dataflow (Lee and Messerschmitt, 1987).
 
-    A round writes one block to each output and takes BLOCK_COUNT from each input. What was sent on the path that wants
-    fewer blocks waits for the other one, and there is more of it with every round.
+    A round writes one block to each output and reads BLOCK_COUNT from each input. Blocks on the path that needs fewer
+    wait for the other path, and their number grows with every round.
     """
     edges = [edge for edge in network.edges if _waited_for(edge.pipe)]
     rates: dict[int, Fraction] = {}
     for job in network.jobs:
         if job.id not in rates:
             _spread(job.id, edges, rates)
-    told: set[int] = set()
+    reported: set[int] = set()
     for edge in edges:
         source, destination = rates[edge.source], rates[edge.destination]
-        if source != destination * edge.pipe.BLOCK_COUNT and edge.destination not in told:
-            told.add(edge.destination)
+        if source != destination * edge.pipe.BLOCK_COUNT and edge.destination not in reported:
+            reported.add(edge.destination)
             sent = source / destination
             yield Finding(
                 network.job(edge.destination).name,
-                f"gets {sent} blocks of {edge.pipe} for each round that its other inputs allow, "
+                f"receives {sent} blocks of {edge.pipe} for each round that its other inputs allow, "
                 f"and takes {edge.pipe.BLOCK_COUNT}",
-                "It stands still when the pipe keeps RETAIN bytes, or waits for ever. Compare BLOCK_COUNT on all "
-                "paths to it",
+                "It stalls when the pipe holds RETAIN bytes. Compare BLOCK_COUNT on all paths to it",
             )
 
 
 def _waited_for(pipe: Any) -> bool:
-    count = pipe.BLOCK_COUNT  # may be anything here: other checks say so
+    count = pipe.BLOCK_COUNT  # may have any type here: other checks report that
     return not pipe.ASYNC and pipe.DELIVERY == "exact" and isinstance(count, int) and count > 0
 
 
 def _spread(start: int, edges: list[Edge], rates: dict[int, Fraction]) -> None:
-    """Give the jobs around `start` their rates, by way of the pipes; where paths disagree, the first counts."""
+    """Derive rates of the jobs connected to `start`; where paths disagree, the first one counts."""
     rates[start] = Fraction(1)
     reached = [start]
     for here in reached:

@@ -1,4 +1,4 @@
-"""Rules about nodes, and about the groups that join jobs to them."""
+"""Rules about nodes and groups."""
 
 from collections.abc import Iterator
 
@@ -13,7 +13,7 @@ from fission.project.suggest import did_you_mean, listed
 
 
 def _groups(job: BaseJob) -> tuple[str, ...] | None:
-    """The names in GROUPS of a job, or None when that is something else."""
+    """Return the names in GROUPS of a job, or None for an invalid value."""
     groups: object = job.GROUPS
     if isinstance(groups, str):
         return (groups,) if groups else None
@@ -27,7 +27,7 @@ def _known(network: Network) -> set[str]:
 
 
 def _unknown(network: Network) -> Iterator[tuple[BaseJob, list[str], int]]:
-    """Jobs that have groups which no node is in, with these groups and the number of all their groups."""
+    """Yield jobs with groups that no node is in: these groups, and the number of all groups of the job."""
     known = _known(network)
     for job in network.jobs:
         groups = _groups(job) or ()
@@ -115,7 +115,7 @@ def _where(node: BaseNode) -> str:
 
 def _address_hint(node: BaseNode) -> str:
     if not isinstance(node, MultiNode) and is_pattern(node.ip):
-        return f'Many nodes at once: MultiNode("{node.ip}")'
+        return f'A pattern needs a MultiNode: MultiNode("{node.ip}")'
     address, _, port = node.ip.rpartition(":")
     return "Only the address, without a port" if port.isdecimal() and is_address(address) else ""
 

@@ -1,4 +1,4 @@
-"""Rules about pipes: what their class attributes may be."""
+"""Rules about pipes: their class attributes and methods."""
 
 import math
 from collections.abc import Callable, Iterator
@@ -15,13 +15,13 @@ Fits = Callable[[object], bool]
 
 
 def _pipes(network: Network) -> Iterator[BasePipe]:
-    """Every pipe that a job has, each once, also those that lack an end."""
+    """Yield every pipe of the jobs once, including those that lack an end."""
     pipes = {pipe.id: pipe for job in network.jobs for pipe in [*job.outputs, *job.inputs]}
     yield from (pipes[id] for id in sorted(pipes))
 
 
 def _setting(id: str, name: str, expected: str, fits: Fits, kind: type = BasePipe) -> Check:
-    """Make a check of one class attribute of the pipes of a kind."""
+    """Return a check of one class attribute of pipes of a class."""
 
     @check(id, f"{name} of a pipe is not {expected}")
     def find(network: Network) -> Iterator[Finding]:
@@ -77,8 +77,8 @@ def _protocol(network: Network) -> Iterator[Finding]:
         if isinstance(pipe.BLOCK_SIZE, str) and type(pipe).read is BasePipe.read:
             yield Finding(
                 str(pipe),
-                f"BLOCK_SIZE is {pipe.BLOCK_SIZE!r}, a protocol of variable length, and nothing reads it",
-                f"Write def read(self, file) in {type(pipe).__name__}, or give the bytes of a block",
+                f"BLOCK_SIZE is {pipe.BLOCK_SIZE!r}, a protocol of variable length without a method that reads it",
+                f"Write def read(self, file) in {type(pipe).__name__}, or set BLOCK_SIZE to a number of bytes",
             )
 
 

@@ -20,7 +20,7 @@ from fission.project.suggest import did_you_mean
 
 
 def _programs(network: Network) -> Iterator[tuple[ExecutableJob, str, list[Path]]]:
-    """Jobs with a command, the command, and where its file may lie; those that E221 tells of are left out."""
+    """Yield jobs with their command and the folders of its file; jobs that violate E221 are left out."""
     for job in network.jobs:
         if isinstance(job, ExecutableJob):
             folders = _folders(network, job)
@@ -30,7 +30,7 @@ def _programs(network: Network) -> Iterator[tuple[ExecutableJob, str, list[Path]
 
 
 def _folders(network: Network, job: ExecutableJob) -> list[Path]:
-    """What will lie in the job's folder lies here now."""
+    """Return where the files of the job's future folder are now."""
     found = find_dependencies(network, job)
     return [*found.folders, *dict.fromkeys(file.parent for file in found.files)]
 
@@ -52,7 +52,7 @@ def _no_command(network: Network) -> Iterator[Finding]:
             yield Finding(
                 job.name,
                 f"EXECUTABLE: expected a command, found {describe(job.EXECUTABLE)}",
-                "It names a file of the folder in DEPENDENCIES, or an installed program",
+                "Name a file of the folder in DEPENDENCIES, or an installed program",
             )
 
 
@@ -73,7 +73,7 @@ def _not_here(network: Network) -> Iterator[Finding]:
             yield Finding(
                 job.name,
                 f"EXECUTABLE: {command!r} is not installed on this machine",
-                "It must be on the node; a program of yours lies in the folder that DEPENDENCIES names",
+                "It must be installed on the node; for a program of your own, set DEPENDENCIES to its folder",
             )
 
 
@@ -89,7 +89,7 @@ def _not_executable(network: Network) -> Iterator[Finding]:
             yield Finding(job.name, f"EXECUTABLE: {command} cannot be executed: {reason}", hint)
 
 
-@check("W223", "EXECUTABLE of a job was made for another kind of machine")
+@check("W223", "EXECUTABLE of a job was built for another kind of machine")
 def _foreign(network: Network) -> Iterator[Finding]:
     for job, command, folders in _programs(network):
         path = find_program(command, folders)
@@ -97,8 +97,8 @@ def _foreign(network: Network) -> Iterator[Finding]:
         if machine:
             yield Finding(
                 job.name,
-                f"EXECUTABLE: {command} was made for {machine}, and this machine is {platform.machine()}",
-                "It cannot be simulated here; make sure that the nodes are of its kind",
+                f"EXECUTABLE: {command} was built for {machine}, and this machine is {platform.machine()}",
+                "It cannot be simulated here; check that the nodes are of that kind",
             )
 
 

@@ -1,4 +1,4 @@
-"""A network as text for other programs: JSON, GraphML, and XML as `fission.project.formats.xml` reads it."""
+"""Exports networks as text: JSON, GraphML, and XML as `fission.project.formats.xml` reads it."""
 
 import json
 from collections.abc import Iterable, Iterator
@@ -137,9 +137,9 @@ def _data(element: Element, domain: str, values: dict[str, str]) -> None:
 def to_xml(network: Network) -> str:
     """Return the network as XML that `XMLLoader()` reads.
 
-    Only networks of MARVELO jobs on fixed nodes can be said in it. Raises ProjectError, which names all that cannot.
+    XML represents only networks of MARVELO jobs on fixed nodes. Raises ProjectError, which names all other jobs and pipes.
     """
-    wrong = [f"{job.name} {reason}" for job in network.jobs if (reason := _unsaid(job))]
+    wrong = [f"{job.name} {reason}" for job in network.jobs if (reason := _not_in_xml(job))]
     wrong += [
         f"pipe {edge.pipe.id} has blocks of variable length"
         for edge in network.edges
@@ -162,8 +162,8 @@ def to_xml(network: Network) -> str:
     return _document(root)
 
 
-def _unsaid(job: BaseJob) -> str:
-    """What of a job has no place in XML; "" when all has one."""
+def _not_in_xml(job: BaseJob) -> str:
+    """Describe what XML cannot represent of a job; "" for nothing."""
     if not isinstance(job, MARVELOJob):
         return "is not a MARVELO job"
     if job.DEFAULT_NODE is None:
@@ -171,7 +171,7 @@ def _unsaid(job: BaseJob) -> str:
     if job.HEAD:
         return "has heads"
     if (job.INPUT_FLAG, job.OUTPUT_FLAG) != (DynamicMARVELOJob.INPUT_FLAG, DynamicMARVELOJob.OUTPUT_FLAG):
-        return "has flags of its own"
+        return "has other flags"
     if len(_dependencies(job)) > 1 or isinstance(job.DEPENDENCIES, ModuleType):
         return "depends on more than a folder"
     return ""
@@ -185,12 +185,12 @@ def _program(node: Element, job: ExecutableJob, words: XMLLoader) -> None:
         SubElement(program, words.parameter_tag, {words.parameter: text})
     for tag, pipes in ((words.input, job.inputs), (words.output, job.outputs)):
         for pipe in pipes:
-            said = {
+            attributes = {
                 words.pipe_id: pipe.id,
                 words.block_size: pipe.BLOCK_SIZE,
                 words.block_count: pipe.BLOCK_COUNT,
             }
-            SubElement(program, tag, {name: str(value) for name, value in said.items()})
+            SubElement(program, tag, {name: str(value) for name, value in attributes.items()})
 
 
 def _quoted(parameters: str | Iterable[str]) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""Draw a network: as Graphviz DOT, as a Mermaid chart, or rendered by the program `dot`."""
+"""Draws networks: as Graphviz DOT, as a Mermaid chart, or rendered by the program `dot`."""
 
 import shutil
 import subprocess
@@ -50,31 +50,31 @@ def to_mermaid(network: Network, places: Mapping[int, str] = _NOWHERE) -> str:
 
 
 def render(network: Network, form: str, places: Mapping[int, str] = _NOWHERE) -> bytes:
-    """Return the network as a picture: "pdf", "svg", "png", or what else `dot` knows; `places` as in `to_dot`.
+    """Return the network as a picture: "pdf", "svg", "png", or another format of `dot`; `places` as in `to_dot`.
 
     Raises ProjectError when Graphviz is missing or fails.
     """
     program = shutil.which("dot")
     if program is None:
         raise ProjectError(
-            "the program dot of Graphviz is not installed, which draws pictures",
+            "the program dot of Graphviz, which draws pictures, is not installed",
             where=f"network {network.name}",
             hint="sudo apt install graphviz (macOS: brew install graphviz). "
-            f"Text needs none: fission graph {network.name} --format mermaid",
+            f"A text format needs no Graphviz: fission graph {network.name} --format mermaid",
         )
     done = subprocess.run(  # noqa: S603 - our own arguments, and a text that we have quoted
         [program, f"-T{form}"], input=to_dot(network, places).encode(), capture_output=True, check=False
     )
     if done.returncode:
-        said = done.stderr.decode(errors="replace").strip().splitlines()
+        message = done.stderr.decode(errors="replace").strip().splitlines()
         raise ProjectError(
-            "dot cannot draw it", where=f"network {network.name}", found=said[0] if said else ""
+            "dot cannot draw it", where=f"network {network.name}", found=message[0] if message else ""
         )
     return done.stdout
 
 
 def _clusters(network: Network, places: Mapping[int, str]) -> list[tuple[str, str, list[BaseJob]]]:
-    """Name, title and jobs of each box around jobs: nodes and client, or where each runs now."""
+    """Return name, title and jobs of each box around jobs: nodes and client, or the current places."""
     if places:
         nodes = list(dict.fromkeys(places.values()))
         found = [

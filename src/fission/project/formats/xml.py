@@ -1,4 +1,4 @@
-"""Networks in XML: nodes, the programs on them, and the pipes between these.
+"""Loads networks from XML: nodes, programs on them, and pipes between programs.
 
 ```xml
 <network>
@@ -33,9 +33,9 @@ __all__ = ["XML_ARGUMENTS", "XMLLoader"]
 
 @dataclass(frozen=True, slots=True)
 class XMLLoader:
-    """Loads networks from XML files; the arguments are the names that such a file uses.
+    """Loads networks from XML files; the arguments are the names that the file uses.
 
-    Of the attributes, only `ip`, `executable` and `pipe_id` have to be there.
+    Of the attributes, only `ip`, `executable` and `pipe_id` are required.
     """
 
     ip: str = "pi_id"
@@ -51,7 +51,7 @@ class XMLLoader:
     pipe_id: str = "pipe_id"
     """Attribute of an input or output: the id of the pipe."""
     parameter_tag: str = "parameter"
-    """Element in a program: what stands behind the command. Several are joined by spaces."""
+    """Element in a program: an argument of the command. Several are joined by spaces."""
     parameter: str = "param"
     """Attribute of such an element: the text."""
     block_size: str = "block_size"
@@ -62,10 +62,10 @@ class XMLLoader:
     def load(
         self, path: str | os.PathLike[str], pipes: Mapping[int, BasePipe] | None = None
     ) -> tuple[list[BaseNode], list["DynamicMARVELOJob"]]:
-        """Return the nodes, and the jobs, whose `DEFAULT_NODE` is the node in which they stand.
+        """Return the nodes, and the jobs, each with its enclosing node as `DEFAULT_NODE`.
 
-        A pipe that is among `pipes` is used as it is; all others become `BytesPipe`s. Raises ConfigError, and makes
-        nothing, when the file cannot be read or contradicts itself.
+        A pipe in `pipes` is used unchanged; all others become `BytesPipe`s. Raises ConfigError, and creates nothing,
+        when the file cannot be read or is inconsistent.
         """
         found = _Pipes(str(path), pipes or {})
         programs: dict[str, list[_Program]] = {}
@@ -73,7 +73,7 @@ class XMLLoader:
             ip = _attribute(found.where, node, self.ip)
             programs.setdefault(ip, []).extend(self._program(found, ip, program) for program in node)
         if not any(programs.values()):
-            raise ConfigError("there is no program in it", where=found.where, expected=_SHAPE)
+            raise ConfigError("the file has no programs", where=found.where, expected=_SHAPE)
         return _make(programs, found)
 
     def _program(self, pipes: "_Pipes", ip: str, program: Element) -> "_Program":
@@ -100,7 +100,7 @@ class XMLLoader:
 
 
 XML_ARGUMENTS: Final = tuple(one.name for one in fields(XMLLoader))
-"""What XMLLoader takes, and XML_ARGS may have."""
+"""The arguments of XMLLoader, which are the valid names in XML_ARGS."""
 
 _SHAPE = "<network><node><algorithm>...</algorithm></node></network>"
 
@@ -115,35 +115,35 @@ class _Program:
 
 
 class _Pipes:
-    """What a file says about its pipes, as far as it does not contradict itself."""
+    """The pipes of a file; raises ConfigError where the file is inconsistent."""
 
     def __init__(self, where: str, known: Mapping[int, BasePipe]) -> None:
         self.where = where
         self.sources: set[int] = set()
         self.destinations: set[int] = set()
         self._known = known
-        self._said: tuple[dict[int, int], dict[int, int]] = ({}, {})
+        self._given: tuple[dict[int, int], dict[int, int]] = ({}, {})
 
     def end(self, id: int, ends: set[int]) -> None:
-        """A program reads or writes this pipe."""
+        """Record that a program reads or writes this pipe."""
         if id in ends:
             which = "Source" if ends is self.sources else "Destination"
             raise ConfigError(f"{which} of pipe {id} was defined multiple times.", where=self.where)
         ends.add(id)
 
     def set(self, id: int, numbers: tuple[int | None, int | None]) -> None:
-        """One end says block size and block count, or None."""
+        """Record block size and block count of one end, None where they are not given."""
         known = self._known.get(id)
         fixed = (known.BLOCK_SIZE, known.BLOCK_COUNT) if known else (None, None)
-        for what, said, number, before in zip(("sizes", "counts"), self._said, numbers, fixed, strict=True):
+        for what, given, number, before in zip(("sizes", "counts"), self._given, numbers, fixed, strict=True):
             if number is None:
                 continue
-            if said.setdefault(id, number) != number or (before is not None and before != number):
+            if given.setdefault(id, number) != number or (before is not None and before != number):
                 raise ConfigError(f"Multiple block {what} are set for pipe {id}.", where=self.where)
 
     def make(self, id: int) -> BasePipe:
         """Return the pipe."""
-        sizes, counts = self._said
+        sizes, counts = self._given
         return self._known.get(id) or BytesPipe(id, sizes.get(id, 1), counts.get(id, 1))
 
 
@@ -175,7 +175,7 @@ def _make(
 
 
 def _parse(path: Path) -> Element:
-    """The root of the file. Entities, with which a small file can fill the memory or read others, are refused."""
+    """Return the root of the file. Entities are refused: they can fill the memory, or read other files."""
     from defusedxml import DefusedXmlException  # noqa: PLC0415 - only who has XML needs it
     from defusedxml.ElementTree import parse  # noqa: PLC0415
 
@@ -187,7 +187,7 @@ def _parse(path: Path) -> Element:
         raise ConfigError(f"it cannot be read: {error.strerror}", where=str(path)) from error
     except DefusedXmlException as error:
         raise ConfigError(
-            "entities are not allowed in it",
+            "entities are not allowed",
             where=str(path),
             hint="Replace them with the text that they stand for",
         ) from error

@@ -1,4 +1,4 @@
-"""What a job needs beside its class: at most one folder, whose files lie in its working directory, and modules."""
+"""The dependencies of jobs: at most one folder, whose files are copied to the working directory, and modules."""
 
 import sysconfig
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ from fission.project.job_files.tree import Tree
 
 @dataclass(frozen=True, slots=True)
 class Dependencies:
-    """What DEPENDENCIES of a job stands for, and what in it stands for nothing."""
+    """The resolved entries of DEPENDENCIES of a job, and the entries that cannot be resolved."""
 
     folders: tuple[Path, ...] = ()
     files: tuple[Path, ...] = ()
@@ -27,10 +27,10 @@ class Dependencies:
 
 
 def find_dependencies(network: Network, job: BaseJob) -> Dependencies:
-    """Look up DEPENDENCIES of a job.
+    """Resolve DEPENDENCIES of a job.
 
-    A relative path starts in the project's folder, in the network's, or in that of the package in which the class
-    is defined (for classes of `shared`); the first that exists counts. Installed modules need nothing.
+    A relative path is relative to the folder of the project, of the network, or of the package that defines the class
+    (for classes of `shared`); the first that exists counts. Installed modules are not copied.
     """
     folders: list[Path] = []
     files: list[Path] = []
@@ -51,9 +51,9 @@ def find_dependencies(network: Network, job: BaseJob) -> Dependencies:
 
 
 def dependency_tree(network: Network, job: BaseJob) -> Tree:
-    """Return all that lies in a job's folder when it starts. Raises ProjectError for what cannot be read.
+    """Return the files in the folder of a job when it starts. Raises ProjectError for what cannot be read.
 
-    The files of a folder lie in the job's folder, a module that is a package as a folder in it.
+    The files of a dependency folder are at the top, a package is a folder.
     """
     found = find_dependencies(network, job)
     tree = Tree()
@@ -110,7 +110,7 @@ def _is_module(name: str) -> bool:
 
 
 def _outside(module: ModuleType, network: Network) -> list[Path]:
-    """The file of a module, or the folder of a package, that a job could not import from where it runs."""
+    """Return the file of a module, or the folder of a package, that a job could not import otherwise."""
     file = getattr(module, "__file__", None)
     if not file or "." in module.__name__:
         return []

@@ -1,4 +1,4 @@
-"""The user's own modules: what jobs may import of the project, wherever they run."""
+"""The modules of the project, which jobs can import on every node."""
 
 import os
 from pathlib import Path
@@ -7,7 +7,7 @@ from fission.project.job_files.tree import Tree, unreadable
 from fission.project.scaffold import MANAGE
 
 LARGEST_DATA = 16 << 20
-"""Bytes of a data file beside modules; a larger one belongs into DEPENDENCIES."""
+"""Bytes of a data file beside modules; a larger one belongs in DEPENDENCIES."""
 
 MOST_DATA = 256 << 20
 """Bytes of all data files beside modules together."""
@@ -22,12 +22,12 @@ _NAMED = 5
 
 
 def own_code(root: Path, *, without: Path | None = None) -> tuple[Tree, tuple[str, ...]]:
-    """Collect the modules and packages in a project's folder, with the data files that lie beside them.
+    """Collect the modules and packages in the folder of a project, with the data files beside them.
 
-    Every folder at the root counts whose name can be imported and that has a module in it, and every module at
-    the root but manage.py. Not part of it: the file `without` (where a run writes its log), what is hidden, virtual
-    environments, tests, certificates and keys, logs, the folders that running a network makes, and `source` folders, whose
-    files come to jobs as DEPENDENCIES.
+    That is every folder at the root with an importable name and a module in it, and every module at
+    the root except manage.py. Excluded are: the file `without` (where a run writes its log), hidden files, virtual
+    environments, tests, certificates and keys, logs, the folders that a run creates, and `source` folders, whose
+    files are DEPENDENCIES of jobs.
 
     Returns the tree and warnings that name the data files that are too large. Raises ProjectError.
     """
@@ -77,7 +77,7 @@ def _is_environment(entry: os.DirEntry[str]) -> bool:
 
 
 def _drop_large(tree: Tree) -> list[str]:
-    """Drop data files that are too large: single ones, then the largest until the rest is small enough."""
+    """Remove data files that are too large: single files, then the largest until the total is small enough."""
     sizes = {path: source.stat().st_size for path, source in tree.files.items() if not path.endswith(".py")}
     dropped: list[str] = []
     room = MOST_DATA
@@ -90,7 +90,7 @@ def _drop_large(tree: Tree) -> list[str]:
         return []
     more = f" and {len(dropped) - _NAMED} more" if len(dropped) > _NAMED else ""
     return [
-        f"{', '.join(sorted(dropped)[:_NAMED])}{more} beside your modules: too large to go to every node "
+        f"{', '.join(sorted(dropped)[:_NAMED])}{more} beside your modules: too large to be copied to every node "
         f"(one file may have {LARGEST_DATA >> 20} MiB, all together {MOST_DATA >> 20}); "
-        "put them into a folder that is in the DEPENDENCIES of the jobs that need them"
+        "move them to a folder in DEPENDENCIES of the jobs that need them"
     ]

@@ -1,4 +1,4 @@
-"""The program of an `ExecutableJob`: how its command is made, where it is found, and why it cannot be started."""
+"""The program of an `ExecutableJob`: its command, its file, and why it cannot be started."""
 
 import os
 import platform
@@ -18,7 +18,7 @@ _MACHINES = {
     183: ("aarch64", {"aarch64"}),
     243: ("riscv", {"riscv32", "riscv64"}),
 }
-"""ELF machine numbers: what people call them, and the machines that run them."""
+"""ELF machine numbers: the usual name, and the machines that can run them."""
 
 
 def words(text: str, folders: Sequence[Path]) -> list[str]:
@@ -48,7 +48,7 @@ def find_program(command: str, folders: Sequence[Path]) -> Path | None:
 
 
 def why_not_executable(path: Path) -> str:
-    """Say in a few words why a file cannot be executed; "" when nothing speaks against it."""
+    """Return why a file cannot be executed, in a few words; "" when it can."""
     if not os.access(path, os.X_OK):
         return "it has no permission to be executed"
     start = _start(path)
@@ -65,7 +65,7 @@ def why_not_executable(path: Path) -> str:
 
 
 def foreign_machine(path: Path) -> str:
-    """Return the machine that a program was made for, if this is another one; else ""."""
+    """Return the machine that a program was built for, if this is another one; else ""."""
     start = _start(path)
     if not start.startswith(_ELF) or len(start) < 20:
         return ""

@@ -1,4 +1,4 @@
-"""The files of a folder as they would be copied: links are followed, what Python makes by itself is passed over."""
+"""The files of a folder to be copied: links are followed, bytecode caches are skipped."""
 
 import os
 import shutil
@@ -16,23 +16,23 @@ Wanted = Callable[[str, os.DirEntry[str]], bool]
 
 @dataclass(slots=True)
 class Tree:
-    """Files and folders by their path in a folder that is to be made, with `/`."""
+    """Files and folders by their path, with `/`, in the folder to be created."""
 
     files: dict[str, Path] = field(default_factory=dict)
-    """Where the content of each file is."""
+    """The source of each file."""
     folders: set[str] = field(default_factory=set)
-    """Those without a file in them."""
+    """Folders without files."""
     left_out: list[str] = field(default_factory=list)
-    """What is neither file nor folder: sockets, pipes, devices."""
+    """Paths that are neither files nor folders: sockets, pipes, devices."""
 
     def add_file(self, path: str, source: Path) -> None:
-        """Add one file; it takes the place of an earlier one."""
+        """Add one file; it replaces an earlier one."""
         self.files[path] = source
 
     def add_folder(self, folder: Path, prefix: str = "", wanted: Wanted = lambda _path, _entry: True) -> None:
-        """Add what lies in `folder`, under `prefix` ("" or "some/path/"); it takes the place of what is there.
+        """Add the contents of `folder` under `prefix` ("" or "some/path/"); they replace earlier files.
 
-        Raises ProjectError for what cannot be read, a link to nowhere, and one that leads back.
+        Raises ProjectError for unreadable files, dangling links and circular links.
         """
         self._add(folder, prefix, wanted, frozenset())
 
@@ -73,7 +73,7 @@ class Tree:
             self.folders.add(prefix[:-1])
 
     def settle(self) -> "Tree":
-        """Forget the folders that have got files after all; call it when everything is added.
+        """Remove folders that have files from `folders`; call it after everything was added.
 
         Raises ProjectError when one path is a file and a folder.
         """
