@@ -95,7 +95,9 @@ def processes_of(root: Path) -> list[psutil.Process]:
     found = []
     for process in psutil.process_iter():
         try:
-            if "fission.runtime.job.process" in process.cmdline() and process.cwd().startswith(str(root)):
+            command = " ".join(process.cmdline())
+            job = "fission.runtime.job.process" in command or command.startswith("fission: job ")  # its title
+            if job and process.cwd().startswith(str(root)):
                 found.append(process)
         except (psutil.NoSuchProcess, psutil.AccessDenied, psutil.ZombieProcess):
             continue

@@ -90,6 +90,10 @@ def test_a_forked_job_works_like_any_other(tmp_path: Path, jobs: Any) -> None:
         assert spare.seen[raiser.id][-1] == Exited(1)
         assert server().pid == psutil.Process(running.pid).ppid()
         assert os.getsid(running.pid or 0) == running.pid
+        process = psutil.Process(running.pid)
+        assert " ".join(process.cmdline()).strip() == f"fission: job Talker {talker.id}"
+        assert process.name() == f"job-{talker.id}"
+        assert process.environ()["PYTHONIOENCODING"] == "utf-8"
         await running.stop()
         assert spare.seen[talker.id][-1] == Exited(0)
 

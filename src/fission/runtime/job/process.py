@@ -4,7 +4,6 @@ It reads its `JobSpec`, opens its listener, loads the user's job, calls `setup()
 happens on the control socket. It ends by itself when the supervisor has gone.
 """
 
-import contextlib
 import gc
 import os
 import pickle
@@ -32,6 +31,7 @@ from fission.runtime.job.reporting import Reporter
 from fission.runtime.job.resume import find_restart_point, first_point, goes_on, look_for_state
 from fission.runtime.job.round_loop import RoundLoop, end_child_at_return
 from fission.runtime.job.supervisor_channel import Control
+from fission.runtime.job.title import set_title
 from fission.runtime.messages import JobSpec, Phase
 from fission.runtime.sockets import transport
 from fission.runtime.sockets.endpoints import parse
@@ -382,8 +382,7 @@ def main(fd: int) -> NoReturn:
     except KeyboardInterrupt:
         sys.exit(130)
     sys.argv[:] = [spec.name]
-    with contextlib.suppress(OSError), open("/proc/self/comm", "w") as comm:
-        comm.write(f"job-{spec.job_id}")  # what `top` shows
+    set_title(f"job-{spec.job_id}", f"fission: job {spec.name}")
     sys.exit(JobProcess(control, spec).run())
 
 
