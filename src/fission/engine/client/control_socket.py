@@ -1,8 +1,17 @@
-"""How other terminals talk to the client of a running network: a socket in the network's folder, for its owner only.
+"""The control socket: how other terminals and programs reach the client of a running network.
 
-A request is one line of JSON, `{"do": "status"}`, `{"do": "stop", "force": false}`, `{"do": "move", "job": 2, "node": ""}`,
-`{"do": "drain", "node": "10.0.0.2", "undo": false}`, `{"do": "rebalance"}` or `{"do": "log", "node": "10.0.0.2"}`; the answer is
-one line as well, with `lines` for people, for `status` with `network`, a view, and for `log` with `text` or `error`.
+A Unix socket in the network's private folder, for its owner only. A request is one line of JSON, and so is the answer:
+
+| request                                            | answer                                      |
+|----------------------------------------------------|---------------------------------------------|
+| `{"do": "status"}`                                 | `network`: a view of the network            |
+| `{"do": "stop", "force": false}`                   | `lines`, `errors`                           |
+| `{"do": "move", "job": 2, "node": "10.0.0.2"}`     | `lines`, `errors`; node "" chooses the best |
+| `{"do": "drain", "node": "10.0.0.2", "undo": false}` | `lines`, `errors`                         |
+| `{"do": "rebalance"}`                              | `lines`, `errors`                           |
+| `{"do": "log", "node": "10.0.0.2"}`                | `text`, or `error`                          |
+
+`lines` are for people. `errors` say what was refused.
 """
 
 import asyncio
@@ -11,6 +20,7 @@ import json
 import os
 import socket
 from collections.abc import Awaitable, Callable, Iterator, Mapping
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +30,84 @@ NAME = "control.sock"
 _LONGEST = 1 << 16
 _ANSWER_SECONDS = 10.0
 
-Answer = Callable[[Mapping[str, Any]], Awaitable[Mapping[str, Any]]]
-"""`await answer(request)` does what a request says and returns the answer.
 
-Raises ValueError when it says nothing that can be done."""
+@dataclass(frozen=True, slots=True)
+class StatusRequest:
+    """Describe the network."""
+
+
+@dataclass(frozen=True, slots=True)
+class StopRequest:
+    """Stop the network; `force` kills its processes."""
+
+    force: bool
+
+
+@dataclass(frozen=True, slots=True)
+class MoveRequest:
+    """Move a job to a node, "" for the best one."""
+
+    job: int
+    node: str
+
+
+@dataclass(frozen=True, slots=True)
+class DrainRequest:
+    """Move all jobs away from a node, which takes no new ones; `undo` lets it take jobs again."""
+
+    node: str
+    undo: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RebalanceRequest:
+    """Move the jobs to where they would be placed now."""
+
+
+@dataclass(frozen=True, slots=True)
+class LogRequest:
+    """Return the last lines of a node's log."""
+
+    node: str
+
+
+Request = StatusRequest | StopRequest | MoveRequest | DrainRequest | RebalanceRequest | LogRequest
+
+REQUESTS: Mapping[str, type[Request]] = {
+    "status": StatusRequest,
+    "stop": StopRequest,
+    "move": MoveRequest,
+    "drain": DrainRequest,
+    "rebalance": RebalanceRequest,
+    "log": LogRequest,
+}
+"""The requests by their name on the wire, the value of `do`."""
+
+Answer = Callable[[Request], Awaitable[Mapping[str, Any]]]
+"""`await answer(request)` carries out a request and returns the answer."""
+
+
+def read_request(data: object) -> Request | str:
+    """Return the request that a line of JSON stands for, or why it is none."""
+    if not isinstance(data, dict):
+        return "a request is an object of JSON"
+    given = dict(data)
+    kind = REQUESTS.get(str(given.pop("do", "")))
+    if kind is None:
+        return f"this version cannot do {str(data.get('do'))[:40]!r}; it can do {', '.join(REQUESTS)}"
+    types = {one.name: _TYPES[str(one.type)] for one in fields(kind)}
+    if given.keys() != types.keys() or any(type(given[name]) is not types[name] for name in types):
+        wanted = ", ".join(f"{name} ({one.__name__})" for name, one in types.items())
+        return f"{data['do']} takes {wanted or 'nothing'}"
+    return kind(**given)
+
+
+_TYPES: Mapping[str, type] = {
+    "bool": bool,
+    "int": int,
+    "str": str,
+    **{str(one): one for one in (bool, int, str)},
+}
 
 
 class ControlServer:
@@ -62,14 +146,12 @@ class ControlServer:
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             async with asyncio.timeout(_ANSWER_SECONDS):
-                request = json.loads(await reader.readline())
-                answer = (
-                    await self._answer(request) if isinstance(request, dict) else {"errors": ["no request"]}
-                )
+                request = read_request(json.loads(await reader.readline()))
+                answer = {"errors": [request]} if isinstance(request, str) else await self._answer(request)
                 writer.write(json.dumps(answer).encode() + b"\n")
                 await writer.drain()
         except (ConnectionError, TimeoutError, ValueError):
-            pass  # whoever asked has gone, or has asked for nothing
+            pass  # the other end is gone, or has sent no JSON
         finally:
             writer.close()
 

@@ -78,7 +78,8 @@ class Local(Protocol):
 class InstructionExecutor:
     """Call `carry_out` with instructions; `on_event` gets what happens, `on_progress` how far files have got.
 
-    `up`, `down`, `refused` and `posted` are the callbacks of the link. `bundles` are the user's modules first, then all
+    `connect` creates the link; `up`, `down`, `refused` and `posted` are its callbacks.
+    `bundles` are the user's modules first, then all
     files of the jobs; `packages` the names of what the modules import and a node must have; `orders` makes the order for
     a start and names the bundles that it needs; `placed` returns the newest incarnation of each job, for the replicas.
     """
@@ -91,12 +92,12 @@ class InstructionExecutor:
         local: Local,
         orders: Callable[[StartJob, tuple[str, ...]], JobOrder],
         bundles: Sequence[Bundle],
+        connect: "Callable[[InstructionExecutor], ClientLink] | None" = None,
         packages: Iterable[str] = (),
         placed: Callable[[], dict[int, Placement]] = dict,
         on_event: Callable[[EngineEvent], None],
         on_progress: Callable[[str, int, int], None] = lambda _node, _done, _total: None,
     ) -> None:
-        self.link: ClientLink | None = None
         self._network = network
         self._run = run
         self._local = local
@@ -115,6 +116,7 @@ class InstructionExecutor:
         self._states: dict[str, str] = {}
         self.copying: set[str] = set()
         """Nodes that get all files before they count as joined (PRE_COPY)."""
+        self.link = None if connect is None else connect(self)
 
     # -- what the coordinator wants ----------------------------------------------------------------------
 

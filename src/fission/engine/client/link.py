@@ -19,7 +19,7 @@ from fission.engine.transport.stream import MessageStream, StreamClosed
 from fission.errors import RunError
 from fission.security import IdentityFiles, PeerError, PeerGoneError, Role
 
-__all__ = ["NOT_TRIED", "StreamClientLink"]
+__all__ = ["StreamClientLink"]
 
 logger = logging.getLogger(__name__)
 
@@ -28,8 +28,6 @@ _ANSWER_SECONDS = 6.0
 _RETRY_SECONDS = 1.0
 _CLOCK_SECONDS = 5.0
 """Seconds between two comparisons of the clocks of client and node."""
-NOT_TRIED = "not tried yet"
-"""The reason why a node is away until the first attempt has ended."""
 
 
 class StreamClientLink:
@@ -82,7 +80,7 @@ class StreamClientLink:
                 self._tasks[node] = asyncio.get_running_loop().create_task(self._keep_joined(node, port))
 
     def away(self) -> Mapping[str, str]:
-        """Return the nodes that are not joined at the moment, with the reason of the last attempt."""
+        """Return the nodes that are not joined, with the reason of the last attempt; "" before the first one."""
         return dict(self._away)
 
     def about(self, node: str) -> Mapping[str, Plain]:
@@ -131,7 +129,7 @@ class StreamClientLink:
         loop = asyncio.get_running_loop()
         reported = ""
         while True:
-            self._away.setdefault(node, NOT_TRIED)
+            self._away.setdefault(node, "")
             try:
                 joined = await self._join(node, port)
             except PeerGoneError as error:

@@ -12,7 +12,6 @@ from fission.cluster.state import NodeRecord
 from fission.cluster.transitions import JobState
 from fission.core.groups import LOCAL
 from fission.core.network import Network
-from fission.engine.client.link import NOT_TRIED
 from fission.engine.client.views import STATES, JobPlace, information, view_of
 from fission.engine.protocol.clock_offset import ClockEstimate
 from fission.engine.protocol.interfaces import JobSaid
@@ -26,6 +25,9 @@ from fission.runtime.messages import Log, Status
 
 class RunObserver(ProgressObserver, Protocol):
     """Who is told what happens in a run."""
+
+    def begin(self, run: str) -> None:
+        """First of all: which run it is."""
 
     def nodes(self, nodes: Sequence[NodeRecord], missing: Mapping[str, str]) -> None:
         """Once, before the start: the nodes that have answered, and the addresses of those that have not, with why."""
@@ -151,10 +153,10 @@ class RunPresenter:
             if address != LOCAL and (node.service or node.reason)
         ]
         there = {node.address for node in nodes}
-        missing = {address: away.get(address, NOT_TRIED) for address in invited if address not in there}
+        missing = {address: away.get(address, "") for address in invited if address not in there}
         self._watcher.nodes(
             sorted(nodes, key=lambda node: natural(node.address)),
-            {address: "" if why == NOT_TRIED else why for address, why in missing.items()},
+            missing,
         )
 
     def status(self, seconds: float) -> None:

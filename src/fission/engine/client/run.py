@@ -35,6 +35,14 @@ from fission.cluster.instructions import Instruction
 from fission.core.groups import LOCAL
 from fission.core.network import Network
 from fission.core.nodes import LocalNode
+from fission.engine.client.control_socket import (
+    DrainRequest,
+    MoveRequest,
+    RebalanceRequest,
+    Request,
+    StatusRequest,
+    StopRequest,
+)
 from fission.engine.client.executor import InstructionExecutor
 from fission.engine.client.journal import Journal
 from fission.engine.client.presenter import RunObserver, RunPresenter
@@ -133,25 +141,23 @@ class ClusterRun:
         if self._over is not None:
             self.handle(StopRequested(force or self._asked > 1, request))
 
-    def answer(self, request: Mapping[str, Any]) -> dict[str, Any]:
-        """Do what another terminal wants (see `engine.control`); return the answer."""
+    def answer(self, request: Request) -> dict[str, Any]:
+        """Carry out a request of another terminal (see `control_socket`); return the answer."""
         with self._teller.answering() as (number, answer):
             match request:
-                case {"do": "status"}:
+                case StatusRequest():
                     link = None if self.engine is None else self.engine.link
                     clocks = {} if link is None else link.clocks()
                     view = self._teller.view(self.run_id, monotonic() - self._started, clocks)
                     return answer.plain() | {"network": view.plain()}
-                case {"do": "stop", "force": bool(force)}:
+                case StopRequest(force):
                     self.interrupt(force=force, request=number)
-                case {"do": "move", "job": int(job), "node": str(node)}:
+                case MoveRequest(job, node):
                     self.handle(MoveRequested(job, node, number))
-                case {"do": "drain", "node": str(node), "undo": bool(undo)}:
+                case DrainRequest(node, undo):
                     self.handle(DrainRequested(node, undo, number))
-                case {"do": "rebalance"}:
+                case RebalanceRequest():
                     self.handle(RebalanceRequested(number))
-                case _:
-                    answer.add(f"this version cannot do {request.get('do')!r}", refused=True)
         return answer.plain()
 
     def placed(self) -> dict[int, Placement]:

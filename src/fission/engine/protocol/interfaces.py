@@ -155,7 +155,7 @@ class ClientLink(Protocol):
         """Try to reach these nodes (address to port) from now on, again and again while they are away."""
 
     def away(self) -> Mapping[str, str]:
-        """Return the nodes that cannot be reached at the moment, with the reason of the last attempt."""
+        """Return the nodes that are not joined, with the reason of the last attempt; "" before the first one."""
 
     async def request(self, node: str, operation: str, *, timeout: float = 5.0, **arguments: Plain) -> Plain:
         """Ask a node to do something; return its answer. Raises LinkError."""

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from typing import Any
 
-from fission.engine.client.link import NOT_TRIED, StreamClientLink
+from fission.engine.client.link import StreamClientLink
 from fission.engine.protocol.interfaces import LinkError, Plain
 from fission.errors import FissionError
 from fission.security import IdentityFiles
@@ -79,7 +79,7 @@ class Visit:
 
     def _open(self, link: StreamClientLink, begun: set[str]) -> set[str]:
         """The nodes about which nothing is known yet."""
-        away = {node for node, why in link.away().items() if why != NOT_TRIED}
+        away = {node for node, why in link.away().items() if why}
         return self._nodes.keys() - begun - self.missing.keys() - away
 
     async def _do(self, link: StreamClientLink, node: str, work: Work) -> None:

@@ -5,24 +5,17 @@ from typing import Any
 
 from fission.engine.client.control_socket import ask_client
 from fission.engine.client.journal import left_running
+from fission.engine.client.run_folder import PRIVATE, private_folder
 from fission.engine.files.locks import lock_holder
 from fission.errors import RunError
 from fission.management.console.guard import say_error
 from fission.project.load import find_network
-
-PRIVATE = ".fission"
-"""Folder in a network's folder that belongs to the client: journal, socket, what it keeps for others."""
 
 SIMULATION = "simulation"
 """Folder in a network's folder where it is simulated."""
 
 LOGS = "logs"
 """Folder in the private one with the records of the runs."""
-
-
-def private_folder(network_folder: Path | str) -> Path:
-    """The client's private folder in a network's folder."""
-    return Path(network_folder) / PRIVATE
 
 
 def ask(root: Path, name: str, **request: Any) -> dict[str, Any] | None:

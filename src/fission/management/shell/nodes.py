@@ -13,6 +13,7 @@ from rich.text import Text
 from fission.core.network import Network
 from fission.core.nodes import LocalNode
 from fission.engine.client.embedded import EmbeddedCluster, plan, played
+from fission.engine.client.invitations import client_identity, invited, ports_of
 from fission.engine.files.bundles import bundles_of, ship
 from fission.engine.files.transfer import DROP
 from fission.engine.host.scratch import EMBEDDED, scratch
@@ -20,7 +21,6 @@ from fission.engine.protocol import link_messages
 from fission.errors import ProjectError, UserError
 from fission.management.access.node_visit import Ask, Visit, Work
 from fission.management.access.problems import load_sound
-from fission.management.commands.cluster.run import client_identity, invited, ports_of
 from fission.management.console.placement_table import render_placement
 from fission.management.console.tables import LOAD, load_cells, new_console, show, table
 from fission.management.node.start import embedded_commands

@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from fission.engine.client.embedded import EmbeddedCluster, EmbeddedNode
+from fission.engine.client.open_run import Playing
 from fission.management.access.problems import load_sound
-from fission.management.commands.cluster.run import Playing, RunOptions, run_network
+from fission.management.commands.cluster.run import RunOptions, run_network
 from fission.management.console.guard import guard
 
 

@@ -14,9 +14,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 from fission.cluster.transitions import JobState
+from fission.engine.client.run_folder import private_folder
 from fission.engine.client.views import STATES
 from fission.errors import RunError, UserError
-from fission.management.access.running_client import ask, private_folder
+from fission.management.access.running_client import ask
 from fission.management.commands.cluster.status import status_command
 from fission.management.commands.cluster.stop import stop_command
 from fission.management.console.guard import INTERRUPTED, guard, say_error

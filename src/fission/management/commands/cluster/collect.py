@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from fission.core.network import Network
+from fission.engine.client.invitations import client_identity, invited
 from fission.errors import ProjectError, RunError
 from fission.management.access.node_visit import Visit
 from fission.management.access.running_client import ask
-from fission.management.commands.cluster.run import client_identity, invited
 
 FOLDER = "collection"
 _LOG_SECONDS = 30.0

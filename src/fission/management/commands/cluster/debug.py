@@ -8,10 +8,11 @@ from pathlib import Path
 
 from fission.core.network import Network
 from fission.engine.client.records import LOG_NAME
+from fission.engine.client.run_folder import private_folder
 from fission.engine.files.locks import is_locked
 from fission.errors import RunError, UserError
 from fission.management.access.project_root import find_root
-from fission.management.access.running_client import LOGS, SIMULATION, ask, private_folder
+from fission.management.access.running_client import LOGS, SIMULATION, ask
 from fission.management.commands.cluster.logs import Lines, Wanted, follow_log
 from fission.management.console.guard import guard
 from fission.management.console.log_reader import LogReader

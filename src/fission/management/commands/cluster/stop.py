@@ -4,10 +4,11 @@ import time
 from pathlib import Path
 
 from fission.engine.client.journal import left_running
+from fission.engine.client.run_folder import private_folder
 from fission.engine.files.locks import lock_holder
 from fission.errors import RunError
 from fission.management.access.problems import load_sound
-from fission.management.access.running_client import ask, not_to_be_asked, private_folder
+from fission.management.access.running_client import ask, not_to_be_asked
 from fission.management.commands.cluster.run import RunOptions, run_network
 from fission.project.load import find_network
 

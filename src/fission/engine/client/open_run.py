@@ -1,0 +1,272 @@
+"""The composition root of a run: builds its parts and connects them.
+
+```
+with open_run(network, root, embedded=3, node_command=...) as opened:
+    session = opened.begin(observer)        # in an event loop
+    outcome = await session.run()           # session.interrupt() asks for the end
+```
+
+Nothing here prints: whatever a person should see goes to the observer. Commands and programs use the same entry.
+"""
+
+import contextlib
+import logging
+import os
+import shutil
+import socket
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from fission.cluster import Policy
+from fission.core.network import Network
+from fission.engine.client.client_host import STATES, ClientHost
+from fission.engine.client.control_socket import ControlServer, LogRequest, Request
+from fission.engine.client.embedded import EmbeddedCluster, EmbeddedNode, plan, played
+from fission.engine.client.executor import InstructionExecutor
+from fission.engine.client.invitations import client_identity, invited, ports_of
+from fission.engine.client.job_orders import JobOrderFactory
+from fission.engine.client.journal import Journal, remove_journal
+from fission.engine.client.link import StreamClientLink
+from fission.engine.client.presenter import RunObserver
+from fission.engine.client.run import GATHER_SECONDS, ClusterRun, RunOutcome
+from fission.engine.client.run_folder import lock_run_folder
+from fission.engine.client.run_secret import run_secret
+from fission.engine.files.bundles import Bundle, bundles_of
+from fission.engine.host.scratch import EMBEDDED, scratch
+from fission.engine.protocol.interfaces import ClientLink, LinkError
+from fission.engine.protocol.versions import imported_packages
+from fission.engine.transport.addresses import require_own_address
+from fission.security.identity import Identity, load_identity
+
+__all__ = ["OpenRun", "Playing", "RunSession", "open_run"]
+
+_BUSY_SECONDS = 4.0
+"""Seconds that processes of an embedded cluster may take to end by force."""
+
+NodeCommand = Callable[[int], Callable[[EmbeddedNode, Path, Path | None], list[str]]]
+"""`node_command(slots)(node, root, certificates)`: the command line of an embedded node."""
+
+
+@dataclass(frozen=True, slots=True)
+class Playing:
+    """The nodes of an embedded cluster, and the client's certificate for it (None: clear text)."""
+
+    nodes: tuple[EmbeddedNode, ...]
+    client: Path | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Parameters:
+    """What `open_run` was called with, as far as a session needs it."""
+
+    seconds: float | None
+    gather: float
+    stop: bool
+    keep_files: bool
+
+
+@contextlib.contextmanager
+def open_run(
+    network: Network,
+    root: Path,
+    *,
+    node_command: NodeCommand | None = None,
+    embedded: int = 0,
+    playing: Playing | None = None,
+    seconds: float | None = None,
+    gather: float | None = None,
+    fresh: bool = False,
+    stop: bool = False,
+    keep_files: bool = False,
+) -> Iterator["OpenRun"]:
+    """Lock a checked network for a run, and prepare what does not need an event loop. Raises FissionError.
+
+    `root` is the folder from which the user's modules are imported. `embedded` nodes run on this machine, started with
+    `node_command`; `playing` is an embedded cluster that runs already. The run ends after `seconds`. It waits `gather` seconds
+    for nodes at the start. `fresh` ignores what an interrupted run has left; `stop` takes that over only to stop it.
+    `keep_files` leaves the files of earlier runs in the jobs' folders.
+    """
+    private = lock_run_folder(network)
+    if fresh:
+        remove_journal(private)
+    with contextlib.ExitStack() as stack:
+        home, cluster = private, None
+        if embedded and node_command is not None:
+            # nodes of an embedded cluster end with their client: there is nothing to take over
+            home = stack.enter_context(scratch(EMBEDDED))
+            network, nodes = plan(network, embedded)
+            command = node_command(max(os.cpu_count() or 1, len(network.jobs)))
+            secure = network.settings.security == "tls"
+            cluster = EmbeddedCluster(nodes, home, command=command, secure=secure)
+            playing = Playing(nodes, cluster.client)
+        elif playing is not None:
+            network = played(network, playing.nodes)
+        if network.settings.client_ip:
+            require_own_address(network.settings.client_ip, "CLIENT_IP")
+        identity = _identity(network, root, playing)
+        journal = stack.enter_context(contextlib.closing(Journal(home)))
+        ports = {} if playing is None else ports_of(playing.nodes)
+        parameters = _Parameters(seconds, GATHER_SECONDS if gather is None else gather, stop, keep_files)
+        yield OpenRun(network, root, private, journal, identity, cluster, ports, parameters)
+    shutil.rmtree(private / STATES, ignore_errors=True)  # only an interrupted run needs its checkpoints
+
+
+@dataclass(frozen=True, slots=True)
+class OpenRun:
+    """A network that is locked for a run. `network` has the nodes of an embedded cluster in the place of its own."""
+
+    network: Network
+    root: Path
+    private: Path
+    journal: Journal
+    identity: Identity | None
+    cluster: EmbeddedCluster | None
+    ports: Mapping[str, int]
+    parameters: _Parameters
+
+    def begin(self, observer: RunObserver) -> "RunSession":
+        """Create the session, whose events `observer` receives; call it once, in an event loop."""
+        parameters = self.parameters
+        run = ClusterRun(
+            self.network,
+            observer,
+            self.journal,
+            invited=invited(self.network, self.ports),
+            policy=self._policy(),
+            seconds=parameters.seconds,
+            gather=parameters.gather,
+        )
+        observer.begin(run.run_id)
+        if warning := self._warning():
+            observer.log(None, logging.WARNING, warning)
+        if parameters.stop:
+            run.interrupt()
+        return RunSession(self, run, observer)
+
+    def _policy(self) -> Policy:
+        settings = self.network.settings
+        policy = Policy(max_restarts=settings.max_restarts, allocation_timeout=settings.allocation_timeout)
+        # all embedded nodes share this machine: where it is busy, the last processes take longer to end
+        return policy if self.cluster is None else replace(policy, force_grace=_BUSY_SECONDS)
+
+    def _warning(self) -> str:
+        """Return what is to be said about the security of the links; "" for nothing."""
+        if self.identity is not None:
+            return self.identity.warning()
+        if self.network.settings.security == "off":
+            return 'SECURITY = "off": anybody in this network can start programs on the nodes'
+        return ""
+
+
+class RunSession:
+    """One run from its first connection to its end: `await run()`; `interrupt` may be called at any time."""
+
+    def __init__(self, opened: OpenRun, run: ClusterRun, observer: RunObserver) -> None:
+        self._opened = opened
+        self._run = run
+        self._observer = observer
+
+    def interrupt(self) -> None:
+        """Stop everything everywhere; a second call stops it by force."""
+        self._run.interrupt()
+
+    async def run(self) -> RunOutcome:
+        """Run to the end; leave nothing behind. Raises RunError when the client cannot do its part."""
+        async with _running(self._opened.cluster, self._run):
+            executor, local = await self._build()
+            control = ControlServer(self._opened.private, lambda request: self._answer(executor, request))
+            await control.start()
+            try:
+                return await self._run.run(executor, executor.link, local)
+            finally:
+                await control.close()
+
+    async def _build(self) -> tuple[InstructionExecutor, ClientHost]:
+        """Build the executor, with its link, and the client's own host."""
+        opened, run = self._opened, self._run
+        code, files = await bundles_of(opened.network, opened.root)
+        for warning in _warnings(code, files):
+            self._observer.log(None, logging.WARNING, warning)
+        local = ClientHost(
+            opened.network,
+            opened.root,
+            files.values(),
+            identity="" if opened.identity is None else os.fspath(opened.identity.folder),
+            private=opened.private,
+            on_event=run.on_event,
+        )
+        orders = JobOrderFactory(
+            opened.network,
+            run.run_id,
+            code.digest,
+            {job: bundle.digest for job, bundle in files.items()},
+            run_secret(opened.private, run.run_id),
+            keep=opened.parameters.keep_files,
+        )
+        modules = [source.path for source in code.sources.values() if source.path.suffix == ".py"]
+        executor = InstructionExecutor(
+            opened.network,
+            run.run_id,
+            connect=self._connect,
+            local=local,
+            orders=orders.order,
+            bundles=[code, *files.values()],
+            packages=imported_packages(modules),
+            placed=run.placed,
+            on_event=run.on_event,
+            on_progress=self._observer.progress,
+        )
+        return executor, local
+
+    def _connect(self, executor: InstructionExecutor) -> ClientLink:
+        """Create the link to the nodes, whose callbacks are those of the executor."""
+        network = self._opened.network
+        return StreamClientLink(
+            identity=self._opened.identity,
+            network=network.name,
+            client=f"{socket.gethostname()}-{os.getpid()}-{self._run.run_id[:8]}",
+            pulse_interval=network.settings.pulse_interval,
+            up=executor.up,
+            down=executor.down,
+            refused=executor.refused,
+            posted=executor.posted,
+        )
+
+    async def _answer(self, executor: InstructionExecutor, request: Request) -> Mapping[str, Any]:
+        """Answer a request that came through the control socket."""
+        if not isinstance(request, LogRequest):
+            return self._run.answer(request)
+        if executor.link is None:
+            return {"error": "there is no link to nodes"}
+        try:
+            return {"text": await executor.link.request(request.node, "log")}
+        except LinkError as error:
+            return {"error": str(error)}
+
+
+def _warnings(code: Bundle, files: Mapping[int, Bundle]) -> Iterator[str]:
+    yield from code.warnings
+    for bundle in files.values():
+        yield from bundle.warnings
+
+
+def _identity(network: Network, root: Path, playing: Playing | None) -> Identity | None:
+    if network.settings.security == "off":
+        return None
+    if playing is not None and playing.client is not None:
+        return load_identity(playing.client)
+    return client_identity(network, root) if invited(network) else None
+
+
+@contextlib.asynccontextmanager
+async def _running(cluster: EmbeddedCluster | None, run: ClusterRun) -> AsyncIterator[None]:
+    try:
+        if cluster is not None:
+            cluster.spawn()
+            await cluster.listening(lambda: run.interrupted)
+        yield
+    finally:
+        if cluster is not None:
+            await cluster.close()

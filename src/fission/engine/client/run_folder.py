@@ -1,0 +1,40 @@
+"""The private folder of a network's client, and the locks that allow one client per network."""
+
+from pathlib import Path
+
+from fission.core.network import Network
+from fission.engine.files.locks import lock_folder, lock_holder
+from fission.errors import ProjectError
+
+__all__ = ["PRIVATE", "lock_run_folder", "private_folder"]
+
+PRIVATE = ".fission"
+"""The client's folder in a network's folder: journal, control socket, checkpoints of others."""
+
+
+def private_folder(network_folder: Path | str) -> Path:
+    """Return the client's private folder in a network's folder."""
+    return Path(network_folder) / PRIVATE
+
+
+def lock_run_folder(network: Network) -> Path:
+    """Lock the network's folder and its private folder until this process ends; create and return the latter.
+
+    The private folder may be removed while the network runs: the lock of the other one refuses a second client even then.
+    Raises ProjectError when another client holds the network.
+    """
+    home, folder = Path(network.folder), private_folder(network.folder)
+    try:
+        folder.mkdir(mode=0o700, exist_ok=True)
+        if lock_folder(folder) and lock_folder(home):
+            return folder
+    except OSError as error:
+        raise ProjectError(
+            f"the network's private folder cannot be made: {error.strerror}", where=str(folder)
+        ) from error
+    raise ProjectError(
+        "the network is being run already",
+        where=f"network {network.name}",
+        found=f"process {pid}" if (pid := lock_holder(home)) else "",
+        hint=f"See `fission status {network.name}`, or end it: `fission stop {network.name}`",
+    )
