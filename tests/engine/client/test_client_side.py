@@ -1,6 +1,7 @@
 """What the client of a run leans on: lanes, journal, the socket for other terminals."""
 
 import asyncio
+import dataclasses
 import os
 import socket
 import stat
@@ -10,7 +11,16 @@ from typing import Any
 
 import pytest
 
-from fission.engine.client.control_socket import ControlServer, ask_client
+from fission.engine.client.control_socket import (
+    REQUESTS,
+    ControlServer,
+    DrainRequest,
+    MoveRequest,
+    Request,
+    StopRequest,
+    ask_client,
+    read_request,
+)
 from fission.engine.client.journal import Journal, remove_journal
 from fission.engine.client.serial_executor import SerialExecutor
 from fission.errors import RunError
@@ -129,7 +139,7 @@ def test_a_journal_that_is_none(tmp_path: Path) -> None:
 
 def test_another_terminal_hears_at_once_of_an_answer_that_fails(tmp_path: Path) -> None:
     async def story() -> None:
-        async def answer(_request: Mapping[str, Any]) -> Mapping[str, Any]:
+        async def answer(_request: Request) -> Mapping[str, Any]:
             raise KeyError("a mistake")
 
         asyncio.get_running_loop().set_exception_handler(lambda _loop, _context: None)
@@ -144,13 +154,51 @@ def test_another_terminal_hears_at_once_of_an_answer_that_fails(tmp_path: Path) 
     asyncio.run(story())
 
 
+@pytest.mark.parametrize(
+    ("data", "request_"),
+    [
+        ({"do": "stop", "force": True}, StopRequest(force=True)),
+        ({"do": "move", "job": 2, "node": ""}, MoveRequest(2, "")),
+        ({"do": "drain", "node": "n", "undo": False}, DrainRequest("n", undo=False)),
+    ],
+)
+def test_requests_are_typed(data: dict[str, object], request_: Request) -> None:
+    assert read_request(data) == request_
+
+
+@pytest.mark.parametrize(
+    ("data", "text"),
+    [
+        ([], "an object of JSON"),
+        ({}, "cannot do 'None'"),
+        ({"do": "x" * 100_000}, "it can do status, stop"),
+        ({"do": "stop"}, "stop takes force (bool)"),
+        ({"do": "stop", "force": 1}, "stop takes force (bool)"),
+        ({"do": "move", "job": True, "node": ""}, "move takes job (int), node (str)"),
+        ({"do": "status", "more": 1}, "status takes nothing"),
+    ],
+)
+def test_other_requests_are_refused_with_what_would_fit(data: object, text: str) -> None:
+    problem = read_request(data)
+    assert isinstance(problem, str)
+    assert text in problem
+    assert len(problem) < 200
+
+
+def test_every_request_can_be_read() -> None:
+    values = {"force": False, "undo": False, "job": 1, "node": "n"}
+    for name, kind in REQUESTS.items():
+        data = {field.name: values[field.name] for field in dataclasses.fields(kind)}
+        assert isinstance(read_request({"do": name, **data}), kind)
+
+
 def test_another_terminal_asks_and_is_answered(tmp_path: Path) -> None:
     folder = tmp_path / ("long" * 40)  # its socket's path would be too long
     folder.mkdir()
 
     async def story() -> Any:
-        async def answer(request: Mapping[str, Any]) -> Mapping[str, Any]:
-            return {"lines": [f"did {request['do']}"]}
+        async def answer(request: Request) -> Mapping[str, Any]:
+            return {"lines": [f"did {request}"]}
 
         server = ControlServer(folder, answer)
         await server.start()
@@ -159,7 +207,7 @@ def test_another_terminal_asks_and_is_answered(tmp_path: Path) -> None:
         await server.close()
         return answer
 
-    assert asyncio.run(story()) == {"lines": ["did status"]}
+    assert asyncio.run(story()) == {"lines": ["did StatusRequest()"]}
     assert ask_client(folder, do="status") is None
     assert not os.listdir(folder)
 
@@ -173,7 +221,7 @@ def test_a_socket_that_a_killed_client_has_left_is_nobody(tmp_path: Path) -> Non
 
 def test_a_client_that_says_nonsense(tmp_path: Path) -> None:
     async def story() -> None:
-        async def answer(_request: Mapping[str, Any]) -> Mapping[str, Any]:
+        async def answer(_request: Request) -> Mapping[str, Any]:
             raise ZeroDivisionError
 
         server = ControlServer(tmp_path, answer)

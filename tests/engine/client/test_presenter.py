@@ -25,6 +25,7 @@ from fission.core.jobs import ForwardingJob, SourceJob
 from fission.core.network import Network
 from fission.core.nodes import NodeInfo
 from fission.core.pipes import PicklePipe
+from fission.engine.client.control_socket import DrainRequest, StatusRequest
 from fission.engine.client.journal import Journal
 from fission.engine.client.presenter import RunObserver, RunPresenter
 from fission.engine.client.run import ClusterRun
@@ -59,7 +60,7 @@ def test_a_superseded_incarnation_is_not_heard(tmp_path: Path) -> None:
         run.on_event(JobSaid("node", 1, incarnation, Status(incarnation * 10, 0.1, {})))
     journal.close()
     assert [one.what for one in told] == [OutputLine("stdout", "line of 2"), Log(30, "log of 2")]
-    assert run.answer({"do": "status"})["network"]["jobs"][0]["round"] == 20
+    assert run.answer(StatusRequest())["network"]["jobs"][0]["round"] == 20
 
 
 def start(coordinator: Coordinator) -> None:
@@ -116,7 +117,7 @@ def test_every_state_of_a_job_has_a_word_for_people(tmp_path: Path, state: JobSt
     journal = Journal(tmp_path)
     run = ClusterRun(network, cast(RunObserver, SimpleNamespace()), journal, invited={}, policy=Policy())
     run.coordinator.jobs[1].machine = machine("job 1", state)
-    shown = run.answer({"do": "status"})["network"]["jobs"][0]["state"]
+    shown = run.answer(StatusRequest())["network"]["jobs"][0]["state"]
     journal.close()
     assert shown
     assert shown != state.name
@@ -209,7 +210,7 @@ def test_a_run_that_cannot_store_or_tell_what_is_decided_ends_by_that_error(tmp_
         run = ClusterRun(network, watcher, journal, invited={}, policy=Policy())
         over: asyncio.Future[EndNetwork] = asyncio.get_running_loop().create_future()
         run._over = over
-        answer = run.answer({"do": "drain", "node": "n9", "undo": False})
+        answer = run.answer(DrainRequest("n9", undo=False))
         run.handle(DrainRequested("n9"))  # nothing more is done
         return answer, over.exception()
 
