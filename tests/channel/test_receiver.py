@@ -444,3 +444,16 @@ def test_a_sender_that_presses_is_pressing_until_something_is_released():
     assert r.checkpoint_requested
     r.release(1, 1)
     assert not r.checkpoint_requested
+
+
+def test_an_incarnation_that_was_not_announced_is_early() -> None:
+    receiver = Receiver(1, run="run", incarnation=2, announced=2)
+    assert not receiver.is_early(Hello(VERSION, "run", 1, 2))
+    assert receiver.is_early(Hello(VERSION, "run", 1, 3))
+    receiver.announce(3)
+    receiver.announce(1)
+    assert not receiver.is_early(Hello(VERSION, "run", 1, 3))
+    assert receiver.is_early(Hello(VERSION, "run", 1, 1 << 31))
+    assert not Receiver(1, run="run").is_early(Hello(VERSION, "run", 1, 1 << 31)), (
+        "where nothing is announced"
+    )

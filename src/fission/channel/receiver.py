@@ -40,8 +40,9 @@ class Receiver:
     `start` is the position of the first block that is wanted: after a restart the one after the checkpoint. What lies
     before it counts as released. A receiver that is not `placed` does not know it yet: it keeps its sender waiting until
     `place` is called. If nothing else tells where to begin, call `ask`, and see what is `offered`. `incarnation` is the
-    oldest incarnation of the sender that is accepted. `retain` is the sender's window in bytes; releases are told before an
-    eighth of it has gathered. On a live pipe with `room` the sender is told how far the job is: call `processed`.
+    oldest incarnation of the sender that is accepted, `announced` the newest one (None for any). `retain` is the sender's
+    window in bytes; releases are told before an eighth of it has gathered. On a live pipe with `room` the sender
+    receives how far the job is: call `processed`.
     """
 
     def __init__(
@@ -53,11 +54,13 @@ class Receiver:
         start: Position = (1, 1),
         retain: int = 16 << 20,
         incarnation: int = 0,
+        announced: int | None = None,
         placed: bool = True,
         room: int = 0,
     ) -> None:
         self.counters = PipeCounters()
         self.incarnation = incarnation
+        self._announced = announced
         self.refusal = ""
         self.offered: Position | None = None
         """Up to where the sender has nothing to send any more; None as long as it has not said so."""
@@ -106,6 +109,14 @@ class Receiver:
         self._say_secured = True
         self._say_done = self._machine.state is _S.DONE
         return True
+
+    def announce(self, incarnation: int) -> None:
+        """The sender has this incarnation now; older ones are refused by their successor's HELLO."""
+        self._announced = max(self._announced or 0, incarnation)
+
+    def is_early(self, frame: Hello) -> bool:
+        """Whether a HELLO has an incarnation that was not announced yet: close its connection, so that it tries again."""
+        return self._announced is not None and frame.incarnation > self._announced
 
     def disconnected(self) -> None:
         """The connection is gone. The next HELLO will be told what is wanted."""

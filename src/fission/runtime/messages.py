@@ -91,6 +91,8 @@ class JobSpec:
     """The epoch in which a job that numbers blocks by itself begins."""
     senders: dict[int, int] = field(default_factory=dict)
     """For each input the oldest incarnation of its sender that is accepted; without an entry, any is."""
+    sources: dict[int, int] = field(default_factory=dict)
+    """For each input the job that sends on it. Where it is known, only placements that the client has announced are accepted."""
     state_folder: str = ""
     """Where the job writes its checkpoints; "" when they are not kept."""
     checkpoints: "tuple[Checkpoint, ...]" = ()
@@ -126,6 +128,13 @@ class SenderGone:
     """To the job process: the sender of asynchronous input `pipe` has finished; no END will come."""
 
     pipe: int
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """To the job process: the newest incarnation of jobs, and the node of each; it accepts no others as its senders."""
+
+    jobs: dict[int, tuple[int, str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,7 +217,7 @@ class Interrupted:
     """The job process itself received SIGINT."""
 
 
-ToJob = Start | Route | ReceiverGone | SenderGone | BeginEpoch | Stored
+ToJob = Start | Route | ReceiverGone | SenderGone | Placed | BeginEpoch | Stored
 FromJob = Listening | Ready | Status | Log | Checkpoint | Finished | Failed | Interrupted
 
 

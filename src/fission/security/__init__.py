@@ -9,7 +9,7 @@ from fission.security.contexts import client_context, server_context
 from fission.security.errors import CertificateError, PeerError, PeerGoneError
 from fission.security.handshake import HANDSHAKE_SECONDS, Step, TlsHandshake, accept_tls, dial_tls
 from fission.security.identity import Identity, IdentityFiles, find_identity, load_identity
-from fission.security.roles import Peer, Role, peer_role, require_address, require_role
+from fission.security.roles import Peer, Role, is_at, peer_role, require_address, require_role
 
 __all__ = [
     "HANDSHAKE_SECONDS",
@@ -27,6 +27,7 @@ __all__ = [
     "client_context",
     "dial_tls",
     "find_identity",
+    "is_at",
     "load_identity",
     "peer_role",
     "require_address",

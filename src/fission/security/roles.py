@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Protocol
 
+from fission.core.groups import LOCAL
 from fission.security.errors import PeerError
 
 __all__ = ["Peer", "Role", "normal_address", "peer_role", "require_address", "require_role"]
@@ -94,6 +95,13 @@ def require_address(peer: Peer, address: str) -> None:
             hint=f"Either something else answers there, or `fission certs --renew --node "
             f"{','.join((*peer.addresses, wanted))}` is needed",
         )
+
+
+def is_at(peer: Peer, node: str) -> bool:
+    """Whether a certificate belongs to the node with this address, or to the client where `node` is `LOCAL`."""
+    if node == LOCAL:
+        return peer.role is Role.CLIENT
+    return peer.role is Role.NODE and normal_address(node) in peer.addresses
 
 
 def normal_address(text: str) -> str:

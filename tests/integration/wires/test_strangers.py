@@ -97,7 +97,11 @@ class Bomb:
 
 
 def attack(
-    tmp_path: Path, authority: Certificates, what: Callable[[Endpoint], object], *wanted: tuple[int, str]
+    tmp_path: Path,
+    authority: Certificates,
+    what: Callable[[Endpoint], object],
+    *wanted: tuple[int, str],
+    run: str = "",
 ) -> list[str]:
     """Do something to the sink of a running chain; the stream goes on. Returns what the sink has logged.
 
@@ -107,7 +111,7 @@ def attack(
     async def story() -> list[str]:
         tmp_path.joinpath("jobs").mkdir()
         jobs = chain(4096, delay=0.001)
-        async with Wired(tmp_path / "jobs", jobs, "tls", authority) as wired:
+        async with Wired(tmp_path / "jobs", jobs, "tls", authority, run=run) as wired:
             await wired.progress()
             (endpoint,) = parse(wired.addresses[SINK])
             task = asyncio.create_task(asyncio.to_thread(what, endpoint))
@@ -162,10 +166,10 @@ def test_no_tls(tmp_path: Path, makers: Makers, said: bytes) -> None:
 
 def test_members_of_the_cluster_that_say_the_wrong_thing(tmp_path: Path, makers: Makers) -> None:
     bomb = pickle.dumps(Bomb(tmp_path / "boom"))
-    friend = makers.node("127.0.0.2")
+    friend = makers.node("127.0.0.3")
     said = [
         bomb,
-        encode_control(Hello(1, "another run", 2, 9)),
+        encode_control(Hello(1, "another run", 2, 1)),
         encode_control(Hello(1, "another run", 77, 9)),
         b"".join(map(bytes, encode_batch(Batch(1, 1, 0, 1.0, 2.0, [bomb])))),
     ]
@@ -183,6 +187,24 @@ def test_members_of_the_cluster_that_say_the_wrong_thing(tmp_path: Path, makers:
         (1, "refused: no such pipe here"),
     )
     assert not (tmp_path / "boom").exists()
+
+
+@pytest.mark.parametrize(
+    ("incarnation", "address"),
+    [((1 << 32) - 1, "127.0.0.3"), (2, "127.0.0.3"), (1, "127.0.0.9")],
+    ids=["huge", "the next one", "another node"],
+)
+def test_a_member_that_pretends_to_be_the_sender(
+    tmp_path: Path, makers: Makers, incarnation: int, address: str
+) -> None:
+    """One HELLO with a huge incarnation stopped the stream until a person killed the receiver."""
+    member = makers.node(address)
+
+    def pretend(there: Endpoint) -> None:
+        for pipe in (2, 2, 2):
+            ended(dial_tls(there, member, encode_control(Hello(1, "0a1b", pipe, incarnation))))
+
+    attack(tmp_path, makers, pretend, (3, "the client has not announced incarnation"), run="0a1b")
 
 
 def test_those_who_take_their_time(tmp_path: Path, makers: Makers) -> None:

@@ -49,6 +49,7 @@ class Wired:
         machines: Callable[[int], str] = machine,
         via: Callable[[int, str], str] = lambda _pipe, address: address,
         senders: dict[int, int] | None = None,
+        run: str = "",
     ) -> None:
         self.network, problems = Network.build("wired", jobs)
         assert not problems
@@ -62,7 +63,7 @@ class Wired:
         self._senders = senders or {}
         self._supervisors: dict[int, JobSupervisor] = {}
         self._news = asyncio.Event()
-        self._run = uuid.uuid4().hex
+        self._run = run or uuid.uuid4().hex
 
     async def __aenter__(self) -> "Wired":
         blocks, limits = needed_blocks(self.network), queue_limits(self.network)
@@ -82,11 +83,18 @@ class Wired:
                 queue_limits=limits,
                 job=pickle_job(job),
                 machine=self._machines(job.id),
-                senders=self._senders,
+                senders=self._senders or {pipe.id: 1 for pipe in job.inputs},
+                sources={pipe.id: self.network.edge(pipe.id).source for pipe in job.inputs},
                 identity=self._identity(job.id),
             )
             self._supervisors[job.id] = JobSupervisor(spec, lambda event, id=job.id: self._heard(id, event))  # type: ignore[misc]
         await asyncio.gather(*(one.start() for one in self._supervisors.values()))
+        placed = {
+            job.id: (max(self._senders.values(), default=1), self._machines(job.id))
+            for job in self.network.jobs
+        }
+        for one in self._supervisors.values():
+            one.send(messages.Placed(placed))
         return self
 
     async def __aexit__(self, *_: object) -> None:

@@ -23,7 +23,6 @@ from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 
-from fission.core.groups import LOCAL
 from fission.engine.checkpoints.store import LARGEST, CheckpointEntry, CheckpointKey, CheckpointStore
 from fission.engine.protocol.interfaces import CheckpointWriters, Placement, Plain
 from fission.engine.transport.handshake import refusal, welcome
@@ -32,8 +31,7 @@ from fission.engine.transport.rpc import RpcConnection
 from fission.engine.transport.stream import MessageStream
 from fission.errors import FissionError, RunError
 from fission.runtime.sockets.descriptors import descriptor_limit
-from fission.security import IdentityFiles, Peer, Role
-from fission.security.roles import normal_address
+from fission.security import IdentityFiles, Peer, Role, is_at
 from fission.serialization.plain import read, write
 
 __all__ = ["PIECE", "PROTOCOL", "CheckpointServer"]
@@ -189,7 +187,7 @@ class CheckpointServer:
                 expected=str(announced) if announced else "",
                 found=str(incarnation),
             )
-        if peer is not None and not _is_at(peer, node):
+        if peer is not None and not is_at(peer, node):
             raise RunError(
                 "the job is placed on another machine", where=where, expected=node, found=peer.name
             )
@@ -303,13 +301,6 @@ class _Session:
             with contextlib.suppress(OSError):
                 draft.path.unlink(missing_ok=True)
         self.drafts.clear()
-
-
-def _is_at(peer: Peer, node: str) -> bool:
-    """Whether a certificate belongs to the machine of a job: the client, or the node with this address."""
-    if node == LOCAL:
-        return peer.role is Role.CLIENT
-    return peer.role is Role.NODE and normal_address(node) in peer.addresses
 
 
 def _place(arguments: Mapping[str, Plain]) -> tuple[CheckpointKey, int]:

@@ -87,6 +87,7 @@ class ClientHost:
         """Take in which machines store checkpoints, and where the jobs are placed."""
         self._replicator.set_replicas(network, replicas.addresses)
         self._server.announce(network, run, replicas.placed)
+        self._host.announce(network, run, replicas.placed)
 
     async def close(self) -> None:
         """End whatever still runs."""

@@ -38,6 +38,7 @@ class JobOrderFactory:
         self._jobs = {job.id: pickle_job(job) for job in network.jobs}
         self._needed = needed_blocks(network)
         self._limits = queue_limits(network)
+        self._sources = {pipe.id: job.id for job in network.jobs for pipe in job.outputs}
 
     def order(self, start: StartJob, replicas: tuple[str, ...]) -> JobOrder:
         """Make the order for a start; what only the machine knows is left out. `replicas` store checkpoints now."""
@@ -60,6 +61,7 @@ class JobOrderFactory:
             epoch=start.epoch,
             stored=start.stored,
             senders=dict(start.senders),
+            sources={pipe.id: self._sources[pipe.id] for pipe in job.inputs},
         )
         return JobOrder(
             network=self._network.name,

@@ -18,7 +18,7 @@ from fission.engine.host.incarnation import Incarnation, Replicator
 from fission.engine.host.reaper import Reaper
 from fission.engine.host.socket_folder import socket_folder
 from fission.engine.host.work_folders import WorkFolders
-from fission.engine.protocol.interfaces import EngineEvent, JobOrder
+from fission.engine.protocol.interfaces import CheckpointWriters, EngineEvent, JobOrder
 from fission.errors import FissionError, RunError
 from fission.runtime import messages
 from fission.runtime.launch.prefork import ForkServerLauncher
@@ -73,6 +73,7 @@ class JobHost:
         self._sockets: Path | None = None
         self._count = 0
         self._known: dict[_Key, Incarnation] = {}
+        self._placed: dict[str, tuple[str, messages.Placed]] = {}
         self._listening: dict[_Key, Path] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._closing = False
@@ -108,6 +109,14 @@ class JobHost:
         self._known[key] = one
         self._spawn(self._bring_up(one, order, [other for other in others if other.alive]))
 
+    def announce(self, network: str, run: str, placed: CheckpointWriters) -> None:
+        """Pass on to the jobs of a run where its jobs are placed now."""
+        message = messages.Placed({job: (one.incarnation, one.node) for job, one in placed.items()})
+        self._placed[network] = run, message
+        for one in self.incarnations(network):
+            if one.run == run:
+                one.tell(message)
+
     async def stop(self, run: str, job: int, incarnation: int, *, force: bool = False) -> None:
         """Stop an incarnation. Returns at once; JobExited follows in any case, also if there is no such process."""
         one = self._known.get((run, job, incarnation))
@@ -140,6 +149,7 @@ class JobHost:
         """Stop all jobs of a network, and remove them from the inventory."""
         await asyncio.gather(*(one.stop() for one in self.incarnations(network)))
         self._forget(lambda one: one.network == network)
+        self._placed.pop(network, None)
 
     async def close(self, *, force: bool = False) -> None:
         """Stop everything, at once or after a grace period; return when no process is left."""
@@ -169,6 +179,9 @@ class JobHost:
             if one.stopping:
                 raise RunError("it was told to stop before it had started")
             await one.launch(spec, self._spares)
+            run, placed = self._placed.get(one.network, ("", None))
+            if placed is not None and run == one.run:  # it may have arrived while the job was prepared
+                one.tell(placed)
         except FissionError as error:
             one.fail(str(error))
         except OSError as error:

@@ -297,6 +297,7 @@ class NodeService:
         replicas = link_messages.replicas_from_plain(arguments.get("replicas"))
         self._replicator.set_replicas(client.network, replicas.addresses)
         self._checkpoint_server.announce(client.network, client.run, replicas.placed)
+        self.host.announce(client.network, client.run, replicas.placed)
         return None
 
     async def _ended(self, client: ConnectedClient, _arguments: Mapping[str, Plain]) -> Plain:

@@ -1,6 +1,6 @@
 """The receiving side of a job: connections that come in, and what they bring, up to the rounds."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from time import monotonic, time
 from typing import TYPE_CHECKING
@@ -36,6 +36,7 @@ class Incoming:
         poller: Poller,
         log: Callable[[int, str], None],
         certificate: "Certificate | None" = None,
+        sources: Mapping[int, int] | None = None,
     ) -> None:
         self.ports = tuple(ports)
         self.joined = tuple(port for port in self.ports if port.mailbox is None)
@@ -44,6 +45,8 @@ class Incoming:
         self.closing = False
         """The job's last round was computed; what still comes is read and forgotten."""
         self.live = tuple(port for port in self.joined if port.pipe.DELIVERY == "live")
+        self._sources = dict(sources or {})  # the sending job of each pipe
+        self._nodes: dict[int, str] = {}  # its node, where the client has announced it
         self._by_pipe = {port.pipe.id: port for port in self.ports}
         self._straight: RoundBatch | None = None  # comes before what the join has
         self._poller = poller
@@ -106,6 +109,14 @@ class Incoming:
         if self.joined:
             self.join = Join([input_rule(port.pipe) for port in self.joined], start=(epoch, number + 1))
 
+    def announce(self, placed: Mapping[int, tuple[int, str]]) -> None:
+        """Take in the newest incarnation and the node of jobs: connections of our senders are accepted from there alone."""
+        for pipe, job in self._sources.items():
+            port = self._by_pipe.get(pipe)
+            if port is not None and job in placed:
+                incarnation, self._nodes[pipe] = placed[job]
+                port.receiver.announce(incarnation)
+
     def sender_gone(self, pipe: int) -> None:
         """The sender of an asynchronous input has finished: no END will come from it."""
         port = self._by_pipe.get(pipe)
@@ -165,10 +176,21 @@ class Incoming:
         port = self._by_pipe.get(first.pipe) if isinstance(first, Hello) else None
         if not isinstance(first, Hello) or port is None:
             self._refuse(connection, "no such pipe here")
+        elif port.receiver.is_early(first) or not self._from_its_node(connection, first.pipe):
+            self.acceptor.report(
+                30,
+                f"pipe {first.pipe}: a connection was closed: the client has not announced incarnation "
+                f"{first.incarnation} of its sender at this place",
+            )
+            self._poller.drop(connection)  # without a REFUSE: a sender that is only early tries again
         elif not port.receiver.hello(first):
             self._refuse(connection, f"pipe {first.pipe}: {port.receiver.refusal}")
         else:
             self._adopt(port, connection, rest)
+
+    def _from_its_node(self, connection: Connection, pipe: int) -> bool:
+        node = self._nodes.get(pipe)
+        return node is None or connection.comes_from(node)
 
     def _adopt(self, port: InPort, connection: Connection, frames: Sequence[Frame]) -> None:
         if port.connection is not None:

@@ -71,7 +71,9 @@ class Outgoing:
                 where=f"pipe {pipe} to {endpoint}",
             )
         for port in self.ports:
-            if port.pipe.id == pipe:
+            if (
+                port.pipe.id == pipe and not port.sender.refused
+            ):  # a refusal is final, wherever the receiver is
                 if port.connection is not None and port.endpoint != endpoint:
                     self._lose(port, port.connection)
                 port.endpoint = endpoint

@@ -22,6 +22,7 @@ def in_ports(job: BaseJob, spec: JobSpec, *, resuming: bool) -> list[InPort]:
             delivery=_delivery(pipe),
             retain=pipe.RETAIN,
             incarnation=spec.senders.get(pipe.id, 0),
+            announced=spec.senders.get(pipe.id, 0) if pipe.id in spec.sources else None,
             placed=pipe.ASYNC or not resuming,
             room=_room(pipe, job.MAX_QUEUE * pipe.BLOCK_COUNT),
         )

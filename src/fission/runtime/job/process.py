@@ -210,7 +210,7 @@ class JobProcess:
         outputs = out_ports(job, spec, resuming=resuming)
         poller = Poller()
         exchange = Exchange(
-            Incoming(inputs, listeners, poller, self._log, self._certificate),
+            Incoming(inputs, listeners, poller, self._log, self._certificate, spec.sources),
             Outgoing(outputs, poller, self._log, spec.machine, self._certificate),
             poller=poller,
             report=self._report,
@@ -346,6 +346,8 @@ def _carry_out(message: messages.ToJob, exchange: Exchange) -> None:
             exchange.outgoing.receiver_gone(message.pipe)
         case messages.SenderGone():
             exchange.incoming.sender_gone(message.pipe)
+        case messages.Placed():
+            exchange.incoming.announce(message.jobs)
         case messages.Stored():
             exchange.stored((message.epoch, message.round))
         case messages.BeginEpoch():

@@ -63,6 +63,10 @@ class Connection:
         """Whether `read` would give more although the socket is not readable."""
         return False
 
+    def comes_from(self, node: str) -> bool:  # noqa: ARG002 - `TlsConnection` has a certificate to look at
+        """Whether the other side may be this node; without certificates it may be any."""
+        return True
+
     def unheard(self) -> bool:
         """Whether the other side has not even acknowledged what was sent, for so long that it has to be gone."""
         return unheard(self._raw)

@@ -17,6 +17,7 @@ from fission.security import (
     client_context,
     dial_tls,
     find_identity,
+    is_at,
     server_context,
 )
 
@@ -66,6 +67,11 @@ class TlsConnection(Connection):
     def unread(self) -> bool:
         """Whether `read` would give more although the socket is not readable."""
         return self._channel is not None and self._channel.pending() > 0
+
+    def comes_from(self, node: str) -> bool:
+        """Whether the certificate of the other side belongs to this node (`LOCAL` for the client)."""
+        peer = self._handshake.peer
+        return peer is not None and is_at(peer, node)
 
     def read(self) -> list[Frame]:
         """Return the frames that have arrived, once the other side is verified."""
