@@ -172,7 +172,7 @@ def test_a_server_that_cannot_be_is_done_without(
 
     play(tmp_path, scenario)
     assert len(caplog.records) == prefork.MOST_FAILURES
-    assert "without a warm spare" in caplog.text
+    assert "without the fork server" in caplog.text
 
 
 def test_a_server_that_does_not_answer_is_not_waited_for(
@@ -207,7 +207,7 @@ def test_a_fork_whose_descriptor_does_not_arrive_is_ended(
 
     monkeypatch.setattr(prefork.socket, "recv_fds", without)
     play(tmp_path, scenario)
-    assert "without a warm spare: [Errno 24]" in caplog.text
+    assert "without the fork server: [Errno 24]" in caplog.text
 
 
 def test_a_fork_that_cannot_be_handed_over_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""Where a job begins: at the start of its stream or, after a restart, at its restart point (see `channel.ledger`)."""
+"""Finds where a job begins: at the start of its stream or, after a restart, at its restart point (see `channel.ledger`)."""
 
 from collections.abc import Callable, Collection
 
@@ -14,19 +14,19 @@ _WARNING, _ERROR = 30, 40
 
 
 def first_point(job: BaseJob, spec: JobSpec) -> Position:
-    """The point from which a job begins that has computed nothing: an origin numbers in the epoch it was given."""
+    """The point from which a job without a predecessor begins: an origin numbers in its given epoch."""
     return (spec.epoch if is_origin(job) else 1, 0)
 
 
 def goes_on(job: BaseJob, spec: JobSpec) -> bool:
-    """Whether a job goes on where a predecessor stopped; a live origin begins again, in a new epoch."""
+    """Whether a job continues where its predecessor stopped; a live origin begins again, in a new epoch."""
     return spec.resume and (is_replayable(job) or not is_origin(job))
 
 
 def find_restart_point(
     exchange: Exchange, job: BaseJob, spec: JobSpec, stored: Collection[Position], *, stateful: bool
 ) -> Position:
-    """Wait until the receivers, or else the senders, have told where a job has to go on. Call it before `begin`."""
+    """Wait until the receivers, or else the senders, have reported the restart point. Call it before `begin`."""
     released, unknown = exchange.settle()
     stateful = stateful or is_origin(job)
     ask = must_ask(stateful=stateful, stored=bool(stored), released=bool(released), unknown=unknown)
@@ -36,14 +36,14 @@ def find_restart_point(
 
 
 def look_for_state(job: BaseJob, spec: JobSpec, start: Position, log: Callable[[int, str], None]) -> None:
-    """Say that the state of a job is lost, if it was kept once and is not there after its restart point (ADR 14).
+    """Report that the state of a job is lost, if it was stored once and is missing at its restart point (ADR 14).
 
-    Raises RunError where the blocks to compute it again are gone as well. On live pipes they always are: such a job goes on.
+    Raises RunError where the blocks to compute it again are gone as well. On live pipes they always are: such a job continues.
     """
     known = [(one.epoch, one.round) for one in spec.checkpoints]
     if start in known or not (spec.stored or known):
         return
-    if start[1] == 0:  # a live source may have begun a new epoch, of which no state is kept yet
+    if start[1] == 0:  # a live source may have begun a new epoch, of which no state is stored yet
         log(_WARNING, f"its stored state was not found; it begins at the start of epoch {start[0]}")
         return
     if not any(pipe.DELIVERY == "exact" and not pipe.ASYNC for pipe in job.inputs):

@@ -1,4 +1,4 @@
-"""The loop around `run()`: takes rounds from the exchange, calls the user's code, hands on what it returns.
+"""The loop around `run()`: takes rounds from the exchange, calls user code, and passes on its results.
 
 Blocks are decoded and rounds are cut lazily, by iterators written in C, over a whole stretch of rounds at
 once; per round there is the user's call, the encoding of its result, and a look at the clock.
@@ -108,7 +108,7 @@ class RoundLoop:
             self._compute(self._job.run, self._arguments((), 1), self._first(), ())
 
     def _look_whether_repeating(self) -> None:
-        """Let the job know that its next round is one that its receivers have already."""
+        """Set `repeating`: the receivers already have the next round."""
         self._job.repeating = self.round < self._exchange.repeated
 
     def _first(self) -> int:
@@ -116,7 +116,7 @@ class RoundLoop:
         return 0 if self.round else WIRE_RESET
 
     def _begin_epoch(self) -> None:
-        """If an origin was told to: number from 1 again, but not before its receivers have what they had already."""
+        """Number from 1 again if an origin has a new epoch, but not before its receivers have what they had before."""
         exchange = self._exchange
         if exchange.epoch > self.epoch and exchange.outputs and self.round >= exchange.repeated:
             exchange.begin_epoch(exchange.epoch)
@@ -248,7 +248,7 @@ class RoundLoop:
         job.out_heads = [None] * len(self._exchange.outputs)
 
     def _complete(self, value: Any, head: int) -> None:
-        """Hand on the value of one round with the heads that belong to it, and count the round."""
+        """Pass on the value of one round with its heads, and count the round."""
         job, exchange = self._job, self._exchange
         last = WIRE_FINISHED if job._finishing else 0
         for index, port in enumerate(exchange.outputs):
@@ -283,7 +283,7 @@ def _rounds(port: InPort, column: list[Payload]) -> Iterator[Any]:
 
 
 def _latest(port: InPort) -> Iterator[Any]:
-    """What an asynchronous input has to say, each time it is asked; never ends."""
+    """The latest value of an asynchronous input, at each call; never ends."""
     mailbox, decode, unpack = port.mailbox, port.decode, port.pipe.unpack
     default = getattr(port.pipe, "OPTIONAL_DEFAULT", None)
     while mailbox is not None:
@@ -312,7 +312,7 @@ def _wire(head: Head | int, size: int) -> int:
 
 
 def _emitter(job: PythonJob, exchange: Exchange, log: Log) -> Callable[[Any], None]:
-    """A function that hands a round's value to the outputs (spec 4: what `run` returns)."""
+    """Return a function that passes the value of a round to the outputs (spec 4: what `run` returns)."""
     outputs = exchange.outputs
     if not outputs:
         return lambda _value: None

@@ -1,6 +1,6 @@
-"""A process that has imported what jobs need, and becomes one when asked: `python -m fission.runtime.launch.fork_server FD`.
+"""A process that has imported what jobs need and forks job processes: `python -m fission.runtime.launch.fork_server FD`.
 
-FD is one end of a SEQPACKET socket pair; `spares` holds the other. Messages, 17 bytes each (kind, pid, code):
+FD is one end of a SEQPACKET socket pair; `prefork` holds the other. Messages, 17 bytes each (kind, pid, code):
 
 | from   | message                                     | meaning                                                      |
 |--------|---------------------------------------------|--------------------------------------------------------------|
@@ -48,11 +48,11 @@ _PRELOADED = (
     "numpy",
     "numpy.random",
 )
-"""What `fission.runtime.job.process` imports only where it is needed, and what most jobs need."""
+"""Modules that `fission.runtime.job.process` imports only where they are needed, and that most jobs need."""
 
 
 class _Server:
-    """Runs until its owner is gone; in the child, `serve` returns the descriptor of its control socket."""
+    """Runs until its owner is gone; in a forked child, `serve` returns the descriptor of the control socket."""
 
     def __init__(self, sock: socket.socket, interrupt: Any = signal.default_int_handler) -> None:
         self._sock = sock
@@ -62,13 +62,13 @@ class _Server:
             one.setblocking(False)
 
     def serve(self) -> int:
-        """Fork when asked, and tell who has ended. Ends the process when the owner is gone."""
+        """Fork on request and report the processes that have ended. Exits when the owner is gone."""
         signal.set_wakeup_fd(self._wake.fileno(), warn_on_full_buffer=False)
         signal.signal(signal.SIGCHLD, _ignore)  # SIG_IGN would reap
         poll = select.poll()
         poll.register(self._sock, select.POLLIN)
         poll.register(self._woken, select.POLLIN)
-        self._tell(READY)
+        self._send(READY)
         while True:
             ready = {fd for fd, _ in poll.poll()}
             if self._woken.fileno() in ready:
@@ -91,7 +91,7 @@ class _Server:
         try:
             pid = (
                 os.fork() if len(fds) == 3 else -errno.EMFILE
-            )  # the kernel drops those that find no room here
+            )  # the kernel drops descriptors that exceed the limit of open files
         except OSError as error:
             pid = -(error.errno or errno.EAGAIN)
         if pid == 0:
@@ -99,20 +99,20 @@ class _Server:
         for fd in fds:
             os.close(fd)
         if pid < 0:
-            self._tell(FAILED, 0, -pid)
+            self._send(FAILED, 0, -pid)
             return False
         try:
             handle = os.pidfd_open(pid)
         except OSError as error:
             os.kill(pid, signal.SIGKILL)  # `_reap` sees its end
-            self._tell(FAILED, 0, error.errno or errno.EMFILE)
+            self._send(FAILED, 0, error.errno or errno.EMFILE)
             return False
-        self._tell(FORKED, pid, 0, handle)
+        self._send(FORKED, pid, 0, handle)
         os.close(handle)
         return False
 
     def _become_job(self, control: int, out: int, err: int) -> int:
-        """Give up everything that is the server's."""
+        """Release everything that belongs to the server."""
         os.setsid()
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
@@ -123,7 +123,7 @@ class _Server:
         for fd, target in ((out, 1), (err, 2)):
             os.dup2(fd, target)
             os.close(fd)
-        # those of the server believe that they are still what they were
+        # the stream objects of the server have cached what their descriptors were
         for fd, name in ((1, "stdout"), (2, "stderr")):
             stream = os.fdopen(fd, "w", encoding="utf-8", closefd=False)
             vars(sys).update({name: stream, f"__{name}__": stream})
@@ -142,11 +142,11 @@ class _Server:
                 return
             pid = ended.si_pid
             with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(pid, signal.SIGKILL)  # before it is reaped: nobody else can have its number yet
+                os.killpg(pid, signal.SIGKILL)  # before it is reaped: no other process can have its id yet
             _, status = os.waitpid(pid, 0)
-            self._tell(ENDED, pid, os.waitstatus_to_exitcode(status))
+            self._send(ENDED, pid, os.waitstatus_to_exitcode(status))
 
-    def _tell(self, kind: bytes, pid: int = 0, code: int = 0, *fds: int) -> None:
+    def _send(self, kind: bytes, pid: int = 0, code: int = 0, *fds: int) -> None:
         try:
             socket.send_fds(self._sock, [MESSAGE.pack(kind, pid, code)], fds)
         except OSError:
@@ -154,7 +154,7 @@ class _Server:
 
 
 def _ignore(_number: int, _frame: object) -> None:
-    """A signal that only has to wake the poll."""
+    """Handles a signal that only has to wake the poll."""
 
 
 def main() -> NoReturn:

@@ -1,4 +1,4 @@
-"""How the process of a job comes to be, and how its end is seen: freshly started here, or forked (see `spares`)."""
+"""Starts the process of a job and observes its end: a new interpreter here, or a forked process (see `prefork`)."""
 
 import asyncio
 import contextlib
@@ -11,37 +11,37 @@ from typing import Protocol
 
 
 class Launched(Protocol):
-    """A process that was started. `await wait()` once."""
+    """A started process. `await wait()` once."""
 
     @property
     def pid(self) -> int:
-        """Its number, which is also that of its group."""
+        """The process id, which is also the id of its group."""
 
     async def wait(self) -> int:
-        """Wait for its end, whoever may still hold its outputs; end its group; return its exit code."""
+        """Wait for the end of the process, even if its outputs stay open; kill its group; return its exit code."""
 
     def terminate(self) -> None:
-        """Ask it to end, if it has not ended."""
+        """Send SIGTERM, unless the process has ended."""
 
     def kill(self) -> None:
-        """End it and its group, if it has not ended."""
+        """Kill the process and its group, unless the process has ended."""
 
 
 class Launcher(Protocol):
     """Starts the processes of jobs."""
 
     async def launch(self, control: int, out: int, err: int) -> Launched:
-        """Start one with these descriptors for its control socket, stdout and stderr. Raises OSError."""
+        """Start a process with these descriptors as its control socket, stdout and stderr. Raises OSError."""
 
 
 class SubprocessLauncher:
-    """Starts an interpreter for each job. `environment` is added to that of this process."""
+    """Starts an interpreter for each job. `environment` is added to the environment of this process."""
 
     def __init__(self, environment: Mapping[str, str] | None = None) -> None:
         self._environment = dict(environment or {})
 
     async def launch(self, control: int, out: int, err: int) -> Launched:
-        """Start one. Raises OSError."""
+        """Start a process. Raises OSError."""
         return _Fresh(
             subprocess.Popen(  # noqa: S603 - our own module
                 [sys.executable, "-P", "-m", "fission.runtime.job.process", str(control)],
@@ -49,7 +49,7 @@ class SubprocessLauncher:
                 stdout=out,
                 stderr=err,
                 pass_fds=(control,),
-                start_new_session=True,  # Ctrl+C at the terminal is for us, and the group can be ended whole
+                start_new_session=True,  # Ctrl+C at the terminal does not reach the job, and its whole group can be killed
                 env={**os.environ, "PYTHONIOENCODING": "utf-8", **self._environment},
             )
         )
@@ -69,7 +69,7 @@ class _Fresh:
             await readable(self._handle)
         finally:
             os.close(self._handle)
-        kill_group(self.pid)  # before it is reaped: nobody else can have its number yet
+        kill_group(self.pid)  # before it is reaped: no other process can have its id yet
         return self._process.wait()
 
     def terminate(self) -> None:
@@ -83,7 +83,7 @@ class _Fresh:
 
 
 async def readable(fd: int) -> None:
-    """Wait until there is something to read; for the handle of a process: until it has ended."""
+    """Wait until the descriptor is readable; the descriptor of a process is, once the process has ended."""
     loop, ready = asyncio.get_running_loop(), asyncio.Event()
     loop.add_reader(fd, ready.set)
     try:
@@ -93,6 +93,6 @@ async def readable(fd: int) -> None:
 
 
 def kill_group(group: int) -> None:
-    """Kill whatever is left of a job and of the programs that it has started."""
+    """Kill what is left of a job and of the programs that it has started."""
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(group, signal.SIGKILL)

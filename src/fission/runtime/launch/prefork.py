@@ -1,6 +1,6 @@
-"""Warm spares: job processes that are forked from one that has imported everything already.
+"""Forks job processes from a process that has already imported what they need.
 
-A start takes a few milliseconds then, not an interpreter's start. See `fork_server` for why that is safe.
+A start then takes a few milliseconds instead of the start of an interpreter. `fork_server` explains why that is safe.
 """
 
 import asyncio
@@ -21,20 +21,20 @@ from fission.runtime.launch.launcher import Launched, SubprocessLauncher, kill_g
 _log = logging.getLogger(__name__)
 
 SERVER = "fission.runtime.launch.fork_server"
-"""The module that the server is."""
+"""The module of the server."""
 
 READY_SECONDS = 10.0
-"""How long a start waits for the imports, and then for its process, before it does without."""
+"""Seconds that a start waits for the server before it starts an interpreter instead."""
 
 MOST_FAILURES = 3
 UNKNOWN = 255
-"""Exit code of a process whose end was not seen, because the server ended before it."""
+"""Exit code of a process that ended after its server, so that the code is not known."""
 
 
 class ForkServerLauncher:
     """A `Launcher`. `warm()` early, `launch` at any time, `close()` when all processes have ended.
 
-    Without a server, because it could not be started or does not answer, processes are started freshly.
+    Without a server, because it cannot be started or does not answer, each process is a new interpreter.
     """
 
     def __init__(self, environment: Mapping[str, str]) -> None:
@@ -44,7 +44,7 @@ class ForkServerLauncher:
         self._failures = 0
 
     def warm(self) -> None:
-        """Let the imports begin."""
+        """Start the server, which begins to import."""
         if (self._server is None or self._server.lost) and self._failures < MOST_FAILURES:
             try:
                 self._server = _ForkServer(self._environment)
@@ -67,13 +67,13 @@ class ForkServerLauncher:
         return await self._fresh.launch(control, out, err)
 
     def close(self) -> None:
-        """End the server; it forks nothing more."""
+        """Stop the server; no more processes are forked."""
         if self._server is not None:
             self._server.close()
 
     def _failed(self, error: Exception) -> None:
         self._failures += 1
-        _log.warning("a job is started without a warm spare: %s", str(error) or type(error).__name__)
+        _log.warning("a job is started without the fork server: %s", str(error) or type(error).__name__)
 
 
 class _ForkServer:
@@ -110,7 +110,7 @@ class _ForkServer:
         return await answer
 
     def close(self) -> None:
-        """End the server. Processes that are there still go on, but their exit codes will not be known."""
+        """Stop the server. Its processes continue, but their exit codes are lost."""
         if not self.lost:
             self._lose()
 
@@ -128,12 +128,12 @@ class _ForkServer:
                 self._lose()
                 return
             kind, pid, code = MESSAGE.unpack(message)
-            self._hear(kind, pid, code, fds)
+            self._received(kind, pid, code, fds)
 
-    def _hear(self, kind: bytes, pid: int, code: int, fds: list[int]) -> None:
+    def _received(self, kind: bytes, pid: int, code: int, fds: list[int]) -> None:
         if kind == READY:
             self._ready.set()
-        elif kind == FORKED and not fds:  # no descriptor was left for it
+        elif kind == FORKED and not fds:  # this process has too many open files
             for kill in (os.kill, os.killpg):
                 with contextlib.suppress(ProcessLookupError):
                     kill(pid, signal.SIGKILL)
@@ -143,7 +143,7 @@ class _ForkServer:
         elif kind == FORKED:
             forked = self._alive[pid] = _Forked(pid, fds[0])
             answer = self._asked.popleft()
-            if answer.done():  # who asked has given up
+            if answer.done():  # the caller has given up
                 forked.kill()
             else:
                 answer.set_result(forked)
@@ -170,7 +170,7 @@ class _ForkServer:
 
 
 class _Forked:
-    """A process that a server has forked; `handle` is its descriptor."""
+    """A process that the server has forked; `handle` is its descriptor."""
 
     def __init__(self, pid: int, handle: int) -> None:
         self._pid = pid
@@ -194,14 +194,14 @@ class _Forked:
             kill_group(self._pid)
 
     def end(self, code: int) -> None:
-        """It has ended and was reaped."""
+        """The process has ended and has been reaped."""
         os.close(self._handle)
         self._handle = -1
         if not self._code.done():
             self._code.set_result(code)
 
     def orphan(self) -> None:
-        """Nobody will tell how it ends: watch it ourselves."""
+        """The server is gone and will not report the end: watch the process here."""
         self._orphan = asyncio.get_running_loop().create_task(self._watch())
 
     async def _watch(self) -> None:

@@ -1,4 +1,4 @@
-"""The process of a program: its command line, its pipes, what it says on stderr, how it ended."""
+"""The process of a program: its command line, its pipes, its stderr, its exit."""
 
 import contextlib
 import ctypes
@@ -23,7 +23,7 @@ from fission.runtime.programs.pipe_io import End, InputEnd, OutputEnd, resize
 __all__ = ["Child", "command_line"]
 
 STOP_GRACE = 0.5
-"""Seconds between asking a program to end and killing it."""
+"""Seconds between SIGTERM and SIGKILL."""
 
 _LAST_WORDS = 4096
 _PR_SET_PDEATHSIG = 1
@@ -66,7 +66,7 @@ class Child:
 
     @property
     def name(self) -> str:
-        """What errors call it."""
+        """The name of the program in errors."""
         return f"program {' '.join(self.command)}"
 
     def open_inputs(self) -> bool:
@@ -76,14 +76,14 @@ class Child:
             if end.fd is None and not end.closed:
                 try:
                     end.fd = os.open(end.path, os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-                except OSError:  # ENXIO: nobody reads there yet
+                except OSError:  # ENXIO: no process reads there yet
                     every = False
                 else:
                     _prepare(end)
         return every
 
     def listen(self) -> bool:
-        """Pass on what it has written to its stderr; False: nothing will come any more."""
+        """Forward its stderr; return False at the end of it."""
         while True:
             try:
                 data = os.read(self.stderr, 1 << 16)
@@ -97,16 +97,16 @@ class Child:
                 rest = rest[os.write(2, rest) :]
 
     def reap(self) -> None:
-        """Look whether it has ended."""
+        """Check whether the program has ended."""
         self.code = self._process.poll()
 
     def wait(self, seconds: float) -> None:
-        """Wait for its end, and hear its last words. Raises TimeoutExpired."""
+        """Wait for its end, and read the rest of its stderr. Raises TimeoutExpired."""
         self.code = self._process.wait(seconds)
         self.listen()
 
     def cpu_seconds(self) -> float:
-        """Processor time that it has used; 0.0 when it has ended."""
+        """The processor time of the program; 0.0 when it has ended."""
         try:
             text = Path(f"/proc/{self._process.pid}/stat").read_text(encoding="utf-8", errors="replace")
         except OSError:
@@ -123,7 +123,7 @@ class Child:
         return " | ".join(said[-3:])
 
     def stop(self) -> None:
-        """End it if it still runs, close what is open and remove the named pipes."""
+        """Stop the program if it still runs, close its pipes and remove the named ones."""
         if self._process.poll() is None:
             self._process.terminate()
             try:
@@ -166,7 +166,7 @@ class Child:
 
 
 def command_line(job: ExecutableJob, inputs: Sequence[str], outputs: Sequence[str]) -> list[str]:
-    """Make the words that the program is started with. Raises RunError when there is no such program."""
+    """Build the command line of the program. Raises RunError when there is no such program."""
     here = Path.cwd()
     command, *first = words(job.EXECUTABLE, [here])
     path = find_program(command, [here])
@@ -209,7 +209,7 @@ def _start(command: list[str], theirs: Sequence[int]) -> "subprocess.Popen[bytes
 
 
 def _end_with_parent() -> None:
-    """The program must not outlive us, even when we are killed."""
+    """Ensure that the program does not outlive this process, even if this one is killed."""
     if _prctl is not None:
         _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
 

@@ -1,4 +1,4 @@
-"""Cut the byte stream that a program writes into blocks, however it comes in pieces.
+"""Split the byte stream that a program writes into blocks, whatever the pieces in which it arrives.
 
 A cutter's `feed` returns the blocks that are complete, in runs with the same head: `(wire head, blocks)`; its `end`
 returns the last ones, and raises PipeError when the stream ends within a block. With heads, each block has `head_size`
@@ -23,14 +23,14 @@ class Deframer(Protocol):
     """See above."""
 
     def feed(self, data: bytes) -> Blocks:
-        """Take in what was read; return what is complete."""
+        """Add what was read; return the blocks that are complete."""
 
     def end(self) -> Blocks:
         """The stream has ended."""
 
 
 def deframer_for(pipe: BasePipe, head_size: int) -> Deframer:
-    """Return the cutter for what a program writes to this pipe."""
+    """Return the deframer for what a program writes to this pipe."""
     kind: Any = type(pipe)
     if kind.read_wrapper is BasePipe.read_wrapper:
         if kind.read is BasePipe.read and isinstance(pipe.BLOCK_SIZE, int):
@@ -51,7 +51,7 @@ class FixedSizeDeframer:
         self._rest = bytearray()
 
     def feed(self, data: bytes) -> Blocks:
-        """Slice as many blocks as there are."""
+        """Return the complete blocks."""
         rest, unit = self._rest, self._unit
         if rest:
             rest += data
@@ -76,14 +76,14 @@ class FixedSizeDeframer:
         return runs
 
     def end(self) -> Blocks:
-        """Nothing may be left."""
+        """Raise PipeError for an incomplete block."""
         if self._rest:
             raise _half_a_block(self._where, f"{self._unit} bytes", f"{len(self._rest)} bytes")
         return []
 
 
 class LineDeframer:
-    """Lines of JSON: they are looked at, so that the program is blamed and not who reads them, and go on as they are."""
+    """Lines of JSON: checked here, so that an error names the program and not its receiver, and passed on unchanged."""
 
     def __init__(self, where: str) -> None:
         from json import loads  # noqa: PLC0415 - only where a program writes JSON
@@ -93,7 +93,7 @@ class LineDeframer:
         self._rest = bytearray()
 
     def feed(self, data: bytes) -> Blocks:
-        """Cut at the ends of lines."""
+        """Split at the ends of lines."""
         rest = self._rest
         rest += data
         if b"\n" not in data:
@@ -114,7 +114,7 @@ class LineDeframer:
         return [(0, [line + b"\n" for line in lines])]
 
     def end(self) -> Blocks:
-        """A last line without its end is a block."""
+        """A last line without a line end is a block."""
         return self.feed(b"\n") if self._rest.strip() else []
 
 
@@ -131,7 +131,7 @@ class ReadMethodDeframer:
         self._stock = _Stock()
 
     def feed(self, data: bytes) -> Blocks:
-        """Read as many blocks as there are."""
+        """Return the complete blocks."""
         stock = self._stock
         stock.data += data
         _check_size(len(stock.data), self._where)
@@ -148,7 +148,7 @@ class ReadMethodDeframer:
         return runs
 
     def end(self) -> Blocks:
-        """From now on what is there is all there is."""
+        """The stream has ended: what is buffered is complete."""
         stock = self._stock
         stock.ended = True
         left = len(stock.data)
@@ -156,7 +156,7 @@ class ReadMethodDeframer:
             return self.feed(b"")
         except PipeError:
             raise
-        except Exception as error:  # EOFError, or what the user's read or a pickle says about too few bytes
+        except Exception as error:  # EOFError, or what the user's read or a pickle raises for too few bytes
             raise _half_a_block(self._where, "what read takes", f"{left} bytes") from error
 
     def _one(self) -> tuple[int, Payload]:
@@ -183,11 +183,11 @@ class ReadMethodDeframer:
 
 
 class _More(BaseException):
-    """What is wanted has not come yet. No Exception: user code must not catch it by accident."""
+    """The data has not arrived yet. It is no Exception, so that user code does not catch it by accident."""
 
 
 class _Stock:
-    """What has come of a stream, as a file that can be read; `_More` is raised where a real file would wait."""
+    """The received part of a stream as a readable file; `_More` is raised where a real file would block."""
 
     def __init__(self) -> None:
         self.data = bytearray()
@@ -198,12 +198,12 @@ class _Stock:
 
     @property
     def worth_trying(self) -> bool:
-        """Whether a block may be there: not before what the last try was waiting for has come."""
+        """Whether a block may be complete: not before the data that the last attempt lacked has arrived."""
         left = len(self.data) - self.at
         return left > 0 if self.ended else left > 0 and len(self.data) >= self._wanted
 
     def begin(self) -> None:
-        """A block begins here."""
+        """Mark the start of a block."""
         self._start = self.at
         self._wanted = 0
 
@@ -214,7 +214,7 @@ class _Stock:
         self.at = self._start = 0
 
     def read(self, size: int | None = -1) -> bytes:
-        """As a file's; with no size all up to the end."""
+        """Read as a file does; without a size up to the end."""
         left = len(self.data) - self.at
         if size is None or size < 0:
             self._want(left + 1)
@@ -243,7 +243,7 @@ class _Stock:
         return self.read(length)
 
     def readable(self) -> bool:
-        """It can be read."""
+        """Whether the file is readable: always."""
         return True
 
     def _want(self, size: int) -> None:

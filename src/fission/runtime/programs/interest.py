@@ -1,4 +1,4 @@
-"""What the system is asked to tell about a program: its pipes, as far as we can do something about them, and its end."""
+"""The events of a program that are polled: those of its pipes that can be served now, and its end."""
 
 import select
 from collections.abc import Iterator, Sequence
@@ -20,21 +20,21 @@ class Interest:
         return self._poll.fileno()
 
     def watch(self, fd: int) -> None:
-        """Tell when this can be read."""
+        """Report when this descriptor is readable."""
         self._poll.register(fd, select.EPOLLIN)
 
     def unwatch(self, fd: int) -> None:
-        """Tell no more of it."""
+        """Stop watching this descriptor."""
         self._poll.unregister(fd)
 
     def events(self) -> Iterator[tuple[int, End | None, int]]:
-        """What has happened: the file, the end of a pipe if it is one, and the mask."""
+        """The pending events: the descriptor, the pipe end if it is one, and the mask."""
         for fd, event in self._poll.poll(0):
             known = self._by_fd.get(fd)
             yield fd, None if known is None else known[0], event
 
     def update(self, inputs: Sequence[InputEnd], outputs: Sequence[OutputEnd]) -> None:
-        """Ask for what is of use now: room in inputs that have something to write, data of outputs that want it."""
+        """Watch what can be served now: inputs with data to write for room, outputs that want blocks for data."""
         for end in inputs:
             if end.fd is not None and not end.broken:
                 waiting = end.queued or (end.live and not end.drained)
@@ -46,14 +46,14 @@ class Interest:
                 self.forget(out)
 
     def forget(self, end: End) -> None:
-        """Tell no more of the end of a pipe; before it is closed."""
+        """Stop watching a pipe end; call it before the end is closed."""
         for fd in [fd for fd, (one, _) in self._by_fd.items() if one is end]:
             del self._by_fd[fd]
             if end.fd == fd:
                 self._poll.unregister(fd)
 
     def close(self) -> None:
-        """End it."""
+        """Close the poll object."""
         self._poll.close()
 
     def _register(self, end: End, fd: int, mask: int) -> None:

@@ -1,4 +1,4 @@
-"""Our ends of a program's pipes: what is to be written waits in an `InputEnd`, an `OutputEnd` cuts what is read."""
+"""The job's ends of a program's pipes: an `InputEnd` buffers what is to be written, an `OutputEnd` splits what is read."""
 
 import array
 import fcntl
@@ -19,7 +19,7 @@ from fission.runtime.programs.deframers import Blocks, deframer_for
 __all__ = ["CHUNK", "End", "InputEnd", "OutputEnd", "resize"]
 
 CHUNK = 256 << 10
-"""Bytes that are moved at once, and what a pipe of the system is made to hold."""
+"""Bytes that are moved at once, and the capacity that is requested for a pipe."""
 
 
 class InputEnd:
@@ -35,10 +35,10 @@ class InputEnd:
         self.path = ""
         self.live = port.mailbox is not None or port.pipe.DELIVERY == "live"
         self.broken = False
-        """The program has closed its end."""
+        """Whether the program has closed its end."""
         self.closed = False
         self.written = 0
-        """Bytes, since the start."""
+        """Bytes since the start."""
         self.queued = 0
         self._head_size = head_size
         self._queue: deque[memoryview] = deque()
@@ -75,7 +75,7 @@ class InputEnd:
         return list(chain.from_iterable(zip(prefixes * rounds, whole, strict=True))), sizes
 
     def flush(self) -> bool:
-        """Write as much as the pipe takes; return whether that was anything. Notices a closed end."""
+        """Write as much as the pipe takes; return whether anything was written. Detects a closed end."""
         moved = False
         while self._queue and self.fd is not None:
             data = self._queue[0]
@@ -96,12 +96,12 @@ class InputEnd:
         return moved
 
     def give_up(self) -> None:
-        """The program wants nothing more here: what waits, and what still comes, counts as written."""
+        """The program reads no more here: what is buffered, and what is still offered, counts as written."""
         self.broken = True
         self._drop()
 
     def close(self) -> None:
-        """Tell the program that nothing more will come."""
+        """Signal the end of the stream to the program."""
         self.closed = True
         self._drop()
         if self.fd is not None:
@@ -114,7 +114,7 @@ class InputEnd:
         self.written = self._offered
 
     def unread(self) -> int:
-        """Bytes that the program has not taken out of the pipe yet."""
+        """Bytes that the program has not read from the pipe yet."""
         if self.fd is None or self.broken:
             return 0
         count = array.array("i", [0])
@@ -123,7 +123,7 @@ class InputEnd:
 
     @property
     def drained(self) -> bool:
-        """Whether the program has taken everything."""
+        """Whether the program has read everything."""
         return not self.queued and not self.unread()
 
     def rounds(self, size: int) -> int:
@@ -179,7 +179,7 @@ class OutputEnd:
         return self._cutter.end()
 
     def close(self) -> None:
-        """Read nothing more."""
+        """Close this end; nothing more is read."""
         self.ended = True
         if self.fd is not None:
             os.close(self.fd)
@@ -190,7 +190,7 @@ End = InputEnd | OutputEnd
 
 
 def resize(fd: int, *, live: bool) -> None:
-    """Let a pipe hold much, or one page where what lies in it would become old."""
+    """Give a pipe a large capacity, or one page where buffered blocks would become stale."""
     try:
         fcntl.fcntl(fd, fcntl.F_SETPIPE_SZ, 4096 if live else CHUNK)
     except OSError:  # a user may have only so many large pipes: this one keeps the size that it has
@@ -198,7 +198,7 @@ def resize(fd: int, *, live: bool) -> None:
 
 
 def _ends_of_rounds(sizes: Sequence[int], blocks: int) -> Sequence[int]:
-    """Where each round ends, in bytes, when a round has so many blocks."""
+    """The end of each round, in bytes, for this number of blocks per round."""
     if sizes.count(sizes[0]) == len(sizes):
         one = sizes[0] * blocks
         return range(one, one * (len(sizes) // blocks) + 1, one) if one else [0] * (len(sizes) // blocks)

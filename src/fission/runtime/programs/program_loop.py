@@ -1,4 +1,4 @@
-"""The loop of a job that is a program: moves rounds into it, and what it writes out of it, as fast as each side allows.
+"""The loop of a job that is a program: feeds rounds to it and reads its blocks, as fast as each side allows.
 
 Nothing here waits for one pipe of the program while another could be served, so the program may read its inputs in any
 order and write as late as it likes. What bounds the memory: a stretch of rounds is taken only when an input has run dry, and
@@ -24,13 +24,13 @@ from fission.runtime.programs.watch import Watch
 __all__ = ["ProgramLoop"]
 
 LOOK_AHEAD = 16 << 20
-"""Bytes that may wait for an input which the program does not read while it wants another one."""
+"""Bytes that may be buffered for an input that the program does not read while it waits at another."""
 
 _MANY = 1000
-"""Rounds that a program which waits has not answered, and is hardly going to."""
+"""Unanswered rounds of a waiting program that are taken to stay unanswered."""
 
 _RETRY, _RETRY_MOST = 0.005, 0.25
-"""Seconds between two tries to open a named pipe; a program may take its time, or never open one that is optional."""
+"""Seconds between two attempts to open a named pipe; a program may be slow, or never open an optional one."""
 
 _LOOK = 0.002
 
@@ -45,11 +45,11 @@ class ProgramLoop:
         size = job.head_size if job.HEAD else 0
         self._inputs = [InputEnd(port, size) for port in exchange.inputs]
         self._joined = [end for end in self._inputs if end.port.mailbox is None]
-        # What is optional comes first: the program may look at it when it has got its round.
+        # Optional inputs come first: the program may read them once it has its round.
         self._served = sorted(self._inputs, key=lambda end: end.port.mailbox is None)
         outputs = exchange.outputs[: len(job.outputs)]
         self._outputs = [OutputEnd(port, size) for port in outputs]
-        self._bells = exchange.outputs[len(outputs) :]  # of the emulator: a block for every round
+        self._bells = exchange.outputs[len(outputs) :]  # outputs of the emulator: one block per round
         self._rounds = Rounds(exchange.progress)
         self._complete = 0
         self._last = ENDLESS
@@ -57,9 +57,9 @@ class ProgramLoop:
         self._surplus = 0
         self._closing = False
         self._fed = False
-        """The join has nothing more to give."""
+        """The join has no more rounds."""
         self._hungry = False
-        """It has nothing now."""
+        """The join has no round now."""
         self._loose = False
         """There is no block for each round, see `_let_go`."""
         self._interest = Interest()
@@ -72,7 +72,7 @@ class ProgramLoop:
         for out in self._outputs:
             out.epoch = self.epoch
 
-    # -- what the process calls --------------------------------------------------------------------------
+    # -- called by the process ----------------------------------------------------------------------------
 
     def start(self) -> None:
         """Start the program. Raises RunError when that is not possible."""
@@ -126,7 +126,7 @@ class ProgramLoop:
         return child is None or (child.code is not None and all(end.ended for end in self._outputs))
 
     def _turn(self) -> bool:
-        """Do all that can be done without waiting; return whether that was anything."""
+        """Do everything that is possible without waiting; return whether anything was done."""
         self._hear()
         busy = False
         if self._exchange.epoch > self._begun and not self._joined:
@@ -151,7 +151,7 @@ class ProgramLoop:
         return busy
 
     def _hear(self) -> None:
-        """Take in what the system says about the program."""
+        """Handle the polled events of the program."""
         child = self._child
         if child is None:
             return
@@ -175,7 +175,7 @@ class ProgramLoop:
             end.give_up()
 
     def _program_ended(self) -> None:
-        """Nobody reads the inputs any more; what it has written is still there."""
+        """The program has ended: it reads no more input, but what it has written is still to be read."""
         for end in self._inputs:
             self._interest.forget(end)
             end.give_up()
@@ -185,7 +185,7 @@ class ProgramLoop:
                 out.close()
 
     def _anything(self, out: OutputEnd) -> bool:
-        """Whether a named pipe has been opened: else there is nothing to be read, not even its end."""
+        """Whether a named pipe has been opened; before that nothing can be read, not even its end."""
         if out.fd is None:
             return False
         poll = select.poll()
@@ -193,7 +193,7 @@ class ProgramLoop:
         return bool(poll.poll(0))
 
     def _wants_to_end(self) -> bool:
-        """Whether there is nothing more to give to the program, or it wants nothing more."""
+        """Whether no more rounds will be given to the program, or it accepts none."""
         child, incoming = self._child, self._exchange.incoming
         if child is None or child.code is not None or any(out.ended for out in self._outputs):
             return True
@@ -204,7 +204,7 @@ class ProgramLoop:
     def _needed(self, end: InputEnd) -> bool:
         """Whether an input has to stay open a while, although no rounds will come any more.
 
-        As long as the program has rounds to read, it may want to hear from its asynchronous inputs as well.
+        As long as the program has rounds to read, it may also read its asynchronous inputs.
         """
         if end.port.mailbox is not None:
             return not all(one.closed for one in self._joined)
@@ -242,7 +242,7 @@ class ProgramLoop:
             end.offer(serial, stretch.count, column, heads)
 
     def _take_mail(self) -> None:
-        """Give to the asynchronous inputs what has come, one block at a time, oldest first."""
+        """Write received blocks to the asynchronous inputs, one at a time, oldest first."""
         for end in self._inputs:
             mailbox = end.port.mailbox
             if mailbox is not None and len(mailbox) and end.fd is not None and end.drained:
@@ -253,7 +253,7 @@ class ProgramLoop:
     # -- out ---------------------------------------------------------------------------------------------
 
     def _take_blocks(self, out: OutputEnd) -> bool:
-        """Read from an output and hand on what is complete; return whether that was anything."""
+        """Read from an output and pass on complete blocks; return whether there were any."""
         if not out.ready or not out.wanted:
             return False
         runs = out.read()
@@ -301,7 +301,7 @@ class ProgramLoop:
         rounds.add(epoch, first, ENDLESS, 0)
 
     def _count(self) -> None:
-        """See which rounds are complete, and tell the exchange."""
+        """Find the rounds that are complete, and report them to the exchange."""
         complete = ENDLESS
         for end in self._joined:
             read = end.written if self._outputs else end.written - end.unread()
@@ -344,7 +344,7 @@ class ProgramLoop:
     # -- waiting and the end -----------------------------------------------------------------------------
 
     def _due(self, due: float | None) -> float | None:
-        """When to look again even if nothing happens."""
+        """The next time to check, even without an event."""
         times = [due]
         if self._hungry:
             times.append(self._exchange.incoming.round_due())
@@ -357,7 +357,7 @@ class ProgramLoop:
         return min((time for time in times if time is not None), default=None)
 
     def _settle(self) -> None:
-        """The program has ended well: what it was given and has not answered is not computed."""
+        """The program has ended successfully: the rounds that it has not answered count as not computed."""
         incoming = self._exchange.incoming
         if self._inputs and not incoming.finished:
             self._log(20, "its program has ended before its inputs")

@@ -1,4 +1,4 @@
-"""Which round a block of a program belongs to: its n-th block on any output belongs to the n-th round it was given.
+"""Assigns the blocks of a program to rounds: its n-th block on any output belongs to the n-th round it was given.
 
 Rounds are counted here from 0 without regard to epochs, as the program sees them: their *serial*. A program may be
 many rounds late, and its outputs need not be equally late, so that one is still in an epoch that another has left.
@@ -12,7 +12,7 @@ from fission.channel.ranges import Position
 __all__ = ["Rounds", "Run"]
 
 ENDLESS = 1 << 62
-"""Length of a run that nothing ends."""
+"""The length of an open-ended run."""
 
 
 @dataclass(slots=True)
@@ -48,7 +48,7 @@ class Rounds:
         return serial
 
     def cut(self, serial: int) -> None:
-        """Forget all rounds from this serial on; others may be added in their place."""
+        """Remove all rounds from this serial on; others may be added in their place."""
         while self._runs and self._runs[-1].serial >= serial:
             self._runs.pop()
         if self._runs and self._runs[-1].end > serial:
@@ -74,7 +74,7 @@ class Rounds:
         return last
 
     def forget(self, serial: int) -> None:
-        """Nobody will ask for rounds before this serial any more."""
+        """Drop the rounds before this serial, which are no longer needed."""
         while len(self._runs) > 1 and self._runs[0].end <= serial:
             run = self._runs.popleft()
             self._start = (run.epoch, run.first + run.count - 1)

@@ -1,4 +1,4 @@
-"""Looks whether a program does what it should, and says in one line what it did instead."""
+"""Checks that a program follows the rules for programs, and describes a violation in one line."""
 
 import contextlib
 import signal
@@ -14,14 +14,14 @@ from fission.runtime.programs.pipe_io import End, InputEnd, OutputEnd
 __all__ = ["Watch"]
 
 IDLE = 0.5
-"""Seconds without a byte after which a program waits for something, rather than computes."""
+"""Seconds without a byte after which a program is taken to wait, rather than to compute."""
 
 _STALLED = 5.0
 _CLOSED = 0.5
 
 
 class Watch:
-    """Tell it when bytes have `moved`; `check` often, and at the time that it returns; at last `judge`."""
+    """Call `moved` when bytes have moved; `check` often, and at the time that it returns; `judge` at the end."""
 
     def __init__(
         self,
@@ -45,11 +45,11 @@ class Watch:
         self._moved = monotonic()
 
     def idle(self) -> bool:
-        """Whether nothing has moved for a while."""
+        """Whether no byte has moved for a while."""
         return monotonic() - self._moved > IDLE
 
     def check(self, *, look_ahead: int) -> float | None:
-        """Raise RunError when the program has had its time; return when to look again.
+        """Raise RunError when the time of the program is over; return when to check again.
 
         `look_ahead` is how many bytes may wait for an input.
         """
@@ -60,7 +60,7 @@ class Watch:
         return min((time for time in times if time is not None), default=None)
 
     def judge(self) -> None:
-        """Raise RunError when the program has ended badly."""
+        """Raise RunError when the program has failed."""
         child = self.child
         if child is None or child.code is None:
             return
@@ -71,7 +71,7 @@ class Watch:
                 raise self._error(f"it has ended without opening {_described(out)}", said=True)
 
     def blame(self, error: Exception) -> None:
-        """Something is wrong with what it wrote: raise what it has ended with, if that explains it."""
+        """Its output is invalid: raise the error with which the program ended, if that explains it."""
         child = self.child
         if child is not None:
             with contextlib.suppress(subprocess.TimeoutExpired):
@@ -102,12 +102,12 @@ class Watch:
         return all(end.rounds(end.written) for end in self._joined)
 
     def _check_ending(self, now: float) -> float | None:
-        """Once its inputs have ended, or it itself, its outputs have to end too."""
+        """Once its inputs or the program itself have ended, its outputs have to end too."""
         timeout, child = self._job.END_TIMEOUT, self.child
         if timeout is None or child is None or not self._should_end(child):
             return None
         if any(not out.ended and not out.wanted for out in self._outputs):
-            self.moved()  # it is us whom it waits for
+            self.moved()  # the program waits for this process
         since = max(self._since.setdefault("end", now), self._moved)
         if now - since <= timeout:
             return since + timeout + 0.01

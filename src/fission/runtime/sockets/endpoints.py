@@ -1,4 +1,4 @@
-"""Where a job process can be reached, as text and as values.
+"""The addresses of job processes, as text and as values.
 
 An endpoint is `unix:/path/of/socket`, `tcp:host:port` (clear text) or `tls:host:port`; an IPv6 host stands in brackets.
 An address is one endpoint or several, separated by a space: the same listener seen from here and from elsewhere.
@@ -14,7 +14,7 @@ _EXPECTED = "unix:/path, tcp:host:port or tls:host:port"
 
 
 class Endpoint(NamedTuple):
-    """One place to listen at or to connect to; `path` belongs to unix, `host` and `port` to the others."""
+    """One address to listen at or connect to; `path` belongs to unix, `host` and `port` to the other kinds."""
 
     kind: str
     host: str = ""

@@ -1,4 +1,4 @@
-"""Which sockets are watched, for what, and who is called when they are ready."""
+"""Watches sockets and calls their handlers when they are ready."""
 
 import select
 from collections.abc import Callable

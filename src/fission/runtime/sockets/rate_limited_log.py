@@ -1,13 +1,13 @@
-"""A log that strangers cannot flood: so many lines a second, then only how many more there were."""
+"""A log that peers cannot flood: a limited number of lines per second, then the number of suppressed ones."""
 
 from collections.abc import Callable
 
 LINES = 10
-"""Lines that are written within one second."""
+"""Lines per second."""
 
 
 class RateLimitedLog:
-    """Call `say` for each line, and `tend` now and then: it tells how many lines were left out."""
+    """Call `say` for each line, and `tend` regularly: it reports how many lines were suppressed."""
 
     def __init__(self, log: Callable[[int, str], None]) -> None:
         self._log = log
@@ -29,7 +29,7 @@ class RateLimitedLog:
             self._worst = max(self._worst, level)
 
     def tend(self, now: float) -> None:
-        """Tell what was left out in the second that has passed."""
+        """Report the lines that were suppressed in the last second."""
         if self._left_out and now >= self._second + 1.0:
             self._log(self._worst, f"{self._left_out} more lines like these within a second were left out")
             self._left_out = self._worst = 0

@@ -1,4 +1,4 @@
-"""Connections inside TLS, for processes that have a certificate; imported by no others, because `ssl` is slow to load."""
+"""TLS connections, for processes that have a certificate; others do not import this module, because `ssl` is slow to load."""
 
 import socket
 from collections.abc import Sequence
@@ -92,7 +92,7 @@ class TlsConnection(Connection):
             self._queue(memoryview(buffer))
 
     def flush(self) -> None:
-        """Send as much as the socket takes now, also what TLS itself has to say."""
+        """Send as much as the socket takes now, including records of TLS itself."""
         channel = self._open()
         if channel is None:
             return
@@ -105,7 +105,7 @@ class TlsConnection(Connection):
         self._explain(channel)
 
     def _open(self) -> TlsChannel | None:
-        """Go on with the handshake; return the channel once it is done."""
+        """Continue the handshake; return the channel once it is complete."""
         if self._channel is not None or self.closed:
             return self._channel
         step = self._handshake.step(monotonic())
