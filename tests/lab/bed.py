@@ -16,7 +16,7 @@ _MASK = 24
 class Lab:
     """A context manager. On exit every process, namespace and link is gone, whatever has happened.
 
-    `folder` must not be there yet: it gets one folder per host, and `certs` in the layout of `fission_admin.py certs`. The
+    `folder` must not be there yet: it gets one folder per host, and `certs` in the layout of `fission certs`. The
     addresses exist in the namespaces only, so any number of labs can be there at the same time.
     """
 

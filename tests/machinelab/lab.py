@@ -120,23 +120,24 @@ class MachineLab:
         namespace = f"{names.fresh_prefix()}machines"
         lab = cls(folder, namespace)
         try:
-            lab._make_network()
+            lab.make_network()
             system("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(lab.key))
             for number in range(1, count + 1):
-                lab._add(base, number)
+                lab.add(base, number)
             for machine in lab.machines:
                 machine.boot()
             for machine in lab.machines:
                 machine.wait()
             yield lab
         finally:
-            lab._remove()
+            lab.remove()
 
     def client(self, *command: str) -> list[str]:
         """Return the command line that runs a command on the client, which is this machine inside the namespace."""
         return [*inside(self.namespace), *command]
 
-    def _make_network(self) -> None:
+    def make_network(self) -> None:
+        """Create the namespace and its bridge."""
         names.make(self.namespace)
         for command in (
             "ip link add br0 type bridge",
@@ -145,7 +146,8 @@ class MachineLab:
         ):
             system(*inside(self.namespace), *command.split())
 
-    def _add(self, base: Path, number: int) -> None:
+    def add(self, base: Path, number: int) -> None:
+        """Prepare the system of one machine."""
         address = f"10.77.0.{number + 1}"
         folder = self.folder / f"pi{number}"
         root = overlay(base, folder)
@@ -165,7 +167,8 @@ class MachineLab:
         system("chroot", str(root), "chpasswd", given=f"{USER}:{PASSWORD}\n")
         self.machines.append(Machine(f"pi{number}", address, folder, root, self.namespace, self.key))
 
-    def _remove(self) -> None:
+    def remove(self) -> None:
+        """End and remove everything."""
         for machine in self.machines:
             machine.power_off()
         for folder in self.folder.glob("pi*/root"):

@@ -32,7 +32,7 @@ def write_identity(folder: Path, ca: bytes, pair: Pair) -> IdentityFiles:
 
 @dataclass
 class Certificates:
-    """Makes identities of one authority with wishes that `fission_admin.py certs` would not fulfil."""
+    """Makes identities of one authority with wishes that `fission certs` would not fulfil."""
 
     folder: Path
     authority: Authority

@@ -52,7 +52,7 @@ def test_no_certificate_no_start(tmp_path: Path) -> None:
         async with Wired(tmp_path, chain(16), "tls", Nothing()) as wired:
             await wired.until(wired.failures, "failures", expected=True)
             assert "nothing: there are no certificates" in wired.failures()[0]
-            assert "fission_admin.py certs" in wired.failures()[0]
+            assert "fission certs" in wired.failures()[0]
 
     asyncio.run(story())
 

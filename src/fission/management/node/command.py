@@ -58,5 +58,5 @@ def _check_identity(options: NodeOptions) -> None:
             where=str(identity.cert),
             expected=options.address,
             found=", ".join(identity.addresses) or "no address",
-            hint=f"Serve at its address, with --address, or make one: `fission_admin.py certs --node {options.address}`",
+            hint=f"Serve at its address, with --address, or make one: `fission certs --node {options.address}`",
         )

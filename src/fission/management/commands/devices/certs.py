@@ -1,4 +1,4 @@
-"""`fission_admin.py certs`: make, list and renew the certificates of a cluster."""
+"""`fission certs`: make, list and renew the certificates of a cluster."""
 
 import datetime as dt
 from collections.abc import Sequence
@@ -47,7 +47,7 @@ def certs_command(
         raise CertificateError(
             "there are no certificates",
             where=str(directory),
-            hint="Run `fission_admin.py certs --node ADDRESS` to make them",
+            hint="Run `fission certs --node ADDRESS` to make them",
         )
     show(out, _table(entries, now))
     for path in written:
@@ -83,9 +83,7 @@ def _advise(out: Console, store: CertificateStore, entries: Sequence[Entry], wri
         )
     elif written and not any(entry.what == "node" for entry in entries):
         out.print(
-            Text(
-                "next: name the nodes, as in `fission_admin.py certs --node 192.168.4.2 --node 192.168.4.3`"
-            ),
+            Text("next: name the nodes, as in `fission certs --node 192.168.4.2 --node 192.168.4.3`"),
             soft_wrap=True,
         )
 
@@ -102,5 +100,5 @@ def _warn(err: Console, entries: Sequence[Entry], now: dt.datetime) -> None:
         else:
             when = "has expired" if state is State.EXPIRED else f"expires {in_days(entry.days_left(now))}"
             whose = "authority's certificate" if entry.what == AUTHORITY else "certificate"
-            text = f"{entry.folder}: the {whose} {when}. Run `fission_admin.py certs --renew`"
+            text = f"{entry.folder}: the {whose} {when}. Run `fission certs --renew`"
         err.print(Text(f"warning: {text}", style="yellow" if err.is_terminal else ""), soft_wrap=True)
