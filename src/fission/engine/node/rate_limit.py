@@ -10,6 +10,9 @@ BURST = 10_000
 KEPT = 1000
 """Lines that are buffered for an absent client."""
 
+KEPT_SIZE = 4 << 20
+"""Characters of all lines that are buffered for an absent client."""
+
 _Line = TypeVar("_Line")
 
 
@@ -19,7 +22,8 @@ class LineRateLimiter(Generic[_Line]):
     def __init__(self) -> None:
         self._room = float(BURST)
         self._last: float | None = None
-        self._lines: deque[_Line] = deque()
+        self._lines: deque[tuple[_Line, int]] = deque()
+        self._size = 0
         self._dropped = 0
 
     def passes(self, now: float, *, clear: bool = True) -> bool:
@@ -33,16 +37,20 @@ class LineRateLimiter(Generic[_Line]):
         self._room -= 1.0
         return True
 
-    def keep(self, line: _Line) -> None:
-        """Buffer a line; drop the oldest one when there are too many."""
-        if len(self._lines) >= KEPT:
-            self._lines.popleft()
+    def keep(self, line: _Line, size: int) -> None:
+        """Buffer a line of so many characters; drop the oldest ones when there are too many."""
+        self._lines.append((line, size))
+        self._size += size
+        while len(self._lines) > KEPT or self._size > KEPT_SIZE:
+            _, dropped = self._lines.popleft()
+            self._size -= dropped
             self._dropped += 1
-        self._lines.append(line)
 
     def kept(self) -> list[_Line]:
         """Return and forget the buffered lines, oldest first."""
-        lines, self._lines = list(self._lines), deque()
+        lines = [line for line, _ in self._lines]
+        self._lines.clear()
+        self._size = 0
         return lines
 
     def dropped(self) -> int:

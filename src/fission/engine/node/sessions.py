@@ -161,8 +161,8 @@ class ClientSessions:
 def _keep(session: NetworkSession, event: EngineEvent) -> None:
     """Buffer output for the next client; other events are in the inventory."""
     if isinstance(event, JobSaid) and not isinstance(event.what, Status):
-        session.gate.keep(event)
+        session.gate.keep(event, len(event.what.text))
     elif isinstance(event, JobFailed):
         place = f"in round {event.round}" if event.where == "run" else f"in {event.where}"
         text = f"failed {place}: {event.message}\n{event.traceback}".rstrip()
-        session.gate.keep(JobSaid(event.node, event.job, event.incarnation, Log(_ERROR, text)))
+        session.gate.keep(JobSaid(event.node, event.job, event.incarnation, Log(_ERROR, text)), len(text))
