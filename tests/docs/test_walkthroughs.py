@@ -27,6 +27,7 @@ def test_tutorial(tmp_path: Path) -> None:
         "4",
         "5",
         "info.txt",
+        ".lock",
         "fission.log",
         "log.jsonl",
     }

@@ -150,7 +150,7 @@ class _Pipes:
 def _make(
     programs: Mapping[str, list[_Program]], pipes: _Pipes
 ) -> tuple[list[BaseNode], list["DynamicMARVELOJob"]]:
-    from fission.core.jobs import DynamicMARVELOJob  # noqa: PLC0415 - only who has XML needs it
+    from fission.core.jobs import DynamicMARVELOJob  # noqa: PLC0415 - only networks with XML need it
 
     nodes = []
     jobs = []
@@ -176,7 +176,7 @@ def _make(
 
 def _parse(path: Path) -> Element:
     """Return the root of the file. Entities are refused: they can fill the memory, or read other files."""
-    from defusedxml import DefusedXmlException  # noqa: PLC0415 - only who has XML needs it
+    from defusedxml import DefusedXmlException  # noqa: PLC0415 - only networks with XML need it
     from defusedxml.ElementTree import parse  # noqa: PLC0415
 
     if not path.is_file():
