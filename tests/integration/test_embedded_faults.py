@@ -2,11 +2,13 @@
 
 import json
 import os
+import resource
 import shutil
 import signal
+import socket
 import subprocess
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import psutil
@@ -25,11 +27,13 @@ SECONDS = 6
 class Embedded:
     """A stream on three embedded nodes."""
 
-    def __init__(self, folder: Path, seconds: float = SECONDS) -> None:
+    def __init__(self, folder: Path, seconds: float = SECONDS, descriptors: int = 0) -> None:
         groups = (("head",), ("work", "head"), ("work",))
         nodes = [(f"10.77.0.{number}", which) for number, which in enumerate(groups, 11)]
         self.stream = Stream(folder, nodes, blocks=int(seconds * RATE), rate=RATE)
         argv = self.stream.command("run", "--embedded", "3", "--until-finished")
+        if descriptors:
+            argv = ["prlimit", f"--nofile={descriptors}:{descriptors}", *argv]
         out, err = folder / "out.txt", folder / "err.txt"
         with out.open("wb") as stdout, err.open("wb") as stderr:
             process = subprocess.Popen(
@@ -124,6 +128,58 @@ def test_all_jobs_are_killed_at_once(embedded: Embedded) -> None:
         os.kill(pid, signal.SIGKILL)
     embedded.go_on()
     embedded.end()
+
+
+def test_a_damaged_copy_of_a_checkpoint_is_replaced(embedded: Embedded) -> None:
+    """One damaged copy ended the network although a good one existed."""
+    private = private_folder(embedded.stream.network)
+    embedded.stream.await_rows(300, embedded.client)  # the source has forgotten the first ones by now
+    os.kill(embedded.pid_of(WORK), signal.SIGSTOP)  # it stores nothing more
+    states = [one for one in private.glob(f"{STATES}/*/*/{WORK}/*") if one.stat().st_size]
+    assert states
+    for state in states:
+        data = state.read_bytes()
+        state.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
+    os.kill(embedded.pid_of(WORK), signal.SIGKILL)
+    embedded.go_on()
+    embedded.end()
+
+
+def listening(pids: set[int]) -> set[tuple[str, int]]:
+    """The TCP addresses at which processes listen."""
+    return {
+        (one.laddr.ip, one.laddr.port)
+        for one in psutil.net_connections("tcp")
+        if one.status == psutil.CONN_LISTEN and one.pid in pids
+    }
+
+
+def test_silent_connections_take_no_descriptors_from_jobs(tmp_path: Path) -> None:
+    """With 256 descriptors and 400 silent connections a killed job could not start again, and the network ended."""
+    one = Embedded(tmp_path, 15, descriptors=256)
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    with ExitStack() as stack:
+        stack.callback(resource.setrlimit, resource.RLIMIT_NOFILE, (soft, hard))
+        try:
+            one.stream.await_rows(50, one.client)
+            services = {one.client.pid, one.service_of(SOURCE), one.service_of(WORK)}
+            targets = listening(services)
+            assert len(targets) >= 3
+            for target in targets:
+                for _ in range(400):
+                    stack.enter_context(socket.create_connection(target, 20))
+            for _ in range(2):
+                os.kill(one.pid_of(WORK), signal.SIGKILL)
+                one.go_on()
+            one.end()
+            assert "Traceback" not in one.client.tail()
+        finally:
+            one.children()
+            for pid in alive(one.seen):
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            one.client.process.wait(10)
 
 
 def test_a_state_that_is_lost_with_all_its_copies_ends_the_network(embedded: Embedded) -> None:
