@@ -42,7 +42,7 @@ class ChildProcess:
     ) -> None:
         self.ready = False
         self.over = False
-        """Nothing more will come from the process: it has ended, or is about to."""
+        """No more messages will arrive: the process has ended, or is about to end."""
         self.failure: messages.Failed | None = None
         self._name = spec.name
         self._finished = False
@@ -77,7 +77,7 @@ class ChildProcess:
             self._on_output(output, 0)
 
     def check(self) -> None:
-        """Raise what the process has ended with: JobFailed, or RunError when nobody knows why."""
+        """Raise what the process has ended with: JobFailed, or RunError when the reason is not known."""
         if self.failure is not None:
             self.show_output()
             raise _job_failed(self._name, self.failure)
@@ -97,7 +97,7 @@ class ChildProcess:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
-        while self._hear():  # its last words
+        while self._receive():  # its last messages
             pass
         self.show_output()
         for output in self._outputs:
@@ -115,10 +115,10 @@ class ChildProcess:
             self._poller.forget(output.fd)
 
     def _on_control(self) -> None:
-        self._hear()
+        self._receive()
 
-    def _hear(self) -> bool:
-        """Take in what the process says; False: there is nothing now."""
+    def _receive(self) -> bool:
+        """Handle the messages of the process; return False when there are none now."""
         if self.over:
             return False
         try:

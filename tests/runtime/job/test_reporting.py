@@ -60,7 +60,7 @@ def test_it_is_told_again_after_a_while(told, clock):
 
 
 def test_losses_are_named(told):
-    Reporter(told.append, lambda: 0.0).tell_losses(Exchange())
+    Reporter(told.append, lambda: 0.0).report_losses(Exchange())
     assert told == [
         messages.Log(20, "3 blocks of pipe 7 came after the last round that could be computed"),
         messages.Log(30, "2 blocks of pipe 8 were dropped"),

@@ -1,4 +1,4 @@
-"""The ports of a job as its process begins: for each pipe the protocol's state, by the job and its spec."""
+"""Creates the ports of a job: the state of the protocol for each pipe, from the job and its spec."""
 
 from fission.channel.mailbox import Mailbox
 from fission.channel.receiver import Receiver
@@ -12,7 +12,7 @@ from fission.runtime.messages import JobSpec
 
 
 def in_ports(job: BaseJob, spec: JobSpec, *, resuming: bool) -> list[InPort]:
-    """One port per input; the synchronous ones are counted through, as their join knows them."""
+    """Create one port per input; synchronous ones are numbered, as their join expects."""
     ports: list[InPort] = []
     joined = 0
     for pipe in job.inputs:
@@ -33,7 +33,7 @@ def in_ports(job: BaseJob, spec: JobSpec, *, resuming: bool) -> list[InPort]:
 
 
 def out_ports(job: BaseJob, spec: JobSpec, *, resuming: bool) -> list[OutPort]:
-    """One port per output."""
+    """Create one port per output."""
     start = (first_point(job, spec)[0], 1)
     ports: list[OutPort] = []
     for pipe in job.outputs:
@@ -55,7 +55,7 @@ def out_ports(job: BaseJob, spec: JobSpec, *, resuming: bool) -> list[OutPort]:
 
 
 def _delivery(pipe: BasePipe) -> str:
-    """Asynchronous pipes are never waited for, so their blocks are not kept either."""
+    """Asynchronous pipes never make a job wait, so their blocks are not retained either."""
     return "live" if pipe.ASYNC else pipe.DELIVERY
 
 

@@ -1,7 +1,7 @@
 """The job process: `python -m fission.runtime.job.process FD`, started by a supervisor with one end of a socket pair.
 
-It reads its `JobSpec`, opens its listener, loads the user's job, calls `setup()`, runs the loop, and says what
-happens on the control socket. It ends by itself when the supervisor has gone.
+It reads its `JobSpec`, opens its listener, loads the user's job, calls `setup()`, runs the loop, and reports on the control
+socket. It ends by itself when the supervisor is gone.
 """
 
 import gc
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from fission.runtime.sockets.tls import Certificate
 
 GRACE = 1.0
-"""Seconds that a job has, once its supervisor has gone, before the process ends the hard way."""
+"""Seconds between the loss of the supervisor and SIGKILL."""
 
 
 class JobStopped(BaseException):
@@ -81,7 +81,9 @@ class JobProcess:
             return self._run()
         finally:
             if self._alone:
-                os.killpg(0, signal.SIGKILL)  # nobody else ends the programs that the job has started
+                os.killpg(
+                    0, signal.SIGKILL
+                )  # no supervisor is left to end the programs that the job has started
 
     def _run(self) -> int:
         signal.signal(signal.SIGTERM, self._on_sigterm)
@@ -111,7 +113,7 @@ class JobProcess:
         return 1
 
     def _attempt(self, what: Callable[[], None]) -> BaseException | None:
-        """Call it; return what it raised, whatever that is: the supervisor has to hear of it."""
+        """Call `what`; return the exception that it raised, of any type, so that it is reported."""
         try:
             what()
         except BaseException as error:  # noqa: BLE001
@@ -156,13 +158,13 @@ class JobProcess:
         self._where = Phase.FINISH
         exchange.finish()
         io_thread.close()
-        self._reporter.tell_losses(exchange)
+        self._reporter.report_losses(exchange)
         self._reporter.report(exchange, gave_nothing=gave_nothing)
 
     def _make_loop(
         self, job: "PythonJob | ExecutableJob", exchange: Exchange, start: Position
     ) -> "RoundLoop | ProgramLoop":
-        """The loop around `run`, or the one around a program, which is started now."""
+        """Create the loop around `run`, or the loop around a program, which is started."""
         if isinstance(job, PythonJob):
             self._open_console(job, exchange)
             return RoundLoop(job, exchange, start, self._log)
@@ -171,7 +173,7 @@ class JobProcess:
         return started(job, exchange, self._log)
 
     def _open_console(self, job: PythonJob, exchange: Exchange) -> None:
-        """Where people type, for a job that waits for it; its module has been imported with the job then."""
+        """Open the console of an `InteractiveJob`; its module was imported with the job."""
         module = sys.modules.get("fission.core.jobs.interactive")
         if module is not None and isinstance(job, module.InteractiveJob):
             from fission.runtime.job.console import open_console  # noqa: PLC0415
@@ -197,7 +199,7 @@ class JobProcess:
         return job
 
     def _forward_logs(self) -> None:
-        """Send what user code says with `logging` to the log of the network; for those who have imported it."""
+        """Forward the records of `logging` to the log of the network, if user code has imported it."""
         if "logging" in sys.modules:
             from fission.runtime.job.user_logging import forward_user_logs  # noqa: PLC0415
 
@@ -220,7 +222,7 @@ class JobProcess:
         self._exchange = exchange
         self._poller = poller
         poller.watch(self._control.fd, lambda _event: self._on_control())
-        self._on_control()  # what came early does not make the socket readable
+        self._on_control()  # messages that were read with the spec do not make the socket readable
         return exchange
 
     def _begin(self, job: "PythonJob | ExecutableJob", exchange: Exchange) -> Position:
@@ -239,7 +241,7 @@ class JobProcess:
         return start
 
     def _keep_state(self, job: PythonJob, exchange: Exchange, start: Position) -> None:
-        """Give the job the state that its predecessor had at the start, and keep that which it has from now on."""
+        """Restore the state of the predecessor at the start, and store the state from now on."""
         from fission.runtime.checkpointing.checkpoints import Checkpoints, load  # noqa: PLC0415 - only for jobs with a state
         from fission.runtime.checkpointing.state import SavedState  # noqa: PLC0415
 
@@ -258,10 +260,10 @@ class JobProcess:
         )
         exchange.keep(checkpoints, stored=data is not None)
 
-    # -- what others want --------------------------------------------------------------------------------
+    # -- messages and signals ----------------------------------------------------------------------------
 
     def _on_control(self) -> None:
-        """Called from the pump, in whichever thread that runs."""
+        """Called by the pump, in the job's thread or the I/O thread."""
         try:
             received = self._control.read(wait=False)
         except EOFError:
@@ -272,7 +274,7 @@ class JobProcess:
                 _carry_out(message, self._exchange)
 
     def _orphaned(self) -> None:
-        """The supervisor has gone: stop the job's thread, wherever it is; if it cannot be stopped, end at once."""
+        """The supervisor is gone: stop the job's thread wherever it is, or kill the process after a while."""
         self._alone = True
         if self._poller is not None:
             self._poller.forget(self._control.fd)
@@ -320,7 +322,7 @@ class JobProcess:
     # -- what is reported --------------------------------------------------------------------------------
 
     def _fail(self, error: BaseException, where: Phase, also: str = "") -> None:
-        """Report why the job cannot go on; `also` is what went wrong after that, and stands behind it."""
+        """Report why the job cannot continue; `also` describes a later failure and is appended."""
         from fission.runtime.job.failure import describe_failure  # noqa: PLC0415 - it imports much; most jobs do not fail
 
         rounds = self._loop.round if self._loop else 0
@@ -355,7 +357,7 @@ def _carry_out(message: messages.ToJob, exchange: Exchange) -> None:
 
 
 def _load_certificate(spec: JobSpec) -> "Certificate | None":
-    """The certificate of this machine, if it has one. Raises CertificateError, and RunError where it does not fit."""
+    """Load the certificate of this machine, if it has one. Raises CertificateError; RunError if the address contradicts it."""
     wanted = "tls" if spec.identity else "tcp"
     for endpoint in parse(spec.listen):
         if not endpoint.local and endpoint.kind != wanted:
@@ -373,7 +375,7 @@ def _load_certificate(spec: JobSpec) -> "Certificate | None":
 
 
 def main(fd: int) -> NoReturn:
-    """Be the process of a job; `fd` is our end of the control socket."""
+    """Run this process as a job; `fd` is its end of the control socket."""
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(line_buffering=True, errors="backslashreplace")  # type: ignore[union-attr]
     control = Control(fd)

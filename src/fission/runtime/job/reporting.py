@@ -12,7 +12,7 @@ _ANYWAY = 30.0
 
 
 class Reporter:
-    """Call `report` about twice a second, `tell_losses` at the end.
+    """Call `report` about twice a second, `report_losses` at the end.
 
     `send` sends a message to the supervisor. `cpu_seconds` returns the processor time of other processes of the job.
     """
@@ -35,7 +35,7 @@ class Reporter:
         seconds = times.user + times.system + self._cpu_seconds()
         self._send(messages.Status(round, seconds, pipes, epoch, gave_nothing))
 
-    def tell_losses(self, exchange: Exchange) -> None:
+    def report_losses(self, exchange: Exchange) -> None:
         """Log the blocks that were dropped, or were left over at the end."""
         join = exchange.incoming.join
         for port in exchange.incoming.joined:

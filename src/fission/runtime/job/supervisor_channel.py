@@ -31,12 +31,12 @@ class Control:
         self._detached = True
 
     def send(self, message: messages.FromJob) -> None:
-        """Send a message; a supervisor that has gone is noticed when reading."""
+        """Send a message; the loss of the supervisor is noticed by `read`."""
         if self._detached:
             _print(message)
             return
         data = messages.encode(message)
-        # A handler that raises in the middle would leave half a message on the socket.
+        # A signal handler that raises in the middle would leave half a message on the socket.
         before = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGTERM, signal.SIGINT))
         try:
             with self._lock:
@@ -48,7 +48,7 @@ class Control:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
     def read(self, *, wait: bool) -> list[messages.ToJob]:
-        """Return the messages that have come. Raises EOFError when the supervisor has gone."""
+        """Return the messages that have arrived. Raises EOFError when the supervisor is gone."""
         waiting, self._early = self._early, []
         try:
             data = self._sock.recv(1 << 20, 0 if wait else socket.MSG_DONTWAIT)
@@ -67,7 +67,7 @@ class Control:
         return [*waiting, *self._reader.feed(data)]
 
     def read_spec(self) -> JobSpec:
-        """Wait for the first message; what came with it is kept for `read`."""
+        """Wait for the first message; messages that arrive with it are kept for `read`."""
         while True:
             received = self.read(wait=True)
             if received:
