@@ -1,4 +1,4 @@
-"""The client as one of the machines of its network: it runs the local jobs, in `<network>/local/<id>/`."""
+"""The client as a machine of its network: it runs the local jobs in `<network>/local/<id>/`."""
 
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -20,11 +20,11 @@ from fission.security import IdentityFiles
 
 FOLDER = "local"
 STATES = "states"
-"""Folder in the client's private one with the states that it keeps."""
+"""Folder of checkpoints in the client's private folder."""
 
 
 class ClientHost:
-    """`warm` it first, `open` it once the client's address is known, then use it as the `Local` of a `InstructionExecutor`."""
+    """Call `warm`, then `open` once the client's address is known; then it is the `Local` of an `InstructionExecutor`."""
 
     def __init__(
         self,
@@ -55,7 +55,7 @@ class ClientHost:
         )
 
     async def warm(self) -> None:
-        """End what an earlier client has left, and get ready to start local jobs, before the nodes have answered."""
+        """Kill what an earlier client has left, and prepare for local jobs, before the nodes have answered."""
         await self._host.clear()
         if self._has_jobs:
             self._host.warm()
@@ -66,21 +66,21 @@ class ClientHost:
             self.states = self._server.listen(address)
 
     async def open(self, address: str) -> NodeJoined:
-        """Be ready to run jobs whose senders connect to `address`; return what the client joins its own cluster with."""
+        """Get ready for jobs whose senders connect to `address`; return the event with which the client joins its own cluster."""
         self._host.ip = address
         self.listen(address)
         return NodeJoined(LOCAL, LoadMeter(self._home.parent).sample(), service=address)
 
     async def start(self, order: JobOrder) -> None:
-        """Start an incarnation; what becomes of it is told by events."""
+        """Start an incarnation; events report its progress."""
         await self._open.start(order)
 
     async def stop(self, run: str, job: int, incarnation: int, *, force: bool) -> None:
-        """End an incarnation; JobExited is told in any case."""
+        """Stop an incarnation; JobExited follows in any case."""
         await self._open.stop(run, job, incarnation, force=force)
 
     def tell(self, run: str, job: int, incarnation: int, message: messages.ToJob) -> None:
-        """Hand a message to the process of an incarnation."""
+        """Send a message to the process of an incarnation."""
         self._open.tell(run, job, incarnation, message)
 
     def set_replicas(self, network: str, run: str, replicas: Replicas) -> None:
@@ -90,7 +90,7 @@ class ClientHost:
         self._host.announce(network, run, replicas.placed)
 
     async def close(self) -> None:
-        """End whatever still runs."""
+        """Stop whatever still runs."""
         await self._host.close()
         await self._server.close()
         self._replicator.close()

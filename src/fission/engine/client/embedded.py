@@ -30,7 +30,7 @@ _END_SECONDS = 3.0
 
 @dataclass(frozen=True, slots=True)
 class EmbeddedNode:
-    """One of them; `plays` is the node of NODES whose groups it has, or ""."""
+    """A node of an embedded cluster; `plays` is the node of NODES whose groups it has, or ""."""
 
     address: str
     port: int
@@ -41,7 +41,7 @@ class EmbeddedNode:
 def plan(network: Network, count: int) -> tuple[Network, tuple[EmbeddedNode, ...]]:
     """Choose addresses and ports; return the network with these nodes in the place of its own (see `played`).
 
-    The n-th node plays the part of the n-th one of NODES: it has its groups. Raises RunError when there are no free ports.
+    The n-th node has the groups of the n-th node in NODES. Raises RunError when there are no free ports.
     """
     parts = [node for node in network.nodes if not isinstance(node, LocalNode)]
     nodes = []
@@ -55,7 +55,7 @@ def plan(network: Network, count: int) -> tuple[Network, tuple[EmbeddedNode, ...
 
 
 def played(network: Network, nodes: Sequence[EmbeddedNode]) -> Network:
-    """Return a network with these nodes in the place of its own; a DEFAULT_NODE means who plays its part."""
+    """Return a network with these nodes in the place of its own; a DEFAULT_NODE is replaced accordingly."""
     parts = [node for node in network.nodes if not isinstance(node, LocalNode)]
     for job in network.jobs:
         for node in nodes:
@@ -69,7 +69,7 @@ def played(network: Network, nodes: Sequence[EmbeddedNode]) -> Network:
 
 
 class EmbeddedCluster:
-    """Starts the services and ends them: `spawn`, then `await listening()`, at last `await close()`.
+    """Starts and stops the services: `spawn`, then `await listening()`, finally `await close()`.
 
     `folder` is private to this run; the certificates are made in it. `command` gives the command of the service of a node, whose
     files lie in the first folder, and its certificate in the second (None: clear text).
@@ -95,7 +95,7 @@ class EmbeddedCluster:
         return None if self._authority is None else self._authority.client
 
     def pid(self, address: str) -> int:
-        """Process id of a node service, for those who want to see what happens when it dies."""
+        """Return the process id of a node service."""
         return self._processes[address].pid
 
     def spawn(self) -> None:
@@ -104,7 +104,7 @@ class EmbeddedCluster:
             self._processes[node.address] = self._spawn(node)
 
     async def listening(self, interrupted: Callable[[], bool] = lambda: False) -> None:
-        """Return when all of them listen, or when `interrupted` returns true. Raises RunError."""
+        """Return when all services listen, or when `interrupted` returns true. Raises RunError."""
         deadline = monotonic() + _START_SECONDS
         for node in self.nodes:
             while not interrupted() and not await _listens(node):
@@ -118,7 +118,7 @@ class EmbeddedCluster:
                 await asyncio.sleep(0.02)
 
     async def close(self) -> None:
-        """End all services, by force after 3 s."""
+        """Stop all services, by force after 3 s."""
         running = [process for process in self._processes.values() if process.poll() is None]
         for process in running:
             process.send_signal(signal.SIGTERM)

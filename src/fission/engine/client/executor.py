@@ -1,4 +1,4 @@
-"""The client's hands: carries out what the coordinator wants, on the nodes and on the client itself.
+"""Executes coordinator instructions on nodes and on the client itself.
 
 Instructions about one job on one node are carried out in their order; those about different jobs side by side. When
 a request is not answered, nobody knows what became of it: the link to that node is dropped, and when the node comes
@@ -46,26 +46,26 @@ from fission.runtime import messages
 _log = logging.getLogger(__name__)
 
 _AHEAD = -1
-"""The lane of what is done ahead of the first start; lanes of jobs have their ids, what is said to a node itself has 0."""
+"""The lane of preparations. Lanes of jobs have the job's id; requests to the node itself use lane 0."""
 _PREPARE_SECONDS = 120.0
 
 _FAREWELL_SECONDS = 1.0
 
 START_SECONDS = 20.0
-"""How long a node may take to copy a job's files into place and to start its process."""
+"""Seconds that a node may take to copy a job's files into place and to start its process."""
 
 
 class Local(Protocol):
     """The client as a machine that runs jobs: what `JobHost` does, in the client's own process."""
 
     async def start(self, order: JobOrder) -> None:
-        """Start an incarnation; what becomes of it is told by events."""
+        """Start an incarnation; events report its progress."""
 
     async def stop(self, run: str, job: int, incarnation: int, *, force: bool) -> None:
-        """End an incarnation; JobExited is told in any case."""
+        """Stop an incarnation; JobExited follows in any case."""
 
     def tell(self, run: str, job: int, incarnation: int, message: messages.ToJob) -> None:
-        """Hand a message to the process of an incarnation."""
+        """Send a message to the process of an incarnation."""
 
     @property
     def states(self) -> str:
@@ -76,7 +76,7 @@ class Local(Protocol):
 
 
 class InstructionExecutor:
-    """Call `carry_out` with instructions; `on_event` gets what happens, `on_progress` how far files have got.
+    """Call `carry_out` with instructions; `on_event` receives events, `on_progress` the progress of file transfers.
 
     `connect` creates the link; `up`, `down`, `refused` and `posted` are its callbacks.
     `bundles` are the user's modules first, then all
@@ -109,29 +109,29 @@ class InstructionExecutor:
         self._placed = placed
         self._on_event = on_event
         self._on_progress = on_progress
-        self._lanes = SerialExecutor(self._failed)
+        self._queues = SerialExecutor(self._failed)
         self._early: dict[str, list[Plain]] = {}
         self._announcing = False
         self._shipping: dict[tuple[str, str], asyncio.Task[None]] = {}
         self._states: dict[str, str] = {}
         self.copying: set[str] = set()
-        """Nodes that get all files before they count as joined (PRE_COPY)."""
+        """Nodes that receive all files before they count as joined (PRE_COPY)."""
         self.link = None if connect is None else connect(self)
 
-    # -- what the coordinator wants ----------------------------------------------------------------------
+    # -- instructions of the coordinator -----------------------------------------------------------------
 
     def carry_out(self, instruction: ToNode) -> None:
-        """Carry an instruction out, after all earlier ones about the same job on the same node."""
+        """Carry out an instruction, after all earlier ones about the same job on the same node."""
         if isinstance(instruction, StartJob):
             self._announce_soon()
-        self._lanes.put((instruction.node, instruction.job), partial(self._do, instruction))
+        self._queues.put((instruction.node, instruction.job), partial(self._do, instruction))
 
     async def close(self) -> None:
-        """Drop what has not been carried out."""
+        """Drop pending instructions."""
         for task in self._shipping.values():
             task.cancel()
         await asyncio.gather(*self._shipping.values(), return_exceptions=True)
-        await self._lanes.close()
+        await self._queues.close()
 
     async def _do(self, instruction: ToNode) -> None:
         try:
@@ -155,7 +155,7 @@ class InstructionExecutor:
             await self._ship(start.node, order.files)
         except LinkError:
             raise
-        except Exception as error:  # whatever it is, the coordinator must hear of it
+        except Exception as error:  # every failure is reported to the coordinator
             self._on_event(JobNotStarted(start.node, start.job, start.incarnation, str(error)))
             if isinstance(error, FissionError):
                 return
@@ -198,7 +198,7 @@ class InstructionExecutor:
     # -- files -------------------------------------------------------------------------------------------
 
     async def _ship(self, node: str, digest: str) -> None:
-        """Bring a bundle to a node, once, however many jobs want it."""
+        """Send a bundle to a node, once, however many jobs need it."""
         key = (node, digest)
         if key not in self._shipping:
             self._shipping[key] = asyncio.create_task(self._send(node, digest))
@@ -207,14 +207,14 @@ class InstructionExecutor:
             await asyncio.shield(task)
         except Exception:
             if self._shipping.get(key) is task:
-                del self._shipping[key]  # the next one tries again
+                del self._shipping[key]  # the next request tries again
             raise
 
     async def _send(self, node: str, digest: str) -> None:
         await ship(partial(self._ask, node), [self._bundles[digest]], partial(self._on_progress, node))
 
     async def _prepare(self, node: str) -> None:
-        """Bring the user's modules to a node and let it make them ready, so that a failover need not wait for that."""
+        """Send the user's modules to a node and unpack them, so that a failover need not wait for that."""
         try:
             await self._ship(node, self._first)
             await self._ask(node, "prepare", timeout=_PREPARE_SECONDS, code=self._first)
@@ -222,7 +222,7 @@ class InstructionExecutor:
             self._complain(node, error)
 
     async def _pre_copy(self, node: str) -> None:
-        """Bring all files to a node before it gets a job; those that cannot be brought are tried again then."""
+        """Send all files to a node before its first job; failed transfers are repeated when a job needs them."""
         self.copying.add(node)
         try:
             for digest in self._bundles:
@@ -245,7 +245,7 @@ class InstructionExecutor:
         self._announcing = False
         self._local.set_replicas(self._network.name, self._run, Replicas(self._replicas, self._placed()))
         for node in self._states:
-            self._lanes.put((node, 0), partial(self._send_replicas, node))
+            self._queues.put((node, 0), partial(self._send_replicas, node))
 
     def _announce_soon(self) -> None:
         """Announce new incarnations, once for all that start in this turn of the loop: replicas accept no others."""
@@ -258,22 +258,22 @@ class InstructionExecutor:
         await self._ask(node, "replicas", replicas=link_messages.replicas_to_plain(replicas))
 
     async def say_ended(self) -> None:
-        """Tell the nodes that the run is over, so that they forget it; whoever does not answer soon forgets it later."""
+        """Report the end of the run to the nodes, so that they remove it; a node that does not answer removes it later."""
         nodes = list(self._states)
         await asyncio.gather(
             *(self._ask(node, "ended", timeout=_FAREWELL_SECONDS) for node in nodes), return_exceptions=True
         )
 
-    # -- what the link says ------------------------------------------------------------------------------
+    # -- callbacks of the link ---------------------------------------------------------------------------
 
     def up(self, node: str) -> None:
-        """A node has joined: it is asked what it is and what it has."""
+        """Handle a node that has joined: request its description and its inventory."""
         self._early[node] = []
-        self._lanes.put((node, 0), partial(self._greet, node))
+        self._queues.put((node, 0), partial(self._greet, node))
 
     def down(self, node: str, reason: str) -> None:
-        """A node is lost, with everything that was on its way to it."""
-        self._lanes.cut(lambda lane: lane[0] == node)
+        """Handle the loss of a node; pending instructions for it are dropped."""
+        self._queues.cut(lambda lane: lane[0] == node)
         for key in [key for key in self._shipping if key[0] == node]:
             self._shipping.pop(key).cancel()
         self._early.pop(node, None)
@@ -282,11 +282,11 @@ class InstructionExecutor:
         self._on_event(NodeLost(node, reason))
 
     def refused(self, node: str, reason: str) -> None:
-        """A node has answered and cannot be used."""
+        """Handle a node that has answered and cannot be used."""
         self._on_event(NodeRefused(node, (reason,)))
 
     def posted(self, node: str, topic: str, data: Plain) -> None:
-        """A node tells something; facts wait until it counts as joined."""
+        """Handle a message of a node; events are held back until it counts as joined."""
         if topic != "event":
             _log.debug("%s: unknown topic %s", node, topic)
             return
@@ -319,7 +319,7 @@ class InstructionExecutor:
         self._on_event(joined)
         for data in self._early.pop(node, ()):
             self._hear(node, data)
-        self._lanes.put((node, _AHEAD), partial(self._prepare, node))
+        self._queues.put((node, _AHEAD), partial(self._prepare, node))
 
     def _hear(self, node: str, data: Plain) -> None:
         event = link_messages.event_from_plain(data)
@@ -329,7 +329,7 @@ class InstructionExecutor:
         self._on_event(event)
 
     def _complain(self, node: str, error: FissionError) -> None:
-        text = str(error)  # that of a broken link names the node
+        text = str(error)  # the text of a broken link names the node
         _log.warning("%s", text if text.startswith(node) else f"node {node}: {text}")
 
     def _failed(self, error: Exception) -> None:

@@ -1,4 +1,4 @@
-"""Makes the order with which one incarnation of a job is started, out of the network and the coordinator's instruction."""
+"""Builds the start order of an incarnation from the network and the coordinator's instruction."""
 
 from collections.abc import Mapping
 
@@ -12,7 +12,7 @@ from fission.runtime.messages import JobSpec
 
 
 class JobOrderFactory:
-    """Makes the orders of one run.
+    """Builds the start orders of one run.
 
     `code` is the digest of the user's modules, `files` that of each job's folder; `secret` authenticates the checkpoints of the
     run. With `keep` the jobs find the files that an earlier run has left in their folders. Raises NetworkError when a job
@@ -41,7 +41,7 @@ class JobOrderFactory:
         self._sources = {pipe.id: job.id for job in network.jobs for pipe in job.outputs}
 
     def order(self, start: StartJob, replicas: tuple[str, ...]) -> JobOrder:
-        """Make the order for a start; what only the machine knows is left out. `replicas` store checkpoints now."""
+        """Build the order for a start; fields that only the machine knows stay empty. `replicas` store checkpoints now."""
         settings = self._network.settings
         job = self._network.job(start.job)
         spec = JobSpec(

@@ -1,4 +1,4 @@
-"""What a client has decided, on disk: another client can go on where this one was killed.
+"""The client's decisions on disk, so that another client can continue after this one was killed.
 
 One SQLite file per network, with one row: the coordinator's snapshot. SQLite sees to it that a write that was cut off
 is as if it had never begun. The rows of earlier runs are overwritten.
@@ -18,7 +18,7 @@ _BROKEN = "Remove the file if no job of the network runs any more; `run --fresh`
 
 
 class Journal:
-    """The journal of one network, in `folder`, which is made. `read` once, `write` before each deed, at last `close`.
+    """The journal of one network, in `folder`, which is created. `read` once, `write` before each action, finally `close`.
 
     Raises RunError when the file cannot be used.
     """
@@ -28,7 +28,7 @@ class Journal:
         with self._told():
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._db = sqlite3.connect(self.path, isolation_level=None, timeout=2)
-            # WAL with NORMAL: a killed process loses nothing, and a commit waits for no disk.
+            # WAL with NORMAL: a killed process loses nothing, and a commit does not wait for the disk.
             self._db.execute("PRAGMA journal_mode=WAL")
             self._db.execute("PRAGMA synchronous=NORMAL")
             self._db.execute(_SCHEMA)
@@ -43,12 +43,12 @@ class Journal:
         return snapshot
 
     def write(self, snapshot: Mapping[str, Any]) -> None:
-        """Put a snapshot in the place of the last one."""
+        """Replace the last snapshot."""
         with self._told():
             self._db.execute("INSERT OR REPLACE INTO state VALUES (1, ?)", (json.dumps(snapshot),))
 
     def clear(self) -> None:
-        """Forget everything: the network has ended."""
+        """Remove the snapshot: the network has ended."""
         with self._told():
             self._db.execute("DELETE FROM state")
 
@@ -58,7 +58,7 @@ class Journal:
 
     @contextlib.contextmanager
     def _told(self) -> Iterator[None]:
-        """Tell errors of the file system and of SQLite in one line."""
+        """Turn errors of the file system and of SQLite into a RunError."""
         try:
             yield
         except (OSError, sqlite3.Error, json.JSONDecodeError) as error:
@@ -68,7 +68,7 @@ class Journal:
 
 
 def left_running(folder: Path) -> bool:
-    """Whether a client has died that ran the network whose private folder this is; nobody may be using it. Raises RunError."""
+    """Return whether an interrupted run has left its journal in this private folder, which must be unused. Raises RunError."""
     if not folder.is_dir():
         return False
     journal = Journal(folder)
@@ -79,7 +79,7 @@ def left_running(folder: Path) -> bool:
 
 
 def remove_journal(folder: Path) -> None:
-    """Remove a journal that cannot be used or is not wanted any more."""
+    """Remove a journal that is unusable or no longer needed."""
     for name in ("journal.sqlite", "journal.sqlite-wal", "journal.sqlite-shm"):
         with contextlib.suppress(FileNotFoundError):
             (folder / name).unlink()

@@ -1,4 +1,4 @@
-"""What people are told of a run: whoever watches it, and other terminals, which ask."""
+"""Presents a run to its observer, and to other terminals on request."""
 
 import contextlib
 import itertools
@@ -24,50 +24,50 @@ from fission.runtime.messages import Log, Status
 
 
 class RunObserver(ProgressObserver, Protocol):
-    """Who is told what happens in a run."""
+    """Receives everything that a person may want to see of a run."""
 
     def begin(self, run: str) -> None:
-        """First of all: which run it is."""
+        """The run starts; called first."""
 
     def nodes(self, nodes: Sequence[NodeRecord], missing: Mapping[str, str]) -> None:
-        """Once, before the start: the nodes that have answered, and the addresses of those that have not, with why."""
+        """The nodes that have answered, and the addresses of the others with the reason; called once, before the start."""
 
     def said(self, said: JobSaid) -> None:
         """A job wrote or logged a line."""
 
     def news(self, job: int | None, text: str) -> None:
-        """Something happened to a job or a node that is no reason to worry."""
+        """A job or a node has changed in an expected way."""
 
     def information(self, places: Sequence[JobPlace]) -> None:
-        """All jobs work: where. At the start, and after every change."""
+        """The places of all jobs; called at the start and after every change."""
 
     def placed(self, placement: Placement) -> None:
-        """Where the jobs go, and why."""
+        """The placement of the jobs, with reasons."""
 
     def progress(self, node: str, done: int, total: int) -> None:
-        """So many bytes of the files that a node needs have arrived."""
+        """A node has received `done` of `total` bytes of files."""
 
 
 @dataclass(slots=True)
 class Answer:
-    """What a terminal hears that wanted something: what is done, and what is not."""
+    """The answer to a terminal's request: what is done, and what is refused."""
 
     lines: list[str] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
 
     def add(self, text: str, *, refused: bool) -> None:
-        """Say something more."""
+        """Add a line."""
         (self.errors if refused else self.lines).append(text)
 
     def plain(self) -> dict[str, Any]:
-        """The answer as it travels."""
+        """Return the answer as plain data."""
         return {"lines": self.lines, "errors": self.errors}
 
 
 class RunPresenter:
-    """Tells a watcher what happens, and keeps the `reports` on the jobs.
+    """Passes events to the observer, and maintains the `reports` on the jobs.
 
-    In a run that is taken over, jobs may have said much while no client was there: that is told by `catch_up`, once the
+    In a run that is taken over, `catch_up` presents the output from the time without a client, once the
     nodes were shown.
     """
 
@@ -85,12 +85,12 @@ class RunPresenter:
         self._places: tuple[JobPlace, ...] = ()
 
     def begin(self) -> None:
-        """Say that there is something to be taken over, if there is."""
+        """Report that a run is taken over, if that is so."""
         if self._early is not None:
             self._watcher.news(None, "an earlier client has left the network running: it is taken over")
 
     def notice(self, notice: Notice) -> None:
-        """Show a line of the coordinator."""
+        """Present a notice of the coordinator."""
         text = _with_node(notice)
         if notice.level == logging.INFO:
             self._watcher.news(notice.job, text)
@@ -98,7 +98,7 @@ class RunPresenter:
             self._watcher.log(notice.job, notice.level, text)
 
     def answered(self, answer: RequestAccepted | RequestRefused) -> None:
-        """Show how the coordinator answers an operator request, here and on the terminal that sent it."""
+        """Present the coordinator's answer to an operator request, here and on the terminal that sent it."""
         refused, text = isinstance(answer, RequestRefused), _with_node(answer)
         waiting = self._answers.get(answer.request)
         if waiting is not None:
@@ -110,25 +110,25 @@ class RunPresenter:
             self._watcher.news(answer.job, text)
 
     def wait_for_a_node(self) -> None:
-        """Say why nothing happens."""
+        """Report why the run waits."""
         text = "waits for the first node, to hear at which address nodes reach the client (CLIENT_IP says it, too)"
         self._watcher.news(None, text)
 
     def warn(self, text: str) -> None:
-        """Tell of something that the client itself cannot do now."""
+        """Report something that the client cannot do now."""
         self._watcher.log(None, logging.WARNING, text)
 
     def placed(self, placement: Placement) -> None:
-        """Tell where the jobs go."""
+        """Present a placement."""
         self._watcher.placed(placement)
 
     def said(self, said: JobSaid) -> None:
-        """Pass on what a job says."""
+        """Pass on the output of a job."""
         job = self._coordinator.jobs.get(said.job)
         if self._coordinator.phase is Phase.GATHERING:
-            return  # in an earlier run, whose jobs are ended now
+            return  # from an earlier run, whose jobs are stopped now
         if job is not None and said.incarnation < job.incarnation:
-            return  # from behind a link that was cut: its successor has said so already
+            return  # late output of an incarnation that has been replaced
         match said.what:
             case OutputLine() | Log() if self._early is not None:
                 self._early.append(said)
@@ -138,7 +138,7 @@ class RunPresenter:
                 self.reports[said.job].hear(said.what)
 
     def catch_up(self) -> None:
-        """Tell what jobs have said while there was no client, or before the nodes were shown."""
+        """Present the output from before the nodes were shown."""
         early, self._early = self._early, None
         if early:
             self._watcher.news(None, "said since the earlier client has gone:")
@@ -146,7 +146,7 @@ class RunPresenter:
                 self._watcher.said(said)
 
     def nodes(self, invited: Iterable[str], away: Mapping[str, str]) -> None:
-        """Show the nodes that have answered, and say which of the invited ones have not; `away` says why."""
+        """Present the nodes that have answered, and the others with the reasons in `away`."""
         nodes = [
             node
             for address, node in self._coordinator.nodes.items()
@@ -160,7 +160,7 @@ class RunPresenter:
         )
 
     def status(self, seconds: float) -> None:
-        """Tell how far all is, and where the jobs are if that has changed."""
+        """Present the progress, and the places of the jobs if they have changed."""
         self.update()
         self._watcher.status(self.reports, seconds)
         places = information(self._coordinator)
@@ -174,23 +174,23 @@ class RunPresenter:
                 self._watcher.information(places)
 
     def update(self) -> None:
-        """Bring the reports up to date."""
+        """Update the reports from the coordinator."""
         for id, job in self._coordinator.jobs.items():
             report = self.reports[id]
             report.state = STATES[job.state]
             report.node = "client" if job.node == LOCAL else job.node or report.node
             report.incarnation = job.incarnation
-            if job.state is JobState.FINISHED and not report.round:  # before we came
+            if job.state is JobState.FINISHED and not report.round:  # before this client
                 report.complete(job.round)
 
     def view(self, run: str, seconds: float, clocks: Mapping[str, ClockEstimate]) -> NetworkView:
-        """Look at the network now."""
+        """Return a view of the network."""
         self.update()
         return view_of(self._network, self._coordinator, self.reports, run, seconds, clocks)
 
     @contextlib.contextmanager
     def answering(self) -> Iterator[tuple[int, Answer]]:
-        """Collect the answers to one request; yield its number and what is collected."""
+        """Collect the answers to one request; yield its number and the answer."""
         number, answer = next(self._numbers), Answer()
         self._answers[number] = answer
         try:
@@ -199,13 +199,13 @@ class RunPresenter:
             del self._answers[number]
 
     def fail(self, text: str) -> None:
-        """Show the terminals that wait for an answer that the run ends by an error."""
+        """Report to the terminals that wait for an answer that the run ends by an error."""
         for answer in self._answers.values():
             answer.add(text, refused=True)
 
 
 def _with_node(line: Notice | RequestAccepted | RequestRefused) -> str:
-    """The text of a line, with the node that it is about where it is about no job."""
+    """Return the text of a notice, with its node if it has no job."""
     if line.job is None and line.node not in (None, LOCAL):
         return f"node {line.node}: {line.text}"
     return line.text

@@ -1,4 +1,4 @@
-"""What jobs print and what happens to them, on disk: one JSON object per line, in files that are replaced when they are full.
+"""Output and events of jobs on disk: one JSON object per line, in rotated files.
 
 `log.jsonl` is the newest file, `log.jsonl.1` the one before, and so on; the oldest is removed. A thread writes, so that
 a slow disk makes nobody wait.
@@ -21,7 +21,7 @@ LOG_NAME: Final = "log.jsonl"
 """Name of the newest file."""
 
 _WAITING: Final = 16 << 20
-"""Characters that may wait for the disk."""
+"""The most characters that may be queued for the disk."""
 _LAST_WORDS: Final = 3.0
 
 _log = logging.getLogger(__name__)
@@ -46,7 +46,7 @@ class Record:
     time: float = field(default_factory=time.time)
 
     def encoded(self) -> str:
-        """Make the line, without its end."""
+        """Return the record as a line without its end."""
         moment = dt.datetime.fromtimestamp(self.time, dt.UTC).isoformat(timespec="milliseconds")
         entry = {
             "time": moment.replace("+00:00", "Z"),
@@ -63,7 +63,7 @@ class Record:
 
     @classmethod
     def decoded(cls, line: str) -> "Record | None":
-        """Read a line; None when it is none of ours, as one that was cut by a crash."""
+        """Read a line; return None for one that is no record, for example cut by a crash."""
         try:
             entry = json.loads(line)
             return cls(
@@ -82,13 +82,13 @@ class Record:
 
 
 def level_number(name: str) -> int:
-    """Return the number of a level's name; those that jobs have made up are called "Level 25". Raises ValueError."""
+    """Return the number of a level's name; custom levels are named "Level 25". Raises ValueError."""
     known = logging.getLevelNamesMapping().get(name)
     return int(name.removeprefix("Level ")) if known is None else known
 
 
 def files_of(path: Path) -> list[Path]:
-    """Return the files that a log consists of, the newest first."""
+    """Return the files of a log, the newest first."""
     found = [path] if path.exists() else []
     number = 1
     while (older := _older(path, number)).exists():
@@ -105,7 +105,7 @@ def run_of(path: Path) -> str:
 
 
 class RecordFile:
-    """Writes records to `path` until `close`; keeps `count` files of about `size` bytes. Made without touching the disk.
+    """Writes records to `path` until `close`; keeps `count` files of about `size` bytes. Creating one does not touch the disk.
 
     With `by_run` no file has records of two runs: those of another run become an older file first. When the disk
     refuses, that is logged once, and records are dropped until it takes them again.
@@ -128,7 +128,7 @@ class RecordFile:
         self._thread: threading.Thread | None = None
 
     def put(self, record: Record) -> None:
-        """Write a record soon."""
+        """Queue a record."""
         with self._change:
             if self._closed:
                 return
@@ -147,7 +147,7 @@ class RecordFile:
             self._change.notify()
 
     def close(self) -> None:
-        """Write what is left, within seconds."""
+        """Write the queued records, within seconds."""
         with self._change:
             self._closed = True
             self._change.notify()
@@ -187,7 +187,7 @@ class RecordFile:
         if file is not None:
             try:
                 file.close()
-            except OSError:  # what it still held is lost
+            except OSError:  # its buffered records are lost
                 return
 
     def _write(self, record: Record) -> None:
@@ -200,7 +200,7 @@ class RecordFile:
             self._written += len(line)
 
     def _open(self, run: str) -> None:
-        """Open the newest file; one that is full, or not ours, becomes an older one."""
+        """Open the newest file; rotate it if it is full or belongs to another run."""
         full = self._file is not None
         if self._file is not None:
             self._file.close()

@@ -1,4 +1,4 @@
-"""A run of a network on its nodes: the coordinator with its hands, its journal, its clock, and who watches.
+"""A run of a network on its nodes: connects the coordinator with executor, journal, clock and observer.
 
 `await ClusterRun(...).run()` starts the network, or takes over one that an earlier client has left running, and
 returns when it has ended. `interrupt` asks for the end.
@@ -52,14 +52,14 @@ from fission.errors import AllocationError, FissionError, RunError
 
 STATUS_INTERVAL = 0.5
 GATHER_SECONDS = 3.0
-"""How long a start waits for nodes that do not answer."""
+"""Seconds that a start waits for nodes that do not answer."""
 
 _LOOK = 0.05
 
 
 @dataclass(frozen=True, slots=True)
 class RunOutcome:
-    """How a run has ended."""
+    """The outcome of a run."""
 
     end: EndNetwork
     seconds: float
@@ -67,23 +67,23 @@ class RunOutcome:
 
 
 class LocalHost(Protocol):
-    """The client as a machine: it is opened once its address is known."""
+    """The client as a machine of its network; it is opened once its address is known."""
 
     async def warm(self) -> None:
-        """Get ready, before the nodes have answered."""
+        """Prepare before the nodes have answered."""
 
     def listen(self, address: str) -> None:
-        """Keep states for others from now on, if not yet. Raises RunError."""
+        """Store checkpoints for nodes from now on, if not yet. Raises RunError."""
 
     async def open(self, address: str) -> NodeJoined:
-        """Be ready to run jobs whose senders connect to `address`; return what the client joins its own cluster with."""
+        """Get ready for jobs whose senders connect to `address`; return the event with which the client joins its own cluster."""
 
     async def close(self) -> None:
-        """End whatever still runs."""
+        """Stop whatever still runs."""
 
 
 class ClusterRun:
-    """One run. Give `up`, `down` ... of `engine` to the link that is passed to `run`; `interrupt` may be called any time.
+    """One run: `await run(...)` once; `interrupt` may be called at any time.
 
     `invited` maps the addresses of the nodes to their ports.
     """
@@ -113,7 +113,7 @@ class ClusterRun:
             self.run_id = str(snapshot["run"])
             self.coordinator = Coordinator.from_snapshot(network, snapshot, monotonic(), policy=policy)
         self.engine: InstructionExecutor | None = None
-        self._teller = RunPresenter(network, self.coordinator, watcher, taken_over=self.taken_over)
+        self._presenter = RunPresenter(network, self.coordinator, watcher, taken_over=self.taken_over)
         self._stored = self.coordinator.revision
         self._answered = asyncio.Event()
         self._over: asyncio.Future[EndNetwork] | None = None
@@ -124,7 +124,7 @@ class ClusterRun:
         self._meet: Callable[[str], None] | None = None
         self._seen_as = ""
         self._seen = asyncio.Event()
-        """Nobody needs to wait any more for a node that says how others see us."""
+        """Set when the address of the client is known, or no longer needed."""
 
     @property
     def interrupted(self) -> bool:
@@ -134,7 +134,7 @@ class ClusterRun:
     # -- from outside ------------------------------------------------------------------------------------
 
     def interrupt(self, *, force: bool = False, request: int = 0) -> None:
-        """Stop everything everywhere; the second time by force."""
+        """Stop everything everywhere; a second call stops by force."""
         self._asked += 1
         self._answered.set()
         self._seen.set()
@@ -143,12 +143,12 @@ class ClusterRun:
 
     def answer(self, request: Request) -> dict[str, Any]:
         """Carry out a request of another terminal (see `control_socket`); return the answer."""
-        with self._teller.answering() as (number, answer):
+        with self._presenter.answering() as (number, answer):
             match request:
                 case StatusRequest():
                     link = None if self.engine is None else self.engine.link
                     clocks = {} if link is None else link.clocks()
-                    view = self._teller.view(self.run_id, monotonic() - self._started, clocks)
+                    view = self._presenter.view(self.run_id, monotonic() - self._started, clocks)
                     return answer.plain() | {"network": view.plain()}
                 case StopRequest(force):
                     self.interrupt(force=force, request=number)
@@ -169,9 +169,9 @@ class ClusterRun:
         }
 
     def on_event(self, event: EngineEvent) -> None:
-        """Take in what the engine tells."""
+        """Handle an event of the engine."""
         if isinstance(event, JobSaid):
-            self._teller.said(event)
+            self._presenter.said(event)
         else:
             if isinstance(event, NodeJoined) and self._meet is not None:
                 self._meet(event.node)
@@ -183,7 +183,7 @@ class ClusterRun:
         self.engine = engine
         self._over = asyncio.get_running_loop().create_future()
         self._started = monotonic()
-        self._teller.begin()
+        self._presenter.begin()
         showing = asyncio.create_task(self._show())
         showing.add_done_callback(self._shown)
         ending: asyncio.TimerHandle | None = None
@@ -204,11 +204,11 @@ class ClusterRun:
             await local.close()
             if link is not None:
                 await link.close()
-        self._teller.update()
-        return RunOutcome(end, monotonic() - self._started, self._teller.reports)
+        self._presenter.update()
+        return RunOutcome(end, monotonic() - self._started, self._presenter.reports)
 
     def handle(self, event: Event) -> None:
-        """Let the coordinator decide, store that, then do it. What goes wrong with that is the end of the run."""
+        """Let the coordinator decide, store the decision, then carry it out. A failure of that ends the run."""
         if self._broken:
             return
         try:
@@ -228,7 +228,7 @@ class ClusterRun:
     # -- inside ------------------------------------------------------------------------------------------
 
     def _break(self, error: Exception) -> None:
-        """End the run by an error: what was decided is not stored, or not all of it is done, or nobody sees it."""
+        """End the run by an error: a decision was not stored, not carried out, or the view has failed."""
         if isinstance(error, OSError):
             error = RunError(
                 "the run cannot go on",
@@ -238,28 +238,28 @@ class ClusterRun:
             )
         self._broken = True
         self._seen.set()
-        self._teller.fail(str(error))
+        self._presenter.fail(str(error))
         if self._over is not None and not self._over.done():
             self._over.set_exception(error)
 
     async def _assemble(self, link: ClientLink | None, local: LocalHost) -> None:
-        """Wait for the nodes, join them ourselves, and start."""
-        early = self._asked > 0  # nobody has told the coordinator yet
+        """Wait for the nodes, join the client itself, and start."""
+        early = self._asked > 0  # the coordinator does not know yet
         await local.warm()
         if link is not None:
             self._meet = partial(self._met, link, local)
             await link.start()
             if self._invited:
                 link.invite(self._invited)
-                with contextlib.suppress(TimeoutError):  # whoever has not answered joins later
+                with contextlib.suppress(TimeoutError):  # nodes that have not answered join later
                     await asyncio.wait_for(self._answered.wait(), self._gather)
                 # files that go to nodes before the start take as long as they take
                 while self.engine is not None and self.engine.copying and not self._asked:
                     await asyncio.sleep(_LOOK)
         if not self._asked:
-            self._teller.nodes(self._invited, {} if link is None else link.away())
+            self._presenter.nodes(self._invited, {} if link is None else link.away())
             await self._be_seen()
-        self._teller.catch_up()
+        self._presenter.catch_up()
         self._meet = None
         if self.coordinator.phase is Phase.ENDED or self._broken:
             return
@@ -273,14 +273,14 @@ class ClusterRun:
             self.handle(StartRequested())
 
     def _met(self, link: ClientLink, local: LocalHost, node: str) -> None:
-        """The first node says how others see us, and may be gone by the time that we need to know it.
+        """Read the client's address from the connection to the first node; that node may be gone when it is needed.
 
         The first node of a network that runs may have jobs started at once: they need the states that we keep.
         """
         try:
             self._seen_as = link.own_address(node)
         except FissionError as error:  # its link has just been cut: the next node is asked
-            self._teller.warn(str(error))
+            self._presenter.warn(str(error))
             return
         self._meet = None
         self._seen.set()
@@ -288,22 +288,22 @@ class ClusterRun:
             if self.taken_over:
                 local.listen(self._own_address())
         except FissionError as error:  # `open` tries to listen again, and fails for good
-            self._teller.warn(str(error))
+            self._presenter.warn(str(error))
 
     async def _be_seen(self) -> None:
-        """In a network that runs, wait for a node where only that can say how others see us: an address counts for good.
+        """In a network that runs, wait for a node where only a connection shows the client's address: it cannot change later.
 
         A start without nodes ends, unless all jobs are local: then it is seen by nobody else.
         """
         remote = self._invited and any(job.GROUPS != LOCAL for job in self._network.jobs)
         if self.coordinator.phase is Phase.GATHERING or not remote or self._known_address():
             return
-        self._teller.wait_for_a_node()
-        self.handle(Tick())  # its times run from now on, although nothing has happened yet
+        self._presenter.wait_for_a_node()
+        self.handle(Tick())  # its timers run from now on, although no event has happened yet
         await self._seen.wait()
 
     def _require_nodes(self) -> None:
-        """Say it before placement says that there are no nodes: there are, and none has come."""
+        """Raise AllocationError when no node has answered, before placement reports that there are none."""
         nodes = [node for address, node in self.coordinator.nodes.items() if address != LOCAL]
         usable = any(node.service for node in nodes)
         if self._invited and not usable and any(job.GROUPS != LOCAL for job in self._network.jobs):
@@ -319,22 +319,22 @@ class ClusterRun:
             )
 
     def _own_address(self) -> str:
-        """The address of the client in data connections."""
+        """Return the address of the client for data connections."""
         return self._known_address() or "127.0.0.1"
 
     def _known_address(self) -> str:
-        """The same, if something or somebody has said it; or ""."""
+        """Return the same if it is configured or was seen; else ""."""
         declared = [node.ip for node in self._network.nodes if isinstance(node, LocalNode)]
         return self._network.settings.client_ip or self._seen_as or (declared[0] if declared else "")
 
     def _carry_out(self, instruction: Instruction) -> None:
         match instruction:
             case Notice():
-                self._teller.notice(instruction)
+                self._presenter.notice(instruction)
             case RequestAccepted() | RequestRefused():
-                self._teller.answered(instruction)
+                self._presenter.answered(instruction)
             case Placed():
-                self._teller.placed(instruction.placement)
+                self._presenter.placed(instruction.placement)
             case EndNetwork():
                 self._seen.set()
                 if self._over is not None and not self._over.done():
@@ -343,7 +343,7 @@ class ClusterRun:
                 self.engine.carry_out(instruction)
 
     def _rearm(self) -> None:
-        """Wake the coordinator when it wants to be."""
+        """Set the timer for the coordinator's next deadline."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -363,10 +363,10 @@ class ClusterRun:
     async def _show(self) -> None:
         while True:
             await asyncio.sleep(STATUS_INTERVAL)
-            self._teller.status(monotonic() - self._started)
+            self._presenter.status(monotonic() - self._started)
 
     def _shown(self, showing: asyncio.Task[None]) -> None:
-        """Nobody may be left with a view that stands still while the network goes on."""
+        """End the run when the view has failed: it must not stand still while the network goes on."""
         error = None if showing.cancelled() else showing.exception()
         if isinstance(error, Exception):
             self._break(error)

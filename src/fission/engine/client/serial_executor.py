@@ -1,4 +1,4 @@
-"""Tasks that must run one after the other, in several lanes side by side."""
+"""Runs tasks one after the other within a lane, and lanes side by side."""
 
 import asyncio
 from collections import deque
@@ -9,9 +9,9 @@ Work = Callable[[], Coroutine[Any, Any, None]]
 
 
 class SerialExecutor:
-    """`put` work into a lane: it begins when the work before it in the same lane has ended, whatever became of that.
+    """`put` adds work to a lane; it starts when the previous work of that lane has ended, successfully or not.
 
-    `failed` gets what a piece of work raised. `cut` drops all lanes that a condition names, also what runs in them.
+    `failed` receives exceptions of the work. `cut` drops the lanes that a condition selects, including running work.
     """
 
     def __init__(self, failed: Callable[[Exception], None]) -> None:
@@ -32,7 +32,7 @@ class SerialExecutor:
             self._tasks.pop(lane).cancel()
 
     async def close(self) -> None:
-        """Drop everything and wait until it has ended."""
+        """Drop all lanes and wait until their work has ended."""
         tasks = list(self._tasks.values())
         self.cut(lambda _lane: True)
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -43,7 +43,7 @@ class SerialExecutor:
             work = waiting.popleft()
             try:
                 await work()
-            except Exception as error:  # noqa: BLE001 - told; the next piece of work has its own chance
+            except Exception as error:  # noqa: BLE001 - reported; the next work of the lane is independent
                 self._failed(error)
         if self._tasks.get(lane) is asyncio.current_task():
             del self._tasks[lane], self._waiting[lane]

@@ -1,4 +1,4 @@
-"""Makes the view of a running network out of what its client knows."""
+"""Builds the view of a running network from the coordinator's state and the reports."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -29,12 +29,12 @@ STATES = {
     JobState.STOPPED: "stopped",
     JobState.MOVING: "moves",
 }
-"""What people are told of a job's state."""
+"""The words for the states of a job."""
 
 
 @dataclass(frozen=True, slots=True)
 class JobPlace:
-    """A line of the list 'Network Information': what works where."""
+    """A line of the list 'Network Information': the place of a job."""
 
     id: int
     name: str
@@ -83,7 +83,7 @@ def view_of(
 
 
 def outside(addresses: str) -> tuple[str, int]:
-    """Return host and port of where a job listens for other machines; "" and 0 if it does not."""
+    """Return host and port at which a job listens for other machines; "" and 0 if it does not."""
     for address in addresses.split():
         kind, _, place = address.partition(":")
         if kind in ("tls", "tcp"):
@@ -93,7 +93,7 @@ def outside(addresses: str) -> tuple[str, int]:
 
 
 def information(coordinator: Coordinator) -> tuple[JobPlace, ...] | None:
-    """Return the list 'Network Information'; None while a job is on its way to its place."""
+    """Return the list 'Network Information'; None while a job has no place."""
     places = []
     for job in coordinator.jobs.values():
         if job.state is not JobState.FINISHED and not job.listening:
