@@ -10,7 +10,7 @@ from fission.engine.checkpoints.authentication import checkpoint_code
 from fission.engine.checkpoints.client import CheckpointClient
 from fission.engine.checkpoints.server import PROTOCOL, CheckpointServer
 from fission.engine.checkpoints.store import CheckpointEntry, CheckpointKey, CheckpointStore
-from fission.engine.protocol.interfaces import CheckpointWriter, JobOrder, Placement
+from fission.engine.protocol.interfaces import CheckpointWriter, JobOrder, PlacedJob
 from fission.engine.transport.dialer import Dialer
 from fission.engine.transport.rpc import RpcConnection
 from fission.runtime.checkpointing.digest import state_digest
@@ -60,7 +60,7 @@ async def connected(address: str) -> AsyncIterator[RpcConnection]:
 
 def place(server: CheckpointServer, incarnation: int = 2, node: str = NODE) -> None:
     """Announce that an incarnation of the job is placed on a node."""
-    server.announce(KEY.network, KEY.run, {KEY.job: Placement(incarnation, node)})
+    server.announce(KEY.network, KEY.run, {KEY.job: PlacedJob(incarnation, node)})
 
 
 def talk(
@@ -69,7 +69,7 @@ def talk(
     folder: Path | None,
     story: Callable[[CheckpointClient], Awaitable[None]],
     *,
-    placed: Placement = Placement(1, NODE),  # noqa: B008 - a frozen value
+    placed: PlacedJob = PlacedJob(1, NODE),  # noqa: B008 - a frozen value
 ) -> None:
     """Let a story use a client of a server, to which a placement is announced."""
 

@@ -15,7 +15,7 @@ from fission.engine.checkpoints import server as server_module
 from fission.engine.checkpoints.client import CheckpointClient, DamagedStateError
 from fission.engine.checkpoints.server import PIECE, PROTOCOL, CheckpointServer
 from fission.engine.checkpoints.store import CheckpointEntry, CheckpointStore
-from fission.engine.protocol.interfaces import Placement
+from fission.engine.protocol.interfaces import PlacedJob
 from fission.engine.transport.stream import StreamClosed
 from fission.errors import RunError
 from fission.security.ephemeral import ephemeral_authority
@@ -41,7 +41,7 @@ def test_states_travel(tmp_path: Path, secure: bool) -> None:
         assert (tmp_path / "brought").read_bytes() == LARGE
         assert not list((tmp_path / "states" / ".drafts").iterdir())
 
-    talk(CheckpointStore(tmp_path / "states"), *places, story, placed=Placement(1, LOCAL))
+    talk(CheckpointStore(tmp_path / "states"), *places, story, placed=PlacedJob(1, LOCAL))
 
 
 def test_several_requests_share_a_connection(tmp_path: Path) -> None:
@@ -122,7 +122,7 @@ def test_a_node_may_not_touch_what_it_does_not_host(
         certificates.node("127.0.0.1"),
         certificates.node("127.0.0.2"),
         story,
-        placed=Placement(2, node),
+        placed=PlacedJob(2, node),
     )
     assert store.fence(KEY, 1) == (entry(5),), "nothing was changed"
     assert not (tmp_path / "brought").exists()
@@ -133,7 +133,7 @@ def test_the_client_may_not_speak_for_a_node(tmp_path: Path, certificates: Any) 
         await everything(one, 2, tmp_path / "brought", "the job is placed on another machine")
 
     places = (certificates.node("127.0.0.1"), certificates.client)
-    talk(CheckpointStore(tmp_path), *places, story, placed=Placement(2, "127.0.0.2"))
+    talk(CheckpointStore(tmp_path), *places, story, placed=PlacedJob(2, "127.0.0.2"))
 
 
 def test_a_request_waits_for_the_announcement(tmp_path: Path) -> None:
@@ -162,7 +162,7 @@ def test_a_run_that_is_over_may_store_nothing(tmp_path: Path, monkeypatch: pytes
         try:
             place(server, 1)
             assert await one.fence(KEY, 1) == ()
-            server.announce("net", "later", {3: Placement(1, NODE)})
+            server.announce("net", "later", {3: PlacedJob(1, NODE)})
             with pytest.raises(RunError, match="has not announced"):
                 await one.fence(KEY, 1)
         finally:
@@ -220,7 +220,7 @@ def test_silent_connections_stay_within_the_limit(tmp_path: Path, caplog: pytest
         made.node("127.0.0.1"),
         made.client,
         story,
-        placed=Placement(1, LOCAL),
+        placed=PlacedJob(1, LOCAL),
     )
     assert caplog.text.count("refused:") < 100
     assert "Traceback" not in caplog.text

@@ -17,7 +17,7 @@ from fission.engine.checkpoints.store import CheckpointEntry, CheckpointKey
 from fission.engine.node import service
 from fission.engine.node.service import NodeService, NodeSettings
 from fission.engine.protocol import link_messages
-from fission.engine.protocol.interfaces import JobSaid, Placement, Plain, Replicas
+from fission.engine.protocol.interfaces import JobSaid, PlacedJob, Plain, Replicas
 from fission.engine.transport.dialer import Dialer
 from fission.errors import RunError
 from fission.runtime.launch.supervisor import OutputLine
@@ -308,7 +308,7 @@ KEY = CheckpointKey("net", "run1", 1)
 
 async def keep_a_state(bed: Bed, client: str, states: str) -> None:
     """Store what another machine leaves here, after the client has placed the job there."""
-    replicas = Replicas(("127.0.0.1:9",), {KEY.job: Placement(1, "127.0.0.1")})
+    replicas = Replicas(("127.0.0.1:9",), {KEY.job: PlacedJob(1, "127.0.0.1")})
     await bed.ask(client, "replicas", replicas=link_messages.replicas_to_plain(replicas))
     one = CheckpointClient(states, Dialer(None, (Role.NODE,)))
     entry = CheckpointEntry(1, 5, "00aa00aa", 5, 1, "0" * 64)

@@ -24,7 +24,7 @@ from functools import partial
 from pathlib import Path
 
 from fission.engine.checkpoints.store import LARGEST, CheckpointEntry, CheckpointKey, CheckpointStore
-from fission.engine.protocol.interfaces import CheckpointWriters, Placement, Plain
+from fission.engine.protocol.interfaces import PlacedJob, PlacedJobs, Plain
 from fission.engine.transport.handshake import refusal, welcome
 from fission.engine.transport.listener import ConnectionListener
 from fission.engine.transport.rpc import RpcConnection
@@ -46,7 +46,7 @@ _CONNECTIONS = 256
 """Members that may be connected to one server; one more displaces the connection that was used least recently."""
 _DRAFTS = 16
 """Unfinished states of one connection."""
-_NOWHERE = Placement(0, "")
+_NOWHERE = PlacedJob(0, "")
 _ANNOUNCE_SECONDS = 1.5
 """Time for the announcement of an incarnation to arrive, which the client sends together with the order of the job."""
 
@@ -61,7 +61,7 @@ class CheckpointServer:
         self._sessions: dict[_Session, None] = {}  # the least recently used first
         self._serving: set[asyncio.Task[None]] = set()
         self._requests: set[asyncio.Task[None]] = set()
-        self._writers: dict[tuple[str, str], CheckpointWriters] = {}
+        self._placed: dict[tuple[str, str], PlacedJobs] = {}
         self._announced = asyncio.Condition()
         self._logged = ""
 
@@ -84,19 +84,19 @@ class CheckpointServer:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    def announce(self, network: str, run: str, placed: CheckpointWriters) -> None:
+    def announce(self, network: str, run: str, placed: PlacedJobs) -> None:
         """Grant requests about these incarnations, and about no others of their jobs; other runs of the network are over."""
-        before = self._writers.get((network, run), {})
+        before = self._placed.get((network, run), {})
         self.forget(network)
-        self._writers[network, run] = {**before, **placed}
+        self._placed[network, run] = {**before, **placed}
         task = asyncio.get_running_loop().create_task(self._wake())
         self._serving.add(task)
         task.add_done_callback(self._serving.discard)
 
     def forget(self, network: str) -> None:
         """Accept no checkpoints of a network."""
-        for key in [key for key in self._writers if key[0] == network]:
-            del self._writers[key]
+        for key in [key for key in self._placed if key[0] == network]:
+            del self._placed[key]
 
     # -- connections -------------------------------------------------------------------------------------
 
@@ -173,8 +173,8 @@ class CheckpointServer:
         where = f"job {key.job} of network {key.network}"
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_ANNOUNCE_SECONDS), self._announced:
-                await self._announced.wait_for(lambda: self._writer(key).incarnation >= incarnation)
-        placed = self._writer(key)
+                await self._announced.wait_for(lambda: self._place_of(key).incarnation >= incarnation)
+        placed = self._place_of(key)
         announced, node = placed.incarnation, placed.node
         if announced > incarnation:
             raise RunError(
@@ -192,8 +192,8 @@ class CheckpointServer:
                 "the job is placed on another machine", where=where, expected=node, found=peer.name
             )
 
-    def _writer(self, key: CheckpointKey) -> Placement:
-        return self._writers.get((key.network, key.run), {}).get(key.job, _NOWHERE)
+    def _place_of(self, key: CheckpointKey) -> PlacedJob:
+        return self._placed.get((key.network, key.run), {}).get(key.job, _NOWHERE)
 
     async def _append(self, session: "_Session", arguments: Mapping[str, Plain]) -> None:
         match arguments:

@@ -34,7 +34,7 @@ from fission.engine.protocol.interfaces import (
     EngineEvent,
     JobOrder,
     LinkError,
-    Placement,
+    PlacedJob,
     Plain,
     Replicas,
 )
@@ -94,7 +94,7 @@ class InstructionExecutor:
         bundles: Sequence[Bundle],
         connect: "Callable[[InstructionExecutor], ClientLink] | None" = None,
         packages: Iterable[str] = (),
-        placed: Callable[[], dict[int, Placement]] = dict,
+        placed: Callable[[], dict[int, PlacedJob]] = dict,
         on_event: Callable[[EngineEvent], None],
         on_progress: Callable[[str, int, int], None] = lambda _node, _done, _total: None,
     ) -> None:

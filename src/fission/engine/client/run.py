@@ -46,7 +46,7 @@ from fission.engine.client.control_socket import (
 from fission.engine.client.executor import InstructionExecutor
 from fission.engine.client.journal import Journal
 from fission.engine.client.presenter import RunObserver, RunPresenter
-from fission.engine.protocol.interfaces import ClientLink, EngineEvent, JobSaid, Placement
+from fission.engine.protocol.interfaces import ClientLink, EngineEvent, JobSaid, PlacedJob
 from fission.engine.protocol.job_report import JobReport
 from fission.errors import AllocationError, FissionError, RunError
 
@@ -160,10 +160,10 @@ class ClusterRun:
                     self.handle(RebalanceRequested(number))
         return answer.plain()
 
-    def placed(self) -> dict[int, Placement]:
+    def placed(self) -> dict[int, PlacedJob]:
         """Return the newest incarnation of each job that has a node."""
         return {
-            job.id: Placement(job.incarnation, job.node)
+            job.id: PlacedJob(job.incarnation, job.node)
             for job in self.coordinator.jobs.values()
             if job.node is not None
         }

@@ -18,7 +18,7 @@ from fission.engine.host.incarnation import Incarnation, Replicator
 from fission.engine.host.reaper import Reaper
 from fission.engine.host.socket_folder import socket_folder
 from fission.engine.host.work_folders import WorkFolders
-from fission.engine.protocol.interfaces import CheckpointWriters, EngineEvent, JobOrder
+from fission.engine.protocol.interfaces import EngineEvent, JobOrder, PlacedJobs
 from fission.errors import FissionError, RunError
 from fission.runtime import messages
 from fission.runtime.launch.prefork import ForkServerLauncher
@@ -109,7 +109,7 @@ class JobHost:
         self._known[key] = one
         self._spawn(self._bring_up(one, order, [other for other in others if other.alive]))
 
-    def announce(self, network: str, run: str, placed: CheckpointWriters) -> None:
+    def announce(self, network: str, run: str, placed: PlacedJobs) -> None:
         """Pass on to the jobs of a run where its jobs are placed now."""
         message = messages.Placed({job: (one.incarnation, one.node) for job, one in placed.items()})
         self._placed[network] = run, message

@@ -75,16 +75,16 @@ class CheckpointWriter:
     key: bytes = field(repr=False)
 
 
-CheckpointWriters = Mapping[int, "Placement"]
-"""For each job the incarnation that may write checkpoints now."""
-
-
 @dataclass(frozen=True, slots=True)
-class Placement:
+class PlacedJob:
     """The newest incarnation of a job and its node, `LOCAL` for the client."""
 
     incarnation: int
     node: str
+
+
+PlacedJobs = Mapping[int, PlacedJob]
+"""Jobs by id. Only these incarnations, from their nodes, may write checkpoints and send blocks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +95,7 @@ class Replicas:
     """
 
     addresses: tuple[str, ...]
-    placed: dict[int, Placement]
+    placed: dict[int, PlacedJob]
 
 
 @dataclass(frozen=True, slots=True)

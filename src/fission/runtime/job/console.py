@@ -1,7 +1,7 @@
-"""Where people type the lines of an `InteractiveJob`: a Unix socket in the job's folder.
+"""The console of an `InteractiveJob`: a Unix socket in the job's folder, over which lines are typed.
 
 Any number of consoles may be connected at once; `management.commands.cluster.lines` is one. Both directions are lines of UTF-8.
-A console that has said all closes its direction, and ours is closed when its lines have been worked off.
+A console that types no more closes its direction; the job closes the other one when it has processed the lines.
 """
 
 import atexit
@@ -11,6 +11,7 @@ import queue
 import socket
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -23,37 +24,38 @@ SOCKET = "interact.sock"
 """Name of the socket in the job's folder."""
 
 _LOOK = 0.2
+_PAUSE = 0.2
 _WAITING_LINES = 1000
 _LONGEST = 1 << 20
 
 
-class _Guest:
+class _ConnectedConsole:
     """A console that is connected."""
 
     def __init__(self, sock: socket.socket) -> None:
         self.sock = sock
 
-    def say(self, text: str) -> None:
-        """Show a line; one that does not look is not waited for."""
+    def show(self, text: str) -> None:
+        """Show a line; it is dropped when the console does not read."""
         with contextlib.suppress(OSError):
             self.sock.send(f"{text}\n".encode(), socket.MSG_DONTWAIT | socket.MSG_NOSIGNAL)
 
 
 class TypedLine:
-    """A line, and who has typed it; without text: there will be no more from there."""
+    """A line and the console that has typed it; without text: that console types no more."""
 
-    def __init__(self, text: str | None, guest: _Guest) -> None:
+    def __init__(self, text: str | None, console: _ConnectedConsole) -> None:
         self.text = text or ""
         self.last = text is None
-        self.guest = guest
+        self.console = console
 
     def answer(self, text: str) -> None:
-        """Show a line to who has typed it."""
-        self.guest.say(text)
+        """Show a line at the console that has typed this one."""
+        self.console.show(text)
 
 
 class Console:
-    """Iterate over the lines that are typed; ends when the job is `over`, which nobody needs to type for."""
+    """Iterate over the typed lines; the iteration ends when the job is `over`, without another line."""
 
     def __init__(self, greeting: str, over: Callable[[], bool]) -> None:
         self._greeting = greeting
@@ -62,7 +64,7 @@ class Console:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(SOCKET)  # of a predecessor
         self._listener = socket.socket(socket.AF_UNIX)
-        before = os.umask(0o177)  # nobody else may type
+        before = os.umask(0o177)  # other users may not type
         try:
             self._listener.bind(
                 SOCKET
@@ -80,22 +82,26 @@ class Console:
             except queue.Empty:
                 continue
             if line.last:
-                line.guest.sock.close()
+                line.console.sock.close()
             else:
                 yield line
 
     def _accept(self) -> None:
         while True:
-            sock, _ = self._listener.accept()
-            guest = _Guest(sock)
-            guest.say(self._greeting)
-            threading.Thread(target=self._listen, args=(guest,), name="fission-typing", daemon=True).start()
+            try:
+                sock, _ = self._listener.accept()
+            except OSError:  # no descriptor is left, most likely
+                time.sleep(_PAUSE)
+                continue
+            console = _ConnectedConsole(sock)
+            console.show(self._greeting)
+            threading.Thread(target=self._listen, args=(console,), name="fission-typing", daemon=True).start()
 
-    def _listen(self, guest: _Guest) -> None:
-        with contextlib.suppress(OSError), guest.sock.makefile("rb") as file:
+    def _listen(self, console: _ConnectedConsole) -> None:
+        with contextlib.suppress(OSError), console.sock.makefile("rb") as file:
             while line := file.readline(_LONGEST):
-                self._lines.put(TypedLine(line.decode("utf-8", "replace").rstrip("\r\n"), guest))
-        self._lines.put(TypedLine(None, guest))
+                self._lines.put(TypedLine(line.decode("utf-8", "replace").rstrip("\r\n"), console))
+        self._lines.put(TypedLine(None, console))
 
     @staticmethod
     def _remove(path: str) -> None:
@@ -113,8 +119,8 @@ def open_console(
 ) -> Console:
     """Open the console of a job, in its folder, and a window to type in where there can be one.
 
-    With a certificate in the folder `identity` people on other machines may type as well, through TLS, at an address
-    of this `machine`.
+    With a certificate in the folder `identity`, consoles on other machines may connect as well: through TLS, at an address of
+    this `machine`.
     """
     greeting = f"{job.name}: each line that you type becomes a block. Ctrl+D leaves."
     console = Console(greeting, over)
@@ -130,7 +136,7 @@ def open_console(
         here = os.open(
             folder, os.O_PATH | os.O_DIRECTORY
         )  # the path may be too long, and user code may go elsewhere
-        door = ConsoleTlsListener(machine, identity, f"/proc/self/fd/{here}/{SOCKET}", log)
-        log(20, f"from other machines: {command} --at {door.address}")
+        listener = ConsoleTlsListener(machine, identity, f"/proc/self/fd/{here}/{SOCKET}", log)
+        log(20, f"from other machines: {command} --at {listener.address}")
     print(f"{'more consoles' if opened else 'to type lines'}: {command}", flush=True)  # noqa: T201 - for who runs it
     return console
