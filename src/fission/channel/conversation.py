@@ -26,7 +26,7 @@ class SenderState(IntEnum):
     IDLE = auto()  # no connection
     GREETING = auto()  # said HELLO, waiting for WELCOME
     STREAMING = auto()
-    DONE = auto()  # the receiver wants nothing more, ever
+    DONE = auto()  # the receiver needs no further blocks
     REFUSED = auto()  # a newer incarnation speaks for this pipe; for ever
 
 
@@ -61,7 +61,7 @@ _FROM_RECEIVER = (_E.WELCOME, _E.ANYWHERE, _E.ACK, _E.SECURED, _E.DONE, _E.REFUS
 SENDER_TABLE: dict[tuple[SenderState, SenderEvent], SenderState] = {
     (_S.IDLE, _E.CONNECTED): _S.GREETING,
     (_S.GREETING, _E.WELCOME): _S.STREAMING,
-    (_S.GREETING, _E.ANYWHERE): _S.GREETING,  # we say HELLO again when we know
+    (_S.GREETING, _E.ANYWHERE): _S.GREETING,  # HELLO is sent again once the position is known
     (_S.GREETING, _E.DONE): _S.DONE,  # nothing is wanted, so there is nothing to welcome
     (_S.GREETING, _E.REFUSE): _S.REFUSED,
     (_S.GREETING, _E.DISCONNECTED): _S.IDLE,
@@ -72,7 +72,7 @@ SENDER_TABLE: dict[tuple[SenderState, SenderEvent], SenderState] = {
     (_S.STREAMING, _E.DISCONNECTED): _S.IDLE,
     (_S.DONE, _E.CONNECTED): _S.DONE,  # an attempt that was under way; nothing is said on it
     (_S.DONE, _E.DISCONNECTED): _S.DONE,
-    # GONE, which somebody else tells, may overtake what the receiver has said itself
+    # GONE, reported by the coordinator, may overtake the receiver's own messages
     **{(_S.DONE, event): _S.DONE for event in _FROM_RECEIVER},
     (_S.REFUSED, _E.DISCONNECTED): _S.REFUSED,
     **{(state, _E.GONE): _S.DONE for state in (_S.IDLE, _S.GREETING, _S.STREAMING, _S.DONE)},

@@ -5,9 +5,9 @@ from dataclasses import dataclass, fields
 
 @dataclass(slots=True)
 class PipeCounters:
-    """Counts of one end of one pipe since it was made. Whoever does a thing counts it, by plain `+=`.
+    """Counters of one end of one pipe since its creation. The code that performs an action counts it, by plain `+=`.
 
-    Counts are blocks, unless they say otherwise. Nothing is lost without a count: what a sender wrote is
+    The unit is blocks unless stated otherwise. Nothing is lost without a count: what a sender wrote is
     delivered, waits, or is found in `dropped`, `late` or `duplicates`.
     """
 

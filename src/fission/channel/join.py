@@ -139,7 +139,7 @@ class Join:
                 blocks, size = blocks[:1], size // len(blocks)
         queue = one.later[-1][1] if one.later else one.queue
         queue.append(batch.head, blocks, size, now)
-        if one.live:  # a user may change what he gets; a dummy repeats what came
+        if one.live:  # user code may modify its copy; a dummy repeats the received block
             queue.newest = frozen(blocks[-1])
 
     def straight(self, batch: Batch) -> RoundBatch | None:

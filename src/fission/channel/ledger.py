@@ -37,7 +37,7 @@ from fission.errors import LocalProtocolError
 def restart_point(stored: Iterable[Position], released: Iterable[Position]) -> Position | None:
     """Return the round to restart after: the latest stored one that no output's receiver has yet to release.
 
-    `released` must be what the receivers say *now* (the ACK that follows their WELCOME), after they have chosen their own
+    `released` must be what the receivers report *now* (the ACK that follows their WELCOME), after they have chosen their own
     restart points. None: no stored round will do, start from the beginning.
     """
     bound = min(released, default=None)
@@ -53,7 +53,7 @@ def earliest_point(offered: Iterable[tuple[Position, int]]) -> Position | None:
 
 
 def must_ask(*, stateful: bool, stored: bool, released: bool, unknown: bool) -> bool:
-    """Whether a restarted job has to hear what its senders offer before `choose_point` can say where it begins.
+    """Return whether a restarted job needs the offers of its senders before `choose_point` can choose its start.
 
     `unknown`: the receiver of an output that counts does not know itself what it has released. `stored`, `released`: whether
     there are any such positions.
@@ -104,7 +104,7 @@ class Ledger:
         self._computed = start
         self._stored: list[Position] = []
         self._restart = start
-        self._told = start
+        self._reported = start
         self._changed = False
 
     @property
@@ -168,9 +168,9 @@ class Ledger:
         if self._changed:
             self._advance()
         point = self._restart
-        if point == self._told:
+        if point == self._reported:
             return {}
-        self._told = point
+        self._reported = point
         epoch, number = point
         return {pipe: (epoch, number * count) for pipe, count in self._block_counts.items()}
 

@@ -1,4 +1,4 @@
-"""The receiving end of one pipe: one connection at a time, duplicates dropped, releases told to the sender."""
+"""The receiving end of one pipe: one connection at a time, duplicates dropped, releases reported to the sender."""
 
 from collections import deque
 
@@ -41,7 +41,7 @@ class Receiver:
     before it counts as released. A receiver that is not `placed` does not know it yet: it keeps its sender waiting until
     `place` is called. If nothing else tells where to begin, call `ask`, and see what is `offered`. `incarnation` is the
     oldest incarnation of the sender that is accepted, `announced` the newest one (None for any). `retain` is the sender's
-    window in bytes; releases are told before an eighth of it has gathered. On a live pipe with `room` the sender
+    window in bytes; releases are reported before an eighth of it has gathered. On a live pipe with `room` the sender
     receives how far the job is: call `processed`.
     """
 
@@ -78,11 +78,11 @@ class Receiver:
         self._welcome = False
         self._say_done = False
         self._released: Position = (start[0], start[1] - 1)
-        self._told: Position = (0, 0)
+        self._reported: Position = (0, 0)
         self._secured: Position = (0, 0)
         self._say_secured = False
         self._pressed = False
-        self._told_at_most = 0.0
+        self._report_bound = 0.0
         self._room = room
         self._worked_off: Position = self._released
         self._worked_off_told: Position = (0, 0)
@@ -93,7 +93,7 @@ class Receiver:
     # -- the connection's side ---------------------------------------------------------------------------
 
     def hello(self, frame: Hello) -> bool:
-        """A new connection says HELLO. True: it takes over, close any older one, then send what `take` returns.
+        """Handle the HELLO of a new connection. True: it replaces any older one: close that, then send what `take` returns.
 
         False: send Refuse(`refusal`) on the new connection and close it; an older one goes on.
         """
@@ -104,7 +104,7 @@ class Receiver:
         self.incarnation = frame.incarnation
         self._connected = self._welcome = True
         self._hear(frame)
-        self._told = self._worked_off_told = (0, 0)
+        self._reported = self._worked_off_told = (0, 0)
         self._pressed = False
         self._say_secured = True
         self._say_done = self._machine.state is _S.DONE
@@ -119,7 +119,7 @@ class Receiver:
         return self._announced is not None and frame.incarnation > self._announced
 
     def disconnected(self) -> None:
-        """The connection is gone. The next HELLO will be told what is wanted."""
+        """Handle the loss of the connection. The answer to the next HELLO names the position to continue from."""
         self._machine.fire(_E.DISCONNECTED)
         self._connected = self._welcome = False
         self.offered = None
@@ -167,17 +167,17 @@ class Receiver:
         if self._welcome:
             self._welcome = False
             out.append(encode_control(Welcome(*self._window.wanted)))
-        if self._released > self._told and self._due(now):
-            self._told = self._released
-            self._told_at_most = 0.0
+        if self._released > self._reported and self._due(now):
+            self._reported = self._released
+            self._report_bound = 0.0
             self._untold_bytes = 0
-            out.append(encode_control(Ack(*self._told)))
+            out.append(encode_control(Ack(*self._reported)))
         elif self._room and self._makes_room():
             self._worked_off_told = self._worked_off
             out.append(encode_control(Ack(*self._worked_off)))
         if self._say_secured:
             self._say_secured = False
-            if self._secured > self._told:
+            if self._secured > self._reported:
                 out.append(encode_control(Durable(*self._secured)))
         return out
 
@@ -193,7 +193,7 @@ class Receiver:
             return 0.0
         if self._say_secured:
             return 0.0
-        return None if self._quiet() else self._told_at_most
+        return None if self._quiet() else self._report_bound
 
     # -- the job's side ----------------------------------------------------------------------------------
 
@@ -242,7 +242,7 @@ class Receiver:
             self._say_secured = True
 
     def done(self) -> None:
-        """Our job has ended, it wants nothing more and never will: everything counts as released."""
+        """Handle the end of the receiving job: everything counts as released."""
         if self._machine.state is not _S.DONE:
             self._machine.fire(_E.DONE)
             self._say_done = True
@@ -266,7 +266,7 @@ class Receiver:
 
     @property
     def lost(self) -> bool:
-        """Whether blocks that are wanted are gone: the sender offers only what comes after them. A bug, if it happens."""
+        """Whether required blocks were released: the sender offers only later ones. That would be a bug."""
         offered = self.offered
         if offered is None or self._live or not self._placed or self._machine.state is _S.DONE:
             return False
@@ -366,18 +366,18 @@ class Receiver:
         return epoch != told[0] or sqn - told[1] >= max(1, self._room // 4)
 
     def _quiet(self) -> bool:
-        """Whether the sender need not be told anything: on a live pipe it asks for the END alone."""
+        """Whether nothing is reported to the sender: on a live pipe only END is acknowledged."""
         if self._live and (self._window.end is None or self._released < self._window.end):
             return True
-        return self._released <= self._told
+        return self._released <= self._reported
 
     def _due(self, now: float) -> bool:
         if self._quiet():
             return False
-        if self.ended or self._untold_bytes * 8 >= self._retain or self._told[0] != self._released[0]:
+        if self.ended or self._untold_bytes * 8 >= self._retain or self._reported[0] != self._released[0]:
             return True
-        if self._released[1] - self._told[1] >= ACK_BLOCKS:
+        if self._released[1] - self._reported[1] >= ACK_BLOCKS:
             return True
-        if not self._told_at_most:
-            self._told_at_most = now + ACK_SECONDS
-        return now >= self._told_at_most
+        if not self._report_bound:
+            self._report_bound = now + ACK_SECONDS
+        return now >= self._report_bound

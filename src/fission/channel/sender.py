@@ -69,7 +69,7 @@ class Sender:
         self.counters = PipeCounters()
         self.refused = ""
         self.durable_advanced = False
-        """Set when `durable` has grown otherwise than by a release; for whoever looks after that."""
+        """Set when `durable` has advanced without a release; the exchange resets it."""
         self._live = delivery == "live"
         self._who = (VERSION, run, pipe, incarnation)
         self._resuming = resuming
@@ -143,7 +143,7 @@ class Sender:
 
     @property
     def done(self) -> bool:
-        """Whether the receiver has said that it wants nothing more."""
+        """Whether the receiver has reported that it needs no further blocks."""
         return self._connection.state is _S.DONE
 
     @property
@@ -192,7 +192,7 @@ class Sender:
 
     @property
     def waiting(self) -> bool:
-        """Whether `take` has something to say now."""
+        """Whether `take` has something to send now."""
         if self._connection.state is not _S.STREAMING:
             return self._greet
         return self._window.waiting > 0 or (self._stream.state is _T.ENDED and not self._end_sent)
@@ -216,13 +216,13 @@ class Sender:
         self._greet = not self.done
 
     def disconnected(self) -> None:
-        """The connection is gone, with everything that was on its way."""
+        """Handle the loss of the connection, with everything in flight."""
         self._connection.fire(_E.DISCONNECTED)
         self._greet = self._end_sent = False
         self._anywhere = False
 
     def receiver_gone(self) -> None:
-        """The receiving job has finished, as somebody else says who knows: like a DONE that never arrived."""
+        """Handle the end of the receiving job as reported by the coordinator: like a DONE that never arrived."""
         self._connection.fire(_E.GONE)
         self._greet = False
         self._window.clear()

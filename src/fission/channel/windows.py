@@ -41,7 +41,7 @@ def live_room(max_queue: int, block_count: int) -> int:
 
 
 class SendWindow:
-    """Numbers blocks, keeps them until they are released, and knows what is to be sent next.
+    """Numbers blocks, retains them until they are released, and selects what to send next.
 
     `retain` bytes, and twice the `needed` blocks (at least 4), have to be kept before the window is full, and so many blocks
     must have been written after what the receiver has `durable`. Else jobs could wait for each other: a checkpoint that was taken
@@ -148,7 +148,7 @@ class SendWindow:
             self.waiting -= queue.popleft().count
 
     def replay_from(self, position: Position) -> bool:
-        """Send again from this position on. False: a block that it asks for is gone for good."""
+        """Send again from this position on. False: a requested block has been released."""
         self.wanted = position
         sent, queue = self._sent, self._queue
         while sent and (sent[-1].epoch, sent[-1].last) >= position:
@@ -242,8 +242,8 @@ class SendWindow:
 class LiveWindow(SendWindow):
     """The window of a live pipe: what was sent is forgotten, at most `limit` blocks wait, the oldest give way.
 
-    A receiver that tells how far it is (by ACK) is sent no more than `room` blocks that it has not worked off: they would
-    only grow old on their way. With room 0, and before it has told anything, any number is sent.
+    To a receiver that reports its progress (by ACK) at most `room` unprocessed blocks are sent: more would
+    only age in flight. With room 0, and before the first report, any number is sent.
     """
 
     keeps = False
@@ -254,7 +254,7 @@ class LiveWindow(SendWindow):
         super().__init__(counters, retain=0, start=start)
         self._limit = limit
         self._room = room
-        self._told = False
+        self._reported = False
         self._ahead: deque[tuple[Position, int]] = deque()  # last block and number of blocks of what was sent
         self._sent_ahead = 0
 
@@ -280,7 +280,7 @@ class LiveWindow(SendWindow):
 
     def take(self, limit: int) -> list[Buffer]:
         """Return the next frames to send, as far as the receiver has room."""
-        if not self._told:
+        if not self._reported:
             return super().take(limit)
         out: list[Buffer] = []
         while limit > 0 and self._queue and (room := self._room - self._sent_ahead) > 0:
@@ -295,7 +295,7 @@ class LiveWindow(SendWindow):
         waiting = self.waiting
         super().release(position)
         self._counters.dropped += waiting - self.waiting  # an old epoch that it has left
-        self._told = self._room > 0
+        self._reported = self._room > 0
         ahead = self._ahead
         while ahead and ahead[0][0] <= position:
             self._sent_ahead -= ahead.popleft()[1]
@@ -308,7 +308,7 @@ class LiveWindow(SendWindow):
 
     def replay_from(self, position: Position) -> bool:
         """Go on with a receiver that is connected anew: nothing is under way to it."""
-        self._told = False
+        self._reported = False
         self._ahead.clear()
         self._sent_ahead = 0
         return super().replay_from(position)
@@ -316,7 +316,7 @@ class LiveWindow(SendWindow):
     def _hand_out(self, entry: RetainedFrame) -> None:
         self.count -= entry.count
         self.size -= entry.size
-        if self._told:
+        if self._reported:
             self._ahead.append(((entry.epoch, entry.last), entry.count))
             self._sent_ahead += entry.count
 

@@ -1,4 +1,4 @@
-"""Placement: which job runs on which node, and why. Pure; tells what to do and does nothing."""
+"""Placement: chooses a node for every job, with reasons. Pure."""
 
 from fission.core.groups import LOCAL
 from fission.placement.explain import allocation_error, refusals

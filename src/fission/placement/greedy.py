@@ -39,7 +39,7 @@ def place(
 
     Raises AllocationError if a job finds no node, naming all such jobs at once; JobDefinitionError if a
     job's `preference` fails; ValueError for unknown ids, two nodes with one address, or a job that is fixed
-    and to be placed. Whoever wants to start what can be started calls `propose` instead.
+    and to be placed. `propose` places what can be placed instead.
     """
     nodes = tuple(nodes)
     placement = propose(network, nodes, links, fixed=fixed, only=only)

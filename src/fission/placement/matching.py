@@ -17,11 +17,11 @@ def node_state(
     occupied: int = 0,
     active: bool = True,
 ) -> NodeState | None:
-    """Join what NODES says about a machine with what the machine tells; None if NODES does not have it.
+    """Merge the entries of NODES about a machine with its own report; None if NODES does not have it.
 
     A BaseNode with this address and all MultiNodes that match it count. Its groups are those of all of them
     and the ones that the machine was given itself (`groups`). Its slots are the first `max_jobs` that stands
-    there, in the machine's own entry before the patterns, else what it tells (`slots`).
+    there, in the machine's own entry before the patterns, else its own value (`slots`).
     """
     found = [one for one in entries if not isinstance(one, LocalNode) and one.matches(address)]
     if not found:

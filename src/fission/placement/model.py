@@ -1,4 +1,4 @@
-"""What placement knows: nodes as they are at one moment, and how good the links between them are.
+"""The input of placement: a snapshot of the nodes, and the quality of the links between them.
 
 The client is `LOCAL` here: it has no slots and no place among the nodes.
 """
@@ -11,7 +11,7 @@ from fission.core.groups import LOCAL
 from fission.core.nodes import NodeInfo
 
 BEST_TQ = 255.0
-"""The quality of a perfect link, of a node to itself, and of a link that nobody knows."""
+"""The quality of a perfect link, of a node to itself, and of an unknown link."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,5 +83,5 @@ def natural(address: str) -> list[tuple[int, str]]:
 
 
 def by_address(node: NodeState) -> list[tuple[int, str]]:
-    """Sort key of nodes, so that results do not depend on who answered first."""
+    """Sort key of nodes, so that results do not depend on the order of answers."""
     return natural(node.address)

@@ -1,4 +1,4 @@
-"""What placement says: for every job a node, and for every node the reason."""
+"""The output of placement: for every job a node, and for every node the reason."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass

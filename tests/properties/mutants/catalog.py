@@ -129,16 +129,16 @@ PIPE = (
     Mutant(
         "an acknowledgement that was lost is never repeated",
         "receiver",
-        "self._told = self._worked_off_told = (0, 0)",
+        "self._reported = self._worked_off_told = (0, 0)",
         "self._worked_off_told = (0, 0)",
     ),
     Mutant(
         "more is acknowledged than was released",
         "receiver",
-        "self._told = self._released",
-        "self._told = self.wanted",
+        "self._reported = self._released",
+        "self._reported = self.wanted",
     ),
-    Mutant("acknowledgements wait for ever", "receiver", "return now >= self._told_at_most", "return False"),
+    Mutant("acknowledgements wait for ever", "receiver", "return now >= self._report_bound", "return False"),
 )
 
 LIVE = (
@@ -315,7 +315,7 @@ GRAPH = (
         "(epoch, number * count)",
         "(epoch, number * count + (number > 3))",
     ),
-    Mutant("nothing is ever released", "ledger", "if point == self._told:", "if point:"),
+    Mutant("nothing is ever released", "ledger", "if point == self._reported:", "if point:"),
     Mutant("the newest checkpoint is always taken", "ledger", "if bound is None or p <= bound", "if True"),
     Mutant(
         "the newest checkpoint is taken although a receiver has forgotten what it has",

@@ -42,7 +42,7 @@ def array_encoder(
 ) -> Callable[[Any], Payload]:
     """Return a function that makes a block of an array (exactly numpy.ndarray), with one copy of its elements.
 
-    All other values, arrays of objects, and dtypes that a text cannot say are left to `otherwise`. `check` is
+    All other values, arrays of objects, and dtypes without a textual form are left to `otherwise`. `check` is
     called for the first array of each dtype and shape, and may raise.
     """
     known: dict[tuple[Dtype, tuple[int, ...]], tuple[bytes, bool]] = {}
@@ -100,7 +100,7 @@ def _describe(dtype: "Dtype", shape: tuple[int, ...]) -> tuple[bytes, bool] | No
     try:
         if np.dtype(dtype.str if dtype.names is None else dtype.descr) != dtype:
             return None
-    except (TypeError, ValueError):  # a dtype of somebody else's, or fields that overlap
+    except (TypeError, ValueError):  # a foreign dtype, or overlapping fields
         return None
     text = f"{dtype.str if dtype.names is None else dtype.descr}|{','.join(map(str, shape))}".encode()
     length = -(-(_START.size + len(text)) // _ALIGNMENT) * _ALIGNMENT

@@ -1,4 +1,4 @@
-"""Values to blocks and back, as the pipe says, at the least cost that it allows.
+"""Encodes values to blocks and back, as the pipe defines, at the least cost that it allows.
 
 A value goes through `pack` and `write` of its pipe, a block through `read` and `unpack`. Where these are the
 library's own, what they would do is done directly, without a file between. The pairs:

@@ -315,7 +315,7 @@ def _control(kind: int, body: bytes) -> Control:
 
 
 def _printable(text: str) -> str:
-    """Make one line without control characters of what a stranger says: it goes into a log."""
+    """Return text of an unverified peer as one line without control characters, for a log."""
     return "".join(one if one.isprintable() else "?" for one in text)
 
 

@@ -118,7 +118,7 @@ SIZE = Struct("<I")
 
 
 class Kind:
-    """The byte that tells the kinds of frames apart."""
+    """The byte that identifies the kind of a frame."""
 
     DATA = 1
     HELLO = 2
@@ -172,8 +172,8 @@ class Hello:
     """A sender introduces itself: first frame of a connection.
 
     `released`: up to where it has nothing to send any more. (0, 0): it has been restarted and does not know yet where it
-    will begin; the receiver's answer tells it. A receiver that does not know either answers `Welcome(0, 0)`, and the
-    sender says HELLO again when it knows.
+    will begin; the receiver's answer names it. A receiver that does not know either answers `Welcome(0, 0)`, and the
+    sender sends HELLO again when it knows.
     """
 
     version: int
@@ -185,7 +185,7 @@ class Hello:
 
 @dataclass(frozen=True, slots=True)
 class Welcome:
-    """The receiver's answer: the position that it wants next; (0, 0) where that is the sender's choice."""
+    """The receiver's answer: the next position that it requests; (0, 0) leaves the choice to the sender."""
 
     epoch: int
     next: int
@@ -209,7 +209,7 @@ class End:
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """The receiver wants nothing more, ever."""
+    """The receiver needs no further blocks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,7 +233,7 @@ class Durable:
 
 @dataclass(frozen=True, slots=True)
 class CheckpointRequest:
-    """The sender waits for a release, or somebody before it does: let there be a checkpoint soon."""
+    """The sender, or a job upstream of it, waits for a release: a checkpoint should follow soon."""
 
 
 Control = Hello | Welcome | Ack | End | Done | Refuse | Durable | CheckpointRequest
@@ -246,7 +246,7 @@ def payload_size(payload: Payload) -> int:
 
 
 def frozen(payload: Payload) -> Payload:
-    """Return the block in memory that nobody can change: itself where that is so already, else a copy.
+    """Return the block in immutable memory: itself if it is immutable already, else a copy.
 
     For blocks that may be decoded again: decoding hands writable memory to the user.
     """

@@ -23,7 +23,7 @@ class Malformed(Exception):  # noqa: N818 - never leaves the decoder
 
 
 class Sizes:
-    """Sizes of the `parts` of all blocks; `table` says how many parts each block has, empty: one.
+    """Sizes of the `parts` of all blocks; `table` has the number of parts of each block; empty means one.
 
     `field` is the number of bytes that this takes in the frame, `total` what the parts add up to.
     """

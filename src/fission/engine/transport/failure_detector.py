@@ -20,7 +20,7 @@ Peer = TypeVar("Peer", bound=Hashable)
 
 
 class FailureDetector(Generic[Peer]):
-    """Remembers when each peer was last heard of.
+    """Records when each peer was last heard from.
 
     Call `watch` when a peer comes, `heard` when anything of it arrives, `forget` when it is gone otherwise. Call
     `look` every `period` seconds; it returns the peers that are lost, once each, and forgets them. `bound` is the
@@ -53,7 +53,7 @@ class FailureDetector(Generic[Peer]):
         return max(0.0, now - self._heard.get(peer, now))
 
     def look(self, now: float) -> list[Peer]:
-        """Return who is lost. To be called every `period`; what this call is late is given back."""
+        """Return the lost peers. Call it every `period`; a late call extends all deadlines by its delay."""
         late = 0.0 if self._looked is None else now - self._looked - self.period
         self._looked = now
         if late > 0:

@@ -19,7 +19,7 @@ __all__ = ["FIRST_MESSAGE", "LARGEST_MESSAGE", "Assembler", "Lane", "Outbox"]
 
 LARGEST_MESSAGE = 512 << 20
 FIRST_MESSAGE = 64 << 10
-"""The most that somebody may say before it is clear who he is and what he wants."""
+"""The largest message that an unverified peer may send."""
 
 _HEADER = struct.Struct(">BI")
 _PIECE = 64 << 10

@@ -1,7 +1,7 @@
-"""Signs of life from a thread of its own.
+"""Sends heartbeats from a dedicated thread, so that a stalled event loop is not mistaken for a dead peer.
 
-Whoever starts ten processes on a busy machine keeps his event loop from turning for seconds: 2.8 s were measured, of
-which this thread felt 0.1 s. A link that gave its pulses from the loop would be declared dead for that.
+Starting ten processes on a busy machine stalls an event loop for seconds: 2.8 s were measured, while this thread was delayed
+by 0.1 s. Heartbeats sent from the loop would have lost the link.
 """
 
 import contextlib
@@ -20,14 +20,14 @@ _PRIORITY = -10
 
 
 class HeartbeatTarget(Protocol):
-    """What gives a sign of life; `beat` is called in the heart's thread."""
+    """A connection that sends heartbeats; `beat` is called in the sender's thread."""
 
     def beat(self) -> None:
         """Say that we are there, without waiting."""
 
 
 class HeartbeatSender:
-    """Lets streams beat, each at its own interval, as long as the loop says `turned()` now and then.
+    """Calls `beat` of each stream at its interval, as long as the event loop calls `turned()` regularly.
 
     `start()`, `add`, `remove`, and `close()` in the end, all from the loop's thread.
     """
@@ -68,7 +68,7 @@ class HeartbeatSender:
             self._thread.join()
 
     def _run(self) -> None:
-        with contextlib.suppress(OSError):  # not allowed to everybody
+        with contextlib.suppress(OSError):  # needs a privilege
             # on Linux a thread has a priority of its own, and processes started by others do not inherit it
             os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _PRIORITY)
         while True:

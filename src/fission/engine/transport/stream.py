@@ -28,7 +28,7 @@ _KERNEL_QUEUE = 128 << 10
 
 
 class StreamClosed(RunError):  # noqa: N818 - reads as what happened
-    """The connection is of no use any more; the text says why."""
+    """The connection is closed; the text gives the reason."""
 
 
 class Channel(Protocol):
@@ -292,7 +292,7 @@ class MessageStream:
 
 
 def tune(sock: socket.socket) -> None:
-    """Set what every link wants: nothing is held back for company, and little waits in the kernel."""
+    """Set what every link wants: no delay by Nagle's algorithm, and a short queue in the kernel."""
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     with contextlib.suppress(OSError):

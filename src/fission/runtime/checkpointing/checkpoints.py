@@ -33,10 +33,10 @@ _PATIENCE = 5.0
 _MOST_WAITING = 4
 """Checkpoints that may wait for the outputs to be released before more are pointless."""
 _SHARE = 10
-"""The job is not stopped for more than one part in so many, where nobody is checkpoint_requested."""
+"""The job is not stopped for more than one part in so many, unless a checkpoint is requested."""
 
 _CHEAP = 16 << 10
-"""Bytes of the largest state that is stored more often than the interval says."""
+"""Bytes of the largest state that is stored more often than once per interval."""
 _OFTEN = 10
 """As many times at most."""
 _DRAFTS = 10
@@ -55,7 +55,7 @@ _SUFFIX = ".state"
 
 
 class Checkpoints:
-    """Call `begin` once, then `look` whenever the job's thread is between two rounds, `stored` when it is told.
+    """Call `begin` once, then `look` whenever the job's thread is between two rounds, `stored` on the report of it.
 
     `tell` sends a message to the supervisor. Everything is called with the exchange's lock held.
     """

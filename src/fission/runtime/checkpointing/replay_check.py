@@ -47,7 +47,7 @@ class ReplayCheck:
 
 @dataclass(slots=True)
 class Verdict:
-    """How it went: `rounds` were compared; `difference` says what was wrong, "" for nothing."""
+    """The result: `rounds` were compared; `difference` describes the first difference, "" for none."""
 
     start: int
     rounds: int
@@ -167,7 +167,7 @@ def _same(one: bytes, other: bytes) -> bool:
         return True
     try:
         return _equal(pickle.loads(one), pickle.loads(other))
-    except Exception:  # noqa: BLE001 - who cannot be compared is not equal
+    except Exception:  # noqa: BLE001 - values that cannot be compared are not equal
         return False
 
 

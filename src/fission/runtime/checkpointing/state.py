@@ -1,4 +1,4 @@
-"""A job's state as bytes, and back: what `run` has left in the job's own attributes, or what `snapshot` says.
+"""A job's state as bytes, and back: what `run` has left in the job's own attributes, or what `snapshot` returns.
 
 All attributes go into one pickle, so that what they share stays shared. The job itself and its pipes are not
 copied: what points to them points to them again afterwards.
@@ -23,14 +23,14 @@ _restoring: PythonJob | None = None
 class SavedState:
     """The state of one job, made after its `setup()`: `capture` between two rounds, `restore` before the first.
 
-    Attributes that cannot be pickled at that moment are left out, and named in the log, once: whoever gets the state
-    knows which. Those that `run` has deleted are deleted again by `restore`.
+    Attributes that cannot be pickled at that moment are left out, and named in the log, once. The state
+    records their names. Those that `run` has deleted are deleted again by `restore`.
     """
 
     def __init__(self, job: PythonJob, log: Callable[[int, str], None]) -> None:
         self._job = job
         self._log = log
-        self._told = is_replayable(job)  # snapshot() tells it
+        self._explicit = is_replayable(job)  # snapshot() returns it
         self._left_out: set[str] = set()
         self._named: set[str] = set()
         self._reducers = copyreg.dispatch_table.copy()
@@ -44,7 +44,7 @@ class SavedState:
     @property
     def empty(self) -> bool:
         """Whether there is nothing to capture: the job has no attributes but those of the framework."""
-        if self._told or self._made:
+        if self._explicit or self._made:
             return False
         attributes = self._job.__dict__
         if len(attributes) == self._attributes:
@@ -60,8 +60,8 @@ class SavedState:
         return tuple(sorted(self._left_out))
 
     def attributes(self) -> dict[str, bytes]:
-        """Every attribute, or what `snapshot()` says, for itself; those that cannot be pickled are missing."""
-        if self._told:
+        """Return every attribute, or what `snapshot()` returns, pickled on its own; without those that cannot be pickled."""
+        if self._explicit:
             return {"snapshot()": self._pickled(self._job.snapshot())}  # type: ignore[attr-defined]
         found: dict[str, bytes] = {}
         for name, value in self._kept().items():
@@ -72,7 +72,7 @@ class SavedState:
     def capture(self) -> bytes | None:
         """The state as it is now; what happens to the objects later does not change it. None: try again later."""
         job = self._job
-        if self._told:
+        if self._explicit:
             return self._pickled(("told", job._finishing, job.snapshot(), job._pace))  # type: ignore[attr-defined]
         try:
             self._look_again()
@@ -102,10 +102,10 @@ class SavedState:
             _restoring = None
         if finishing:
             job.finish()
-        if how == "told" and self._told:
+        if how == "told" and self._explicit:
             job.restore(state)  # type: ignore[attr-defined]
             (job._pace,) = rest
-        elif how == "kept" and not self._told:
+        elif how == "kept" and not self._explicit:
             job.__dict__.update(state)
             deleted, named = rest
             for name in deleted:
@@ -147,7 +147,7 @@ class SavedState:
         self._left_out = {name for name in self._left_out if name in own and self._reason(own[name])}
 
     def _leave_out(self) -> None:
-        """Find the attributes that cannot be pickled, and say so."""
+        """Find the attributes that cannot be pickled, and log their names."""
         reasons: dict[str, str] = {}
         for name, value in self._kept().items():
             reason = self._reason(value)
@@ -181,7 +181,7 @@ class SavedState:
 
 
 def _passes(error: Exception) -> bool:
-    """Whether it is about a container that a thread changes at this moment; a lock of another process says RuntimeError too."""
+    """Return whether a container was modified by a thread meanwhile; a lock of another process raises RuntimeError too."""
     return isinstance(error, RuntimeError) and "during iteration" in str(error)
 
 

@@ -31,9 +31,9 @@ REPORT_INTERVAL = 0.5
 class Exchange:
     """Use from the job's thread: `begin`, `next_rounds`, `append` to a port's pending, `service`, at last `finish`.
 
-    `report` is called about twice a second. The loop tells epoch and number of the last complete round, with `complete`,
+    `report` is called about twice a second. The loop reports epoch and number of the last complete round, with `complete`,
     before it calls in here. `resuming`: senders and receivers do not know yet where they begin; call `settle`, and `offers`
-    if that tells nothing, before `begin`.
+    if that yields nothing, before `begin`.
     """
 
     def __init__(
@@ -53,7 +53,7 @@ class Exchange:
         self.progress: Position = (1, 0)
         """The last complete round."""
         self.epoch = 0
-        """The newest epoch that an origin has been told to begin."""
+        """The newest epoch that an origin was ordered to begin."""
         self.repeated = 0
         """After a restart: up to this round receivers have the blocks already."""
         self.serviced_at = monotonic()
@@ -84,7 +84,7 @@ class Exchange:
             return [position for position in said if position != (0, 0)], (0, 0) in said
 
     def offers(self) -> list[tuple[Position, int]]:
-        """Wait for what the senders of all synchronous inputs have released; [] if nobody wants anything from us."""
+        """Wait for what the senders of all synchronous inputs have released; [] if all receivers have finished."""
         with self.lock:
             self.incoming.ask()
             while not self.outgoing.cancelled:

@@ -83,7 +83,7 @@ class Incoming:
         return all(port.ended for port in self.ports)
 
     def ask(self) -> None:
-        """Let the senders say from where on they can send, also those that would rather hear it from us."""
+        """Request from all senders the position from which they can send, also from those that wait for this side."""
         for port in self.joined:
             port.receiver.ask()
 
@@ -172,7 +172,7 @@ class Incoming:
     # -- connections -------------------------------------------------------------------------------------
 
     def _arrived(self, connection: Connection, first: Frame, rest: Sequence[Frame]) -> None:
-        """The first frames of a new connection: it must say which pipe it is for."""
+        """Handle the first frames of a new connection, which must name its pipe."""
         port = self._by_pipe.get(first.pipe) if isinstance(first, Hello) else None
         if not isinstance(first, Hello) or port is None:
             self._refuse(connection, "no such pipe here")

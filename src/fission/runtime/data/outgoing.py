@@ -40,7 +40,7 @@ class Outgoing:
     ) -> None:
         self.ports = tuple(ports)
         self.cancelled = False
-        """There are outputs, and none of their receivers wants anything more."""
+        """Whether there are outputs, and all of their receivers have finished."""
         self._poller = poller
         self._log = log
         self._machine = machine
@@ -140,7 +140,7 @@ class Outgoing:
         return min(times, default=None)
 
     def tend(self, now: float) -> None:
-        """Give up connections that do not come about or whose other side has gone; call it about twice a second."""
+        """Close connections that time out or whose peer is gone; call it about twice a second."""
         for port in self.ports:
             connection = port.connection
             if connection is None:

@@ -21,7 +21,7 @@ QUEUE_BYTES = 4 << 20
 class OutPort:
     """The sending end of one pipe.
 
-    The job's thread appends encoded blocks to `pending`; whoever holds the exchange's lock hands them to the
+    The job's thread appends encoded blocks to `pending`; the holder of the exchange's lock passes them to the
     sender. All pending blocks have the same `head`.
     """
 
