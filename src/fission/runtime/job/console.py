@@ -138,5 +138,5 @@ def open_console(
         )  # the path may be too long, and user code may go elsewhere
         listener = ConsoleTlsListener(machine, identity, f"/proc/self/fd/{here}/{SOCKET}", log)
         log(20, f"from other machines: {command} --at {listener.address}")
-    print(f"{'more consoles' if opened else 'to type lines'}: {command}", flush=True)  # noqa: T201 - for who runs it
+    print(f"{'more consoles' if opened else 'to type lines'}: {command}", flush=True)  # noqa: T201 - for the user
     return console
