@@ -4,17 +4,17 @@ import sys
 from pathlib import Path
 from types import ModuleType
 
-from fission.management.console.guard import guard, guard_run
+from fission.management.console.exit_codes import exit_code_of, exit_code_of_run
 
 _HELP = """Work on a network of this project.
 
 \b
 Examples:
   python3 manage.py demo startnetwork          create the network demo
-  python3 manage.py demo check                 all that is wrong with it, at once
+  python3 manage.py demo check                 report all its problems
   python3 manage.py demo simulate              run all its jobs on this machine
   python3 manage.py demo simulate --for 10s
-  python3 manage.py demo graphviz              draw it into demo/network.pdf
+  python3 manage.py demo graphviz              draw it to demo/network.pdf
 
 Every command has help: python3 manage.py demo COMMAND --help
 """
@@ -38,7 +38,7 @@ def main(argv: list[str], root: Path | None = None) -> int:
             help_text=_HELP,
         )
 
-    return guard(work)
+    return exit_code_of(work)
 
 
 def execute_from_command_line(argv: list[str]) -> None:
@@ -62,7 +62,7 @@ def execute_simulation(config: ModuleType, network_name: str, root: str = "") ->
 
     def work() -> int:
         from fission.errors import UserError  # noqa: PLC0415 - Ctrl+C is handled before the imports
-        from fission.management.access.problems import sound  # noqa: PLC0415
+        from fission.management.access.problems import require_valid  # noqa: PLC0415
         from fission.management.commands.network.simulate import simulate_network  # noqa: PLC0415
         from fission.project.load import network_of_config  # noqa: PLC0415
 
@@ -77,9 +77,9 @@ def execute_simulation(config: ModuleType, network_name: str, root: str = "") ->
                 hint="Leave root out",
             )
         return simulate_network(
-            sound(network, problems), folder.parent, seconds=None, until_finished=False, quiet=False
+            require_valid(network, problems), folder.parent, seconds=None, until_finished=False, quiet=False
         )
 
-    code = guard_run(work, until_finished=False, quiet=False)
+    code = exit_code_of_run(work, until_finished=False, quiet=False)
     if code:
         sys.exit(code)

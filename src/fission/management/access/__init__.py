@@ -1,1 +1,1 @@
-"""How a command reaches what it works on: the project, its network, the running client, the nodes."""
+"""Access to what a command works on: the project, the network, the running client, the nodes."""

@@ -1,4 +1,4 @@
-"""Load a network and check it; show what is wrong with it."""
+"""Loads and checks a network, and prints its problems."""
 
 import os
 import sys
@@ -21,16 +21,16 @@ def load_and_check(root: Path, name: str) -> tuple[Network, tuple[Problem, ...]]
     return network, (*problems, *check(network))
 
 
-def load_sound(root: Path, name: str, *, quiet: bool = False) -> Network:
-    """Load a network that can run; its warnings are shown on stderr unless it is `quiet`.
+def load_valid(root: Path, name: str, *, quiet: bool = False) -> Network:
+    """Load a network without errors; its warnings go to stderr unless `quiet`.
 
-    Raises NetworkError when there are errors, after they were shown; ProjectError and ConfigError.
+    Raises NetworkError after printing the errors, if there are any; ProjectError and ConfigError.
     """
     return _without_errors(*load_and_check(root, name), quiet=quiet)
 
 
-def sound(network: Network, problems: Iterable[Problem]) -> Network:
-    """Check a loaded network and return it, as `load_sound`; `problems` are those found while it was loaded."""
+def require_valid(network: Network, problems: Iterable[Problem]) -> Network:
+    """Check a loaded network and return it, as `load_valid`; `problems` are those found while it was loaded."""
     return _without_errors(network, (*problems, *check(network)), quiet=False)
 
 
@@ -39,13 +39,13 @@ def _without_errors(network: Network, problems: tuple[Problem, ...], *, quiet: b
     show_problems(errors if quiet else problems, sys.stderr)
     if errors:
         raise NetworkError(
-            f"it cannot run: {count(problems)}", where=f"network {network.name}", problems=errors
+            f"the network cannot run: {count(problems)}", where=f"network {network.name}", problems=errors
         )
     return network
 
 
 def show_problems(problems: Iterable[Problem], stream: TextIO) -> None:
-    """Print problems, one after the other, with the hint below; in color on a terminal."""
+    """Print problems, each with its hint below; in color on a terminal."""
     color = stream.isatty() and "NO_COLOR" not in os.environ
     for problem in problems:
         level = f"{problem.level} {problem.id}"
@@ -58,13 +58,13 @@ def show_problems(problems: Iterable[Problem], stream: TextIO) -> None:
 
 
 def count(problems: Iterable[Problem]) -> str:
-    """Say how many problems there are: "2 errors, 1 warning"."""
+    """Format the number of problems: "2 errors, 1 warning"."""
     levels = [problem.level for problem in problems]
     numbers = [(levels.count(level), level) for level in ("error", "warning")]
     return ", ".join(counted(n, level) for n, level in numbers if n) or "no problems"
 
 
 def describe(network: Network) -> str:
-    """Say how large a network is: "demo: 5 jobs, 4 pipes, no nodes"."""
+    """Format the size of a network: "demo: 5 jobs, 4 pipes, no nodes"."""
     parts = {"job": network.jobs, "pipe": network.edges, "node": network.nodes}
     return f"{network.name}: {', '.join(counted(len(things), noun) for noun, things in parts.items())}"

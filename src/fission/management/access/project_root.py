@@ -1,4 +1,4 @@
-"""Which project a command works on."""
+"""Finds the project that a command works on."""
 
 from pathlib import Path
 
@@ -20,10 +20,10 @@ def find_root(given: Path | None) -> Path:
         if _is_project(folder):
             return folder
     raise ProjectError(
-        "neither this folder nor one above it is a project",
+        "no project found in this folder or above it",
         where=str(here),
-        expected=f"a {MANAGE} of fission",
-        hint="Start one: fission new project NAME",
+        expected=f"a folder with the {MANAGE} of a project",
+        hint="Create one: fission new project NAME",
     )
 
 

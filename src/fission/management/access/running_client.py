@@ -8,7 +8,7 @@ from fission.engine.client.journal import left_running
 from fission.engine.client.run_folder import PRIVATE, private_folder
 from fission.engine.files.locks import lock_holder
 from fission.errors import RunError
-from fission.management.console.guard import say_error
+from fission.management.console.exit_codes import print_error
 from fission.project.load import find_network
 
 SIMULATION = "simulation"
@@ -42,7 +42,7 @@ def tell_client(root: Path, name: str, **request: Any) -> int:
     for line in answer.get("lines", ()):
         print(line)
     for error in answer.get("errors", ()):
-        say_error(f"network {name}: {error}")
+        print_error(f"network {name}: {error}")
     return 2 if answer.get("errors") else 0
 
 

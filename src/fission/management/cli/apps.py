@@ -1,4 +1,4 @@
-"""The typer applications that the three entry points run, all made of the same commands."""
+"""The typer applications behind the three entry points, built from the same commands."""
 
 # ruff: noqa: D301 - \b is for the layout of the help
 
@@ -13,7 +13,7 @@ import typer
 from typer.core import TyperGroup
 
 from fission.management.cli import cluster_verbs, device_verbs, network_verbs
-from fission.management.console.guard import say_error
+from fission.management.console.exit_codes import print_error
 from fission.project.suggest import did_you_mean, listed
 
 Verb = Callable[..., None]
@@ -40,49 +40,49 @@ _OF_NETWORKS: Mapping[str, Verb] = {
 }
 
 FISSION_VERBS: Mapping[str, Verb] = {**_OF_NETWORKS, "certs": device_verbs.certs, "node": device_verbs.node}
-"""What `fission` knows, beside `new`."""
+"""Commands of `fission`, beside `new`."""
 
 PROJECT_VERBS: Mapping[str, Verb] = {
     "startnetwork": network_verbs.start_network,
     **{"graphviz" if word == "graph" else word: verb for word, verb in _OF_NETWORKS.items()},
 }
-"""What `manage.py <network>` knows; the seed had a name of its own for `graph`."""
+"""Commands of `manage.py <network>`; `graph` keeps its name from the first FISSION there."""
 
 ADMIN_VERBS: Mapping[str, Verb] = {"startproject": network_verbs.start_project}
-"""What `fission_admin.py <project>` knows."""
+"""Commands of `fission_admin.py <project>`."""
 
 
 _SETTINGS: Mapping[str, dict[str, Any]] = {"test": {"ignore_unknown_options": True}}
-"""Commands that pass options on which they do not know themselves."""
+"""Click settings of commands that pass unknown options on."""
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What stood before the verb: a name, in the project (or folder) `root`."""
+    """The words before the verb: a name in the project (or folder) `root`."""
 
     name: str
     root: Path
 
 
 class _Group(TyperGroup):
-    """A group that answers an unknown command with those there are."""
+    """A command group that lists its commands when one is unknown."""
 
     def list_commands(self, ctx: Any) -> list[str]:
-        """The commands in the order in which they are needed."""
+        """Return the names of the commands, `new` first."""
         return sorted(super().list_commands(ctx), key=lambda word: word != "new")
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
-        """Find the command that the first argument names, or end with exit code 2."""
+        """Find the command that the first argument names; exit with code 2 if there is none."""
         if self.get_command(ctx, args[0]) is None:
-            say_error(unknown_verb(args[0], self.list_commands(ctx)))
+            print_error(unknown_verb(args[0], self.list_commands(ctx)))
             raise typer.Exit(2)
         return super().resolve_command(ctx, args)
 
 
 def unknown_verb(word: str, known: list[str]) -> str:
-    """Say that there is no such command, and which there are."""
+    """Format the error for an unknown command."""
     guess = did_you_mean(word, known)
-    return f"there is no command {word!r}. {guess + ' ' if guess else ''}There are {listed(known)}"
+    return f"unknown command {word!r}. {guess + ' ' if guess else ''}The commands are {listed(known)}"
 
 
 def _new_app(**more: Any) -> typer.Typer:
@@ -108,13 +108,13 @@ def fission_app() -> typer.Typer:
 def run_named(
     argv: list[str], known: Mapping[str, Verb], root: Path, *, program: str, kind: str, help_text: str
 ) -> int:
-    """Run the seed's form of a command line: the name of a `kind`, then the verb."""
+    """Run a command line in the form of the first FISSION: the name of a `kind`, then the verb."""
     words = list(known)
     if len(argv) == 1 and not argv[0].startswith("-"):
-        say_error(f"which command? Write {program} {argv[0]} COMMAND; there are {listed(words)}")
+        print_error(f"the command is missing: {program} {argv[0]} COMMAND. The commands are {listed(words)}")
         return 2
     if len(argv) > 1 and argv[0] in known and argv[1] not in known:
-        say_error(
+        print_error(
             f"the {kind} comes first. Did you mean: {program} {' '.join([argv[1], argv[0], *argv[2:]])}"
         )
         return 2
@@ -137,14 +137,14 @@ def _named_app(program: str, kind: str, help_text: str, known: Mapping[str, Verb
 
 
 def _in_this_form(text: str, program: str, word: str) -> str:
-    """A help text with its examples in the seed's form, where the name stands before the verb."""
+    """Rewrite the examples of a help text to the form with the name before the verb."""
     return re.sub(
         r"fission (?:new )?\w+(?: (\w+))?", lambda found: f"{program} {found[1] or 'demo'} {word}", text
     )
 
 
 def _bound(verb: Verb) -> Verb:
-    """The same command, without the arguments that stood before it."""
+    """Return the command without the arguments that precede it on the command line."""
     signature = inspect.signature(verb)
     bound = {"net", "name", "project", "parent"} & set(signature.parameters)
 
@@ -176,18 +176,18 @@ def _fission(
         bool, typer.Option("--version", help="Show the version.", is_eager=True, callback=_show_version)
     ] = False,
 ) -> None:
-    """Spread a dataflow of Python jobs over many devices, and try it on this one.
+    """Run a dataflow of Python jobs on many devices, or simulate it on this one.
 
-    A project holds networks. A network is a folder with a config.py, which joins jobs by pipes.
+    A project contains networks. A network is a folder with a config.py, which connects jobs with pipes.
 
     \b
     First steps:
       fission new project greenhouse     a folder with manage.py
       cd greenhouse
       fission new network demo           a folder with config.py, jobs and pipes
-      fission check demo                 all that is wrong with it, at once
+      fission check demo                 report all its problems
       fission simulate demo --for 10s    run all its jobs on this machine
-      fission graph demo                 draw it
+      fission graph demo                 draw it to demo/network.pdf
 
     Every command has examples: fission COMMAND --help
     """

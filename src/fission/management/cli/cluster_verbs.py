@@ -1,4 +1,4 @@
-"""The commands about a network that runs on nodes, as they are typed; see `verbs`."""
+"""Command line of the commands about a network on nodes: arguments, options and help."""
 
 # ruff: noqa: D301, PLC0415 - \b is for the layout of the help; a command imports only what it needs
 
@@ -9,8 +9,8 @@ import typer
 from fission.management.access.project_root import find_root
 from fission.management.cli.durations import parse_duration
 from fission.management.cli.log_options import parse_level, parse_since
-from fission.management.cli.options import Debug, Net, Project, end
-from fission.management.console.guard import guard, guard_run
+from fission.management.cli.options import Debug, Net, Project, exit_with
+from fission.management.console.exit_codes import exit_code_of, exit_code_of_run
 
 
 def run(
@@ -22,21 +22,24 @@ def run(
             metavar="N",
             min=0,
             max=200,
-            help="Run on N nodes that this machine plays, without NODES.",
+            help="Run on N local node services instead of NODES.",
         ),
     ] = 0,
     seconds: Annotated[
         float | None,
         typer.Option(
-            "--for", metavar="TIME", parser=parse_duration, help="Stop after 10s, 500ms, 2m or 1h30m."
+            "--for",
+            metavar="TIME",
+            parser=parse_duration,
+            help="Stop after this time: 10s, 500ms, 2m, 1h30m.",
         ),
     ] = None,
     until_finished: Annotated[
         bool,
-        typer.Option("--until-finished", help="Exit code 1 unless all jobs have finished by themselves."),
+        typer.Option("--until-finished", help="Exit code 1 unless all jobs finished by themselves."),
     ] = False,
     fresh: Annotated[
-        bool, typer.Option("--fresh", help="Begin anew: end what an earlier client has left running.")
+        bool, typer.Option("--fresh", help="Stop what an earlier client left running and start again.")
     ] = False,
     wait: Annotated[
         float | None,
@@ -45,59 +48,60 @@ def run(
         ),
     ] = None,
     keep_files: Annotated[
-        bool, typer.Option("--keep-files", help="Leave in the jobs' folders what the last run has left.")
+        bool, typer.Option("--keep-files", help="Keep the files of the last run in the folders of the jobs.")
     ] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Only errors.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print only errors.")] = False,
     project: Project = None,
     debug: Debug = False,
 ) -> None:
     """Run a network on its nodes.
 
-    The network is checked first. Then the nodes in NODES are asked to join; files go to them, jobs start, and when
-    a node dies its jobs go on elsewhere. Local jobs run in NET/local. Ctrl+C stops everything everywhere, a second
-    one does not wait. A network that an earlier client has left running is taken over.
+    The network is checked first. Then the client connects to the nodes in NODES, sends them the files they lack, and
+    starts the jobs. When a node dies, its jobs continue on other nodes. Local jobs run in NET/local. Ctrl+C stops all
+    jobs on all nodes; a second Ctrl+C does not wait for them. If an earlier client left the network running, it is
+    taken over.
 
     \b
       fission run demo
-      fission run demo --embedded 3          on three nodes that this machine plays
+      fission run demo --embedded 3          on three local node services
       fission run demo --embedded 3 --for 10s
     """
-    from fission.management.access.problems import load_sound
+    from fission.management.access.problems import load_valid
     from fission.management.commands.cluster.run import RunOptions, run_network
 
     def work() -> int:
         root = find_root(project)
         options = RunOptions(embedded, seconds, until_finished, fresh, quiet, wait, keep_files=keep_files)
-        return run_network(load_sound(root, net, quiet=quiet), root, options)
+        return run_network(load_valid(root, net, quiet=quiet), root, options)
 
-    end(guard_run(work, until_finished=until_finished, quiet=quiet, debug=debug))
+    exit_with(exit_code_of_run(work, until_finished=until_finished, quiet=quiet, debug=debug))
 
 
 def stop(
     net: Net,
-    force: Annotated[bool, typer.Option("--force", help="Do not wait for jobs that do not end.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Kill jobs that do not end in time.")] = False,
     project: Project = None,
     debug: Debug = False,
 ) -> None:
-    """Stop a running network from another terminal.
+    """Stop a running network.
 
-    Also one whose client is gone and whose jobs run on.
+    This also works when its client is gone and its jobs are still running.
 
     \b
       fission stop demo
     """
     from fission.management.commands.cluster.stop import stop_command
 
-    end(guard(lambda: stop_command(find_root(project), net, force=force), debug=debug))
+    exit_with(exit_code_of(lambda: stop_command(find_root(project), net, force=force), debug=debug))
 
 
 def status(
     net: Net,
-    as_json: Annotated[bool, typer.Option("--json", help="Everything as JSON.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
     project: Project = None,
     debug: Debug = False,
 ) -> None:
-    """Tell what runs where, from another terminal.
+    """Show the nodes, jobs and pipes of a running network.
 
     \b
       fission status demo
@@ -105,19 +109,19 @@ def status(
     """
     from fission.management.commands.cluster.status import status_command
 
-    end(guard(lambda: status_command(find_root(project), net, as_json=as_json), debug=debug))
+    exit_with(exit_code_of(lambda: status_command(find_root(project), net, as_json=as_json), debug=debug))
 
 
 def move(
     net: Net,
-    job: Annotated[str, typer.Argument(metavar="JOB", help="The job's id or name.")],
+    job: Annotated[str, typer.Argument(metavar="JOB", help="Id or name of the job.")],
     node: Annotated[
-        str, typer.Argument(metavar="[NODE]", help="Where to; the best other node by default.")
+        str, typer.Argument(metavar="[NODE]", help="Address of the new node. Default: the best other node.")
     ] = "",
     project: Project = None,
     debug: Debug = False,
 ) -> None:
-    """Move a job to another node, without loss.
+    """Move a job to another node without loss.
 
     \b
       fission move demo 4 192.168.4.3
@@ -125,19 +129,19 @@ def move(
     """
     from fission.management.commands.cluster.move import move_command
 
-    end(guard(lambda: move_command(find_root(project), net, job, node), debug=debug))
+    exit_with(exit_code_of(lambda: move_command(find_root(project), net, job, node), debug=debug))
 
 
 def drain(
     net: Net,
-    node: Annotated[str, typer.Argument(metavar="NODE", help="Its address.")],
-    undo: Annotated[bool, typer.Option("--undo", help="Let it take jobs again.")] = False,
+    node: Annotated[str, typer.Argument(metavar="NODE", help="Address of the node.")],
+    undo: Annotated[bool, typer.Option("--undo", help="Let the node accept jobs again.")] = False,
     project: Project = None,
     debug: Debug = False,
 ) -> None:
-    """Move all jobs away from a node, without loss.
+    """Move all jobs away from a node without loss.
 
-    It gets no new ones until it joins anew, or `--undo`.
+    The node gets no new jobs until --undo.
 
     \b
       fission drain demo 192.168.4.3
@@ -145,90 +149,94 @@ def drain(
     """
     from fission.management.commands.cluster.move import drain_command
 
-    end(guard(lambda: drain_command(find_root(project), net, node, undo=undo), debug=debug))
+    exit_with(exit_code_of(lambda: drain_command(find_root(project), net, node, undo=undo), debug=debug))
 
 
 def rebalance(net: Net, project: Project = None, debug: Debug = False) -> None:
-    """Move the jobs to where they would be placed now.
+    """Move the jobs to the nodes where they would be placed now.
 
     \b
       fission rebalance demo
     """
     from fission.management.commands.cluster.move import rebalance_command
 
-    end(guard(lambda: rebalance_command(find_root(project), net), debug=debug))
+    exit_with(exit_code_of(lambda: rebalance_command(find_root(project), net), debug=debug))
 
 
 def collect(net: Net, project: Project = None, debug: Debug = False) -> None:
     """Copy the log of every node to NET/collection.
 
-    Also while the network runs. A log has what the node service did, and what became of its jobs.
+    The log of a node service has its own events and those of its jobs. The network may be running.
 
     \b
       fission collect demo
     """
-    from fission.management.access.problems import load_sound
+    from fission.management.access.problems import load_valid
     from fission.management.commands.cluster.collect import collect_network
 
     def work() -> int:
         root = find_root(project)
-        return collect_network(load_sound(root, net, quiet=True), root)
+        return collect_network(load_valid(root, net, quiet=True), root)
 
-    end(guard(work, debug=debug))
+    exit_with(exit_code_of(work, debug=debug))
 
 
 def logs(
     net: Net,
     jobs: Annotated[
         list[str] | None,
-        typer.Option("--job", "-j", metavar="JOB", help="Only this job, by id or name; several times."),
+        typer.Option("--job", "-j", metavar="JOB", help="Only this job, by id or name. Repeatable."),
     ] = None,
     level: Annotated[
-        int | None, typer.Option("--level", metavar="LEVEL", parser=parse_level, help="From this level on.")
+        int | None,
+        typer.Option("--level", metavar="LEVEL", parser=parse_level, help="Only this level and above."),
     ] = None,
     since: Annotated[
         float | None,
         typer.Option(
-            "--since", metavar="TIME", parser=parse_since, help="From 10m ago, 14:30 or 2026-11-27 14:30 on."
+            "--since",
+            metavar="TIME",
+            parser=parse_since,
+            help="Only records since then: 10m (ago), 14:30 or 2026-11-27 14:30.",
         ),
     ] = None,
-    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until Ctrl+C.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="A JSON object per line.")] = False,
-    everything: Annotated[bool, typer.Option("--all", help="Also of earlier runs, as far as kept.")] = False,
-    simulation: Annotated[bool, typer.Option("--simulation", help="Of the last simulation.")] = False,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Follow the log until Ctrl+C.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object per line.")] = False,
+    everything: Annotated[bool, typer.Option("--all", help="Include earlier runs.")] = False,
+    simulation: Annotated[bool, typer.Option("--simulation", help="Show the last simulation.")] = False,
     project: Project = None,
     debug: Debug = False,
 ) -> None:
-    """Show what the jobs have printed, and what happened to them.
+    """Show the output and the events of the jobs.
 
-    All jobs in the order of time, while the network runs and afterwards.
+    The records of all jobs are merged by time. The network may be running.
 
     \b
       fission logs demo
       fission logs demo --job 3 --job "JoinJob 4" --since 10m
       fission logs demo --level warning --follow
     """
-    from fission.management.commands.cluster.logs import Wanted, logs_command
+    from fission.management.commands.cluster.logs import RecordFilter, logs_command
 
     def work() -> int:
         return logs_command(
             find_root(project),
             net,
-            Wanted(tuple(jobs or ()), level or 0, since or 0.0),
+            RecordFilter(tuple(jobs or ()), level or 0, since or 0.0),
             simulation=simulation,
             follow=follow,
             as_json=as_json,
             whole=everything,
         )
 
-    end(guard(work, debug=debug))
+    exit_with(exit_code_of(work, debug=debug))
 
 
 def shell(net: Net, project: Project = None, debug: Debug = False) -> None:
-    """Open a prompt for a network: start, status, stop, and what its nodes need.
+    """Open a command prompt for a network and its nodes.
 
-    The commands there are allocate, start, stop, status, senddata, removedata, reboot, startcluster, closecluster,
-    clear, exit and help. Lines may also come from a pipe.
+    The prompt has the commands allocate, start, stop, status, senddata, removedata, reboot, startcluster, closecluster,
+    clear, exit and help. It also reads commands from a pipe.
 
     \b
       fission shell demo
@@ -236,4 +244,4 @@ def shell(net: Net, project: Project = None, debug: Debug = False) -> None:
     """
     from fission.management.shell.shell import shell_command
 
-    end(guard(lambda: shell_command(find_root(project), net), debug=debug))
+    exit_with(exit_code_of(lambda: shell_command(find_root(project), net), debug=debug))

@@ -1,4 +1,4 @@
-"""The commands for devices, as they are typed: their certificates, and the service that runs on them; see `verbs`."""
+"""Command line of the commands for devices: certificates and the node service."""
 
 # ruff: noqa: D301, PLC0415 - \b is for the layout of the help; a command imports only what it needs
 
@@ -7,26 +7,30 @@ from typing import Annotated
 
 import typer
 
-from fission.management.cli.options import Debug, end
-from fission.management.console.guard import guard
+from fission.management.cli.options import Debug, exit_with
+from fission.management.console.exit_codes import exit_code_of
 
 
 def certs(
-    folder: Annotated[Path, typer.Option("--dir", metavar="DIR", help="Where they are kept.")] = Path(
+    folder: Annotated[Path, typer.Option("--dir", metavar="DIR", help="Folder of the certificates.")] = Path(
         "certs"
     ),
     nodes: Annotated[
         list[str] | None,
-        typer.Option("--node", metavar="ADDRESS", help="A node: its address; further names after commas."),
+        typer.Option(
+            "--node", metavar="ADDRESS", help="Address of a node; further names of it after commas."
+        ),
     ] = None,
-    days: Annotated[int, typer.Option("--days", min=1, help="How long they are valid.")] = 730,
-    renew: Annotated[bool, typer.Option("--renew", help="Replace the certificates that are there.")] = False,
-    list_only: Annotated[bool, typer.Option("--list", help="Only list; write nothing.")] = False,
+    days: Annotated[int, typer.Option("--days", min=1, help="Days of validity.")] = 730,
+    renew: Annotated[bool, typer.Option("--renew", help="Replace existing certificates.")] = False,
+    list_only: Annotated[
+        bool, typer.Option("--list", help="List the certificates and write nothing.")
+    ] = False,
     debug: Debug = False,
 ) -> None:
-    """Make the certificates of a cluster, and list them.
+    """Create and list the certificates of a cluster.
 
-    One for the authority, one for the client, one for each node. What is there stays as it is.
+    The authority, the client and each node get a certificate. Existing certificates are kept.
 
     \b
       fission certs --node 192.168.4.2 --node 192.168.4.3,pi3.local
@@ -37,65 +41,78 @@ def certs(
     def work() -> int:
         return certs_command(folder, nodes=nodes or (), days=days, renew=renew, list_only=list_only)
 
-    end(guard(work, debug=debug))
+    exit_with(exit_code_of(work, debug=debug))
 
 
 def node(
     address: Annotated[
         str | None,
         typer.Option(
-            "--address", metavar="IP", help="Serve at this address; by default that of the default route."
+            "--address", metavar="IP", help="Address to listen on. Default: the address of the default route."
         ),
     ] = None,
-    port: Annotated[int | None, typer.Option("--port", help="By default 8785.")] = None,
+    port: Annotated[int | None, typer.Option("--port", help="Port to listen on. Default: 8785.")] = None,
     name: Annotated[
-        str | None, typer.Option("--name", help="For people; by default the host's name.")
+        str | None, typer.Option("--name", help="Name in tables. Default: the host name.")
     ] = None,
     slots: Annotated[
-        int | None, typer.Option("--slots", help="Jobs at once; by default the number of CPUs.")
+        int | None, typer.Option("--slots", help="Number of jobs at once. Default: the number of CPUs.")
     ] = None,
     groups: Annotated[
-        str | None, typer.Option("--groups", metavar="A,B", help="Groups that this node belongs to.")
+        str | None, typer.Option("--groups", metavar="A,B", help="Groups of this node.")
     ] = None,
     certificates: Annotated[
         Path | None,
         typer.Option(
-            "--certs", metavar="DIR", help="This node's certificate; by default /etc/fission/certs."
+            "--certs",
+            metavar="DIR",
+            help="Folder with the certificate of this node. Default: /etc/fission/certs.",
         ),
     ] = None,
     root: Annotated[
         Path | None,
-        typer.Option("--root", metavar="DIR", help="Where files go; by default ~/.local/share/fission."),
+        typer.Option("--root", metavar="DIR", help="Folder for files. Default: ~/.local/share/fission."),
     ] = None,
     security: Annotated[
         str | None,
-        typer.Option("--security", metavar="tls|off", help="off: clear text, for trusted cables only."),
+        typer.Option(
+            "--security", metavar="tls|off", help="off: no encryption and no authentication. Default: tls."
+        ),
     ] = None,
     config: Annotated[
         Path | None,
-        typer.Option("--config", metavar="FILE", help="A TOML file with these options; those here go first."),
+        typer.Option(
+            "--config",
+            metavar="FILE",
+            help="TOML file with these options; the command line takes precedence.",
+        ),
     ] = None,
     log_level: Annotated[
-        str | None, typer.Option("--log-level", metavar="LEVEL", help="DEBUG, INFO, WARNING or ERROR.")
+        str | None,
+        typer.Option(
+            "--log-level", metavar="LEVEL", help="DEBUG, INFO, WARNING, ERROR or CRITICAL. Default: INFO."
+        ),
     ] = None,
     log: Annotated[
         str | None,
-        typer.Option("--log", metavar="plain|json", help="Lines for people, or JSON, on stderr."),
+        typer.Option("--log", metavar="plain|json", help="Format of the log on stderr. Default: plain."),
     ] = None,
     allow_reboot: Annotated[
-        bool, typer.Option("--allow-reboot", help="Let clients start this device anew.")
+        bool, typer.Option("--allow-reboot", help="Allow clients to reboot this device.")
     ] = False,
     reboot_command: Annotated[
         str | None,
-        typer.Option("--reboot-command", metavar="COMMAND", help="How; systemctl reboot by default."),
+        typer.Option(
+            "--reboot-command", metavar="COMMAND", help="Command that reboots. Default: systemctl reboot."
+        ),
     ] = None,
-    lifeline: Annotated[bool, typer.Option("--lifeline", help="End when stdin is closed.")] = False,
+    lifeline: Annotated[bool, typer.Option("--lifeline", help="Stop when stdin is closed.")] = False,
     debug: Debug = False,
 ) -> None:
-    """Run the node service: it runs the jobs that clients send to this device.
+    """Run the node service, which runs jobs for clients on this device.
 
-    One per device, the same for every network; it needs no project. A client finds it by its address in NODES.
-    It ends cleanly on SIGTERM or Ctrl+C, and at once on a second one.
+    A device needs one service for all networks, and no project. Clients find it by its address in NODES. SIGTERM or
+    Ctrl+C stops it cleanly, a second one immediately.
 
     \b
       fission node --certs certs/nodes/192.168.4.2
@@ -118,4 +135,4 @@ def node(
         "allow_reboot": allow_reboot or None,
         "reboot_command": reboot_command,
     }
-    end(guard(lambda: node_command(given, config, lifeline=lifeline), debug=debug))
+    exit_with(exit_code_of(lambda: node_command(given, config, lifeline=lifeline), debug=debug))

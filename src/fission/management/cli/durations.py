@@ -1,4 +1,4 @@
-"""Times as people type them: 10s, 500ms, 2m, 1h30m."""
+"""Parses durations on the command line: 10s, 500ms, 2m, 1h30m."""
 
 import re
 

@@ -2,20 +2,20 @@
 
 import gc
 
-from fission.management.console.guard import guard
+from fission.management.console.exit_codes import exit_code_of
 
-_PATIENT = 20_000
-"""Objects after which garbage is looked for: imports make very many, and none of it is garbage."""
+_GC_THRESHOLD = 20_000
+"""Allocations between garbage collections: imports allocate very many objects, none of them garbage."""
 
 
 def main() -> int:
     """Run the command line; the process ends with the code that it returns or exits with."""
-    gc.set_threshold(_PATIENT)
+    gc.set_threshold(_GC_THRESHOLD)
 
     def work() -> int:
-        from fission.management.cli.apps import fission_app  # noqa: PLC0415 - Ctrl+C is ours from here on
+        from fission.management.cli.apps import fission_app  # noqa: PLC0415 - Ctrl+C is handled from here on
 
         fission_app()(prog_name="fission")
         return 0
 
-    return guard(work)
+    return exit_code_of(work)

@@ -1,13 +1,13 @@
 """The program `fission-node`."""
 
-from fission.management.console.guard import guard
+from fission.management.console.exit_codes import exit_code_of
 
 
 def main() -> int:
     """Run the program `fission-node`."""
 
     def work() -> int:
-        import typer  # noqa: PLC0415 - Ctrl+C is handled by `guard` from here on
+        import typer  # noqa: PLC0415 - Ctrl+C is handled from here on
 
         from fission.management.cli.device_verbs import node  # noqa: PLC0415
 
@@ -16,4 +16,4 @@ def main() -> int:
         app(prog_name="fission-node")
         return 0
 
-    return guard(work)
+    return exit_code_of(work)

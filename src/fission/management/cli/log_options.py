@@ -1,4 +1,4 @@
-"""Levels and times as people type them for `logs`."""
+"""Parses the levels and times of `fission logs`."""
 
 import datetime as dt
 import logging
@@ -13,7 +13,7 @@ _CLOCK = ("%H:%M", "%H:%M:%S", "%Y-%m-%d %H:%M", "%Y-%m-%d %H:%M:%S", "%Y-%m-%d"
 
 
 def parse_level(text: str) -> int:
-    """Return the number of a level that was typed. Raises typer.BadParameter."""
+    """Return the number of a level by its name. Raises typer.BadParameter."""
     if text.upper() not in LEVELS:
         raise typer.BadParameter(f"expected one of {', '.join(LEVELS)}, found {text!r}")
     return logging.getLevelNamesMapping()[text.upper()]

@@ -1,4 +1,4 @@
-"""The commands as they are typed: arguments, options, help. What they do stands in a file per command."""
+"""Command line of the commands about a network: arguments, options and help. Each command has a file in `commands`."""
 
 # ruff: noqa: D301, PLC0415 - \b is for the layout of the help; a command imports only what it needs
 
@@ -9,18 +9,18 @@ import typer
 
 from fission.management.access.project_root import find_root
 from fission.management.cli.durations import parse_duration
-from fission.management.cli.options import Debug, Net, NewName, Project, end
-from fission.management.console.guard import guard, guard_run
+from fission.management.cli.options import Debug, Net, NewName, Project, exit_with
+from fission.management.console.exit_codes import exit_code_of, exit_code_of_run
 
 
 def start_project(
     name: NewName,
-    parent: Annotated[Path, typer.Option("--in", metavar="DIR", help="Where to create it.")] = Path(),
+    parent: Annotated[Path, typer.Option("--in", metavar="DIR", help="Parent folder.")] = Path(),
     debug: Debug = False,
 ) -> None:
     """Create a project.
 
-    That is a folder with manage.py and the folder shared, for what its networks have in common.
+    A project is a folder with manage.py and a folder shared for the code that its networks have in common.
 
     \b
       fission new project greenhouse
@@ -28,20 +28,20 @@ def start_project(
     """
     from fission.management.commands.network.startproject import start_project_command
 
-    end(guard(lambda: start_project_command(parent, name), debug=debug))
+    exit_with(exit_code_of(lambda: start_project_command(parent, name), debug=debug))
 
 
 def start_network(name: NewName, project: Project = None, debug: Debug = False) -> None:
     """Create a network in a project.
 
-    That is a folder with config.py, jobs, nodes, pipes and source.
+    A network is a folder with config.py and the folders jobs, nodes, pipes and source.
 
     \b
       fission new network demo
     """
     from fission.management.commands.network.startnetwork import start_network_command
 
-    end(guard(lambda: start_network_command(find_root(project), name), debug=debug))
+    exit_with(exit_code_of(lambda: start_network_command(find_root(project), name), debug=debug))
 
 
 def simulate(
@@ -49,66 +49,74 @@ def simulate(
     seconds: Annotated[
         float | None,
         typer.Option(
-            "--for", metavar="TIME", parser=parse_duration, help="End after 10s, 500ms, 2m or 1h30m."
+            "--for",
+            metavar="TIME",
+            parser=parse_duration,
+            help="Stop after this time: 10s, 500ms, 2m, 1h30m.",
         ),
     ] = None,
     until_finished: Annotated[
         bool,
-        typer.Option("--until-finished", help="Exit code 1 unless all jobs have finished by themselves."),
+        typer.Option("--until-finished", help="Exit code 1 unless all jobs finished by themselves."),
     ] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Only errors.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print only errors.")] = False,
     project: Project = None,
     debug: Debug = False,
 ) -> None:
     """Run a network on this machine.
 
-    The network is checked first. Then every job runs as it would on its node, until you press Ctrl+C.
-    Everything is written to NET/simulation, which is emptied before: a folder per job (its working
-    directory), info.txt and fission.log.
+    The network is checked first. Then every job runs in its own process, with the same runtime as on a node, until
+    Ctrl+C. NET/simulation is emptied and receives a working directory for each job, info.txt and fission.log.
 
     \b
       fission simulate demo
       fission simulate demo --for 10s
       fission simulate demo --until-finished --quiet
     """
-    from fission.management.access.problems import load_sound
+    from fission.management.access.problems import load_valid
     from fission.management.commands.network.simulate import simulate_network
 
     def work() -> int:
         root = find_root(project)
-        network = load_sound(root, net, quiet=quiet)
+        network = load_valid(root, net, quiet=quiet)
         return simulate_network(network, root, seconds=seconds, until_finished=until_finished, quiet=quiet)
 
-    end(guard_run(work, until_finished=until_finished, quiet=quiet, debug=debug))
+    exit_with(exit_code_of_run(work, until_finished=until_finished, quiet=quiet, debug=debug))
 
 
 def _list_checks(wanted: bool) -> None:
     from fission.management.commands.network.check import list_checks
 
     if wanted:
-        end(guard(list_checks))
+        exit_with(exit_code_of(list_checks))
 
 
 def check(
     net: Net,
-    as_json: Annotated[bool, typer.Option("--json", help="The problems as JSON on stdout.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the problems as JSON.")] = False,
     list_all: Annotated[  # noqa: ARG001 - its callback does the work
-        bool, typer.Option("--list", help="List every check and exit.", is_eager=True, callback=_list_checks)
+        bool, typer.Option("--list", help="List all checks and exit.", is_eager=True, callback=_list_checks)
     ] = False,
     replay: Annotated[
-        bool, typer.Option("--replay", help="Also: does every job go on identically after a restart?")
+        bool,
+        typer.Option("--replay", help="Also test whether each job continues identically after a restart."),
     ] = False,
     seconds: Annotated[
         float | None,
-        typer.Option("--for", metavar="TIME", parser=parse_duration, help="How long --replay simulates; 5s."),
+        typer.Option(
+            "--for",
+            metavar="TIME",
+            parser=parse_duration,
+            help="Duration of the simulation for --replay. Default: 5s.",
+        ),
     ] = None,
     project: Project = None,
     debug: Debug = False,
 ) -> None:
-    """Tell all that is wrong with a network.
+    """Report all problems of a network.
 
-    Nothing is run. Exit code 0 when it can run (there may be warnings), 2 when not. With --replay the network is
-    simulated for some seconds; then every job is made anew, given its state, and must compute some rounds again.
+    Nothing runs. The exit code is 0 if the network can run (there may be warnings), else 2. With --replay the network
+    is simulated for some seconds; then each job is restored from a checkpoint and repeats some rounds for comparison.
 
     \b
       fission check demo
@@ -124,7 +132,7 @@ def check(
             return replay_command(root, net, seconds=5.0 if seconds is None else seconds, as_json=as_json)
         return check_command(root, net, as_json=as_json)
 
-    end(guard(work, debug=debug))
+    exit_with(exit_code_of(work, debug=debug))
 
 
 def graph(
@@ -132,7 +140,10 @@ def graph(
     output: Annotated[
         Path | None,
         typer.Option(
-            "--output", "-o", metavar="FILE", help="By default NET/network.pdf; the suffix says the format."
+            "--output",
+            "-o",
+            metavar="FILE",
+            help="Output file; its suffix selects the format. Default: NET/network.pdf.",
         ),
     ] = None,
     text: Annotated[
@@ -142,9 +153,9 @@ def graph(
     project: Project = None,
     debug: Debug = False,
 ) -> None:
-    """Draw a network into a file.
+    """Draw a network to a file.
 
-    Or print it as text, for DOT or Mermaid. Pictures need the program dot of Graphviz, text does not.
+    The formats dot and mermaid are text and go to stdout by default. Pictures need the program dot of Graphviz.
 
     \b
       fission graph demo
@@ -153,20 +164,22 @@ def graph(
     """
     from fission.management.commands.network.graph import graph_command
 
-    end(guard(lambda: graph_command(find_root(project), net, output=output, form=text), debug=debug))
+    exit_with(
+        exit_code_of(lambda: graph_command(find_root(project), net, output=output, form=text), debug=debug)
+    )
 
 
 def show(net: Net, project: Project = None, debug: Debug = False) -> None:
     """Draw a network and open the picture.
 
-    Without a display it says where the picture is.
+    Without a display the command prints the path of the picture.
 
     \b
       fission show demo
     """
     from fission.management.commands.network.show import show_command
 
-    end(guard(lambda: show_command(find_root(project), net), debug=debug))
+    exit_with(exit_code_of(lambda: show_command(find_root(project), net), debug=debug))
 
 
 def export(
@@ -175,14 +188,14 @@ def export(
         str, typer.Option("--format", "-f", metavar="FORMAT", help="json, graphml, xml, dot or mermaid.")
     ] = "json",
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", metavar="FILE", help="By default it goes to stdout.")
+        Path | None, typer.Option("--output", "-o", metavar="FILE", help="Output file. Default: stdout.")
     ] = None,
     project: Project = None,
     debug: Debug = False,
 ) -> None:
-    """Write a network as text for other programs.
+    """Export a network for other programs.
 
-    XML can say networks of MARVELO jobs on fixed nodes only; it is what XML_FILE reads.
+    XML supports only MARVELO jobs on fixed nodes; XML_FILE reads the same format.
 
     \b
       fission export demo
@@ -190,20 +203,22 @@ def export(
     """
     from fission.management.commands.network.export import export_command
 
-    end(guard(lambda: export_command(find_root(project), net, form=text, output=output), debug=debug))
+    exit_with(
+        exit_code_of(lambda: export_command(find_root(project), net, form=text, output=output), debug=debug)
+    )
 
 
 def run_tests(
     net: Net,
     arguments: Annotated[
-        list[str] | None, typer.Argument(metavar="[PYTEST ARGUMENT]...", help="Whatever pytest understands.")
+        list[str] | None, typer.Argument(metavar="[PYTEST ARGUMENT]...", help="Passed to pytest.")
     ] = None,
     project: Project = None,
     debug: Debug = False,
 ) -> None:
     """Run the tests of a network.
 
-    That is NET/tests, with pytest and our plugin: jobs run in real processes. Exit codes are those of pytest.
+    pytest runs NET/tests with the plugin of FISSION: jobs run in real processes. The exit code is that of pytest.
 
     \b
       fission test demo
@@ -211,27 +226,27 @@ def run_tests(
     """
     from fission.management.commands.network.test import test_network
 
-    end(guard(lambda: test_network(find_root(project), net, arguments or []), debug=debug))
+    exit_with(exit_code_of(lambda: test_network(find_root(project), net, arguments or []), debug=debug))
 
 
 def place(
     net: Net,
     explain: Annotated[
-        bool, typer.Option("--explain", help="For every job all nodes, with score or refusal.")
+        bool, typer.Option("--explain", help="Show the score or refusal of every node for every job.")
     ] = False,
     project: Project = None,
     debug: Debug = False,
 ) -> None:
-    """Tell which job would go to which node.
+    """Show which job would be placed on which node.
 
-    By the rules that a run follows, as if all NODES were up and idle; while the network runs, as they are. Exit code 2
-    when a job finds no node.
+    The rules are those of a run. All NODES are assumed to be up and idle; while the network runs, their present state
+    counts. The exit code is 2 if a job has no node.
 
     \b
       fission place demo
       fission place demo --explain
     """
-    from fission.management.access.problems import load_sound
+    from fission.management.access.problems import load_valid
     from fission.management.access.running_client import ask
     from fission.management.commands.network.place import place_network
 
@@ -239,27 +254,30 @@ def place(
         root = find_root(project)
         answer = ask(root, net, do="status")
         live = None if answer is None else answer["network"]
-        return place_network(load_sound(root, net, quiet=True), explain=explain, live=live)
+        return place_network(load_valid(root, net, quiet=True), explain=explain, live=live)
 
-    end(guard(work, debug=debug))
+    exit_with(exit_code_of(work, debug=debug))
 
 
 def interact(
     net: Net,
     job: Annotated[
-        str | None, typer.Argument(metavar="JOB", help="Id or name; may be left out if there is only one.")
+        str | None,
+        typer.Argument(metavar="JOB", help="Id or name of the job. Default: the only InteractiveJob."),
     ] = None,
     at: Annotated[
         str | None,
-        typer.Option("--at", metavar="HOST:PORT", help="A job on another machine, as its log has told it."),
+        typer.Option(
+            "--at", metavar="HOST:PORT", help="Address of a job on another machine, from the log of the run."
+        ),
     ] = None,
     project: Project = None,
     debug: Debug = False,
 ) -> None:
-    """Type lines for an InteractiveJob.
+    """Send typed lines to an InteractiveJob.
 
-    In a terminal of your own, while the network runs on this machine. Ctrl+D leaves, the job goes on. Lines may also
-    come from a pipe: the command ends when they have been taken.
+    The network must run on this machine. Ctrl+D ends the command, not the job. Lines from a pipe work too: the command
+    ends when the job has accepted all of them, with exit code 1 if the job rejected one.
 
     \b
       fission interact demo
@@ -269,13 +287,14 @@ def interact(
     """
     from fission.management.commands.cluster.interact import interact_command
 
-    end(guard(lambda: interact_command(find_root(project), net, job, at=at), debug=debug))
+    exit_with(exit_code_of(lambda: interact_command(find_root(project), net, job, at=at), debug=debug))
 
 
 def interactive(net: Net, project: Project = None, debug: Debug = False) -> None:
     """Open a Python console with a network.
 
-    It has network, JOBS and PIPES by id, NODES by address and GROUPS by name; also if the network is incomplete.
+    The console has the names network, JOBS and PIPES (by id), NODES (by address) and GROUPS (by name). The network may
+    be incomplete.
 
     \b
       fission interactive demo
@@ -283,4 +302,4 @@ def interactive(net: Net, project: Project = None, debug: Debug = False) -> None
     """
     from fission.management.commands.network.interactive import interactive_command
 
-    end(guard(lambda: interactive_command(find_root(project), net), debug=debug))
+    exit_with(exit_code_of(lambda: interactive_command(find_root(project), net), debug=debug))

@@ -1,4 +1,4 @@
-"""Arguments and options that several commands share, and how a command ends."""
+"""Arguments and options that several commands share, and the exit of a command."""
 
 # ruff: noqa: PLC0415 - completion imports only what it needs
 
@@ -15,26 +15,26 @@ def _complete_networks(incomplete: str) -> list[str]:
 
     try:
         return [name for name in networks_of(find_root(None)) if name.startswith(incomplete)]
-    except Exception:  # noqa: BLE001 - a shell that completes a word wants no errors
+    except Exception:  # noqa: BLE001 - completion in a shell must not print errors
         return []
 
 
 Net = Annotated[
     str,
-    typer.Argument(metavar="NET", help="The network: its folder's name.", autocompletion=_complete_networks),
+    typer.Argument(metavar="NET", help="Folder name of the network.", autocompletion=_complete_networks),
 ]
-NewName = Annotated[str, typer.Argument(metavar="NAME", help="A name that Python can import.")]
+NewName = Annotated[str, typer.Argument(metavar="NAME", help="Name of the new folder.")]
 Project = Annotated[
     Path | None,
     typer.Option(
         "--project",
         metavar="DIR",
-        help="The project's folder; by default this folder or the nearest one above.",
+        help="Folder of the project. Default: the nearest project at or above this folder.",
     ),
 ]
-Debug = Annotated[bool, typer.Option("--debug", help="Show whole tracebacks when something goes wrong.")]
+Debug = Annotated[bool, typer.Option("--debug", help="Show full tracebacks of errors.")]
 
 
-def end(code: int) -> None:
-    """Let the command end with this exit code."""
+def exit_with(code: int) -> None:
+    """End the command with this exit code."""
     raise typer.Exit(code)

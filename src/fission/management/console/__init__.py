@@ -1,1 +1,1 @@
-"""What commands print: tables, job lines, logs, errors and exit codes."""
+"""Output of the commands: tables, job lines, logs, errors and exit codes."""

@@ -1,7 +1,7 @@
-"""What a person sees while a network runs: job lines with their names, a status line, a summary at the end.
+"""Console output of a running network: lines of the jobs, a status line, a summary at the end.
 
-On a terminal `rich` draws it, with a color per job and a live status line at the bottom; anywhere else the
-lines are plain and the status line is left out.
+On a terminal `rich` draws it, with a color per job and a live status line at the bottom. Elsewhere the lines are plain
+and there is no status line.
 """
 
 import sys
@@ -21,8 +21,8 @@ from fission.runtime.launch.supervisor import OutputLine
 _COLORS = ("cyan", "green", "magenta", "blue", "yellow", "bright_cyan", "bright_green", "bright_magenta")
 
 
-class RunConsole:
-    """A `Watcher` for people; a context manager, because a terminal must be given back as it was."""
+class JobConsole:
+    """Prints the events of a simulation (a `Watcher`). A context manager: the terminal is restored at the end."""
 
     def __init__(self, network: Network, *, quiet: bool) -> None:
         self._network = network
@@ -49,14 +49,14 @@ class RunConsole:
         self._end_live()
 
     def _end_live(self) -> None:
-        """Take the status line away."""
+        """Remove the status line."""
         if self._live is not None:
             self._live.update(Text(""), refresh=True)
             self._live.stop()
             self._live = None
 
     def line(self, job: int, line: OutputLine) -> None:
-        """Show a line of a job, with the job's name before it."""
+        """Print a line of a job, prefixed with the job's name."""
         if self._quiet:
             return
         if self._console.is_terminal:
@@ -71,11 +71,11 @@ class RunConsole:
             print(f"{self._labels[job]} | {line.text}", file=stream, flush=True)
 
     def log(self, job: int | None, level: int, text: str) -> None:
-        """Show what is a warning or worse. What ends the run is told at its end."""
+        """Print warnings and errors. The error that ends a run is printed at its end."""
         if level >= 30 and (not self._quiet or level >= 40):
             name = "" if job is None else f"{self._labels[job].strip()}: "
             kind, style = ("error", "red") if level >= 40 else ("warning", "yellow")
-            # a status line on the same terminal moves aside only for what its own console prints
+            # a status line on the same terminal makes room only for output of its own console
             same = self._live is not None and self._errors.is_terminal
             console = self._console if same else self._errors
             console.print(Text(f"{kind}: {name}{text}", style=style))
@@ -87,7 +87,7 @@ class RunConsole:
             self._live.update(Text(text, style="reverse", overflow="ellipsis", no_wrap=True), refresh=True)
 
     def summary(self, reports: Mapping[int, JobReport], seconds: float) -> None:
-        """Show how far every job came, in place of the status line."""
+        """Replace the status line by a table of all jobs with their counters."""
         self._end_live()
         if self._quiet:
             return
@@ -105,17 +105,17 @@ class RunConsole:
         show(self._console, table(("job", "state", *numbers), rows, numbers=numbers))
 
     def say(self, text: str) -> None:
-        """Print one line of our own."""
+        """Print a line that belongs to no job."""
         if not self._quiet:
             self._console.print(Text(text))
 
     def error(self, text: str) -> None:
-        """Print an error, also when quiet."""
+        """Print an error, also with `quiet`."""
         self._errors.print(Text(text, style="red" if self._errors.is_terminal else ""))
 
 
 class _Rates:
-    """Rates over the last few seconds: a network of one block per second has a rate as well."""
+    """Rates over the last few seconds, so that a network with one block per second also shows a rate."""
 
     def __init__(self, network: Network) -> None:
         self._sources = [job.id for job in network.jobs if job.is_source()]
@@ -124,7 +124,7 @@ class _Rates:
         self._history: deque[tuple[float, dict[int, int]]] = deque([(0.0, {})], maxlen=8)
 
     def describe(self, reports: Mapping[int, JobReport], seconds: float) -> str:
-        """The status line."""
+        """Format the status line."""
         then, before = self._history[0]
         span = max(seconds - then, 1e-9)
         rate = {job: (one.rounds - before.get(job, 0)) / span for job, one in reports.items()}
@@ -149,22 +149,22 @@ class _Rates:
             parts.append(f"dropped {_count(dropped)}")
         if dummies:
             parts.append(f"dummies {_count(dummies)}")
-        return " " + "  ".join(parts) + "  Ctrl+C ends "
+        return " " + "  ".join(parts) + "  Ctrl+C stops "
 
 
 _Inputs = list[tuple[BasePipe, Mapping[str, float]]]
 
 
 def _inputs(network: Network, job: int, report: JobReport) -> _Inputs:
-    """The inputs of a job with their counters."""
+    """Return the inputs of a job with their counters."""
     return [(edge.pipe, report.pipes.get(edge.pipe.id, {})) for edge in network.inputs_of(job)]
 
 
 def _lag(inputs: _Inputs, rate: float) -> float:
-    """How far a job is behind, in seconds: the way of a block, and the rounds that are complete and wait."""
-    way = max((counts.get("lag", 0.0) for _, counts in inputs), default=0.0)
+    """Delay of a job in seconds: the transit time of a block plus the complete rounds that wait."""
+    transit = max((counts.get("lag", 0.0) for _, counts in inputs), default=0.0)
     rounds = max((counts.get("queued", 0.0) // pipe.BLOCK_COUNT for pipe, counts in inputs), default=0.0)
-    return way + (rounds / rate if rate > 0 else 0.0)
+    return transit + (rounds / rate if rate > 0 else 0.0)
 
 
 def _count(value: float) -> str:

@@ -1,6 +1,6 @@
-"""Reading a log that is being written: all its files in order, and what comes afterwards.
+"""Reads a log while it is written: all its files in order, then the records that are appended.
 
-The files may be renamed at any moment, when the newest one is full; see `engine.records`.
+The writer renames the files when the newest one is full, at any moment; see `engine.client.records`.
 """
 
 import os
@@ -14,16 +14,16 @@ _CHUNK = 1 << 20
 
 
 class LogReader:
-    """`more()` returns the records that have been added since. A context manager.
+    """`more()` returns the records that were added since the last call. A context manager.
 
-    It begins with the last run, or with `whole` at the oldest file there is. What need not be there yet: the log.
+    The reader begins with the last run, or with the oldest file if `whole`. The log need not exist yet.
     """
 
     def __init__(self, path: Path, *, whole: bool = False) -> None:
         self._path = path
         self._open: list[BinaryIO] = []
-        """Files to be read, in order; the last one is still being written."""
-        self._begun = b""
+        """Files to read, in order; the last one is still written."""
+        self._partial = b""
         self._whole = whole
         self._started = False
 
@@ -35,12 +35,12 @@ class LogReader:
             file.close()
 
     def more(self) -> Iterator[Record]:
-        """Read what there is now."""
+        """Read the records that exist now."""
         if not self._started:
             self._start()
         while self._open:
             yield from self._read(self._open[0])
-            if not self._go_on():
+            if not self._switch_file():
                 return
 
     def _start(self) -> None:
@@ -54,14 +54,14 @@ class LogReader:
 
     def _read(self, file: BinaryIO) -> Iterator[Record]:
         while data := file.read(_CHUNK):
-            *lines, self._begun = (self._begun + data).split(b"\n")
+            *lines, self._partial = (self._partial + data).split(b"\n")
             for line in lines:
                 record = Record.decoded(line.decode("utf-8", "replace"))
                 if record is not None:
                     yield record
 
-    def _go_on(self) -> bool:
-        """Go on with the next file if the one that was read is finished; False when there is nothing more now."""
+    def _switch_file(self) -> bool:
+        """Switch to the next file if the current one is complete; False when there is nothing more to read now."""
         if len(self._open) == 1:
             try:
                 current = os.stat(self._path)
@@ -69,25 +69,26 @@ class LogReader:
                 return False
             if os.path.samestat(current, os.fstat(self._open[0].fileno())):
                 return False
-            # it was renamed; it was finished before that, but perhaps not before we had read it
+            # the file was renamed, and complete before that, but maybe not before the last read
             newer = _opened(self._path, self._open[0])
             self._open += newer[::-1]
             return True
         self._open.pop(0).close()
-        self._begun = b""
+        self._partial = b""
         return True
 
 
 def _opened(path: Path, until: BinaryIO | None) -> list[BinaryIO]:
-    """Open the files of a log, the newest first, as far as they are newer than `until`.
+    """Open the files of a log that are newer than `until`, the newest first.
 
-    In this order none is missed when they are renamed meanwhile; one that is met again under its next name is not taken twice.
+    In this order no file is missed when files are renamed meanwhile; a file that appears again under its next name is
+    skipped.
     """
     seen: set[tuple[int, int]] = set()
     found: list[BinaryIO] = []
     for each in files_of(path):
         try:
-            file = open(each, "rb")  # noqa: SIM115 - whoever gets it closes it
+            file = open(each, "rb")  # noqa: SIM115 - the caller closes it
         except FileNotFoundError:
             continue
         if until is not None and _inode(file) == _inode(until):
@@ -107,7 +108,7 @@ def _inode(file: BinaryIO) -> tuple[int, int]:
 
 
 def _last_run(files: list[BinaryIO]) -> list[BinaryIO]:
-    """Keep the files of the run that the newest one is of, closing the others. No file has records of two runs."""
+    """Keep the files of the newest run and close the others. No file has records of two runs."""
     runs = [run_of(Path(f"/proc/self/fd/{file.fileno()}")) for file in files]
     count = next((i for i, run in enumerate(runs) if run != runs[0]), len(files))
     for file in files[count:]:

@@ -1,4 +1,4 @@
-"""A placement as a table: one line per job, with the scores and refusals of the nodes on request."""
+"""Renders a placement as a table: a row per job, and on request the scores and refusals of all nodes."""
 
 from rich.console import Group, RenderableType
 from rich.text import Text
@@ -8,7 +8,7 @@ from fission.placement import LOCAL, Decision, Placement, Reason, Rule, Verdict,
 
 
 def render_placement(placement: Placement, *, explain: bool = False) -> RenderableType:
-    """Draw a placement: a line per job with its node and why; with `explain` also every node it saw."""
+    """Render a placement: a row per job with its node and the reason; with `explain` also all candidate nodes."""
     rows = []
     for one in placement:
         node = {None: "-", LOCAL: "client"}.get(one.node, one.node)

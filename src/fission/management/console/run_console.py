@@ -1,4 +1,4 @@
-"""What a person sees of a run: the nodes that answered, which job went where, then all that `simulate` shows as well."""
+"""Console output of a run on nodes: the nodes that answered, the placement, then the same as for a simulation."""
 
 from collections.abc import Mapping, Sequence
 
@@ -11,30 +11,29 @@ from fission.cluster.transitions import NodeStatus
 from fission.core.groups import ALL
 from fission.core.levels import WARNING
 from fission.core.network import Network
-from fission.management.console.job_console import RunConsole
+from fission.management.console.job_console import JobConsole
 from fission.management.console.placement_table import render_placement
 from fission.management.console.tables import LOAD, Row, load_cells, show, table
 from fission.placement import Placement
 
 _LARGE = 4 << 20
-"""Bytes from which on a transfer gets a bar."""
+"""Transfers of at least this many bytes get a progress bar."""
 
-_LIVES = {
+_STATES = {
     NodeStatus.UP: "up",
-    NodeStatus.FENCED: "ends old jobs",
-    NodeStatus.DRAINING: "takes no jobs",
-    NodeStatus.AWAITED: "is awaited",
+    NodeStatus.FENCED: "ending old jobs",
+    NodeStatus.DRAINING: "draining",
+    NodeStatus.AWAITED: "awaited",
     NodeStatus.LOST: "lost",
     NodeStatus.REFUSED: "refused",
 }
 
 
-class ClusterConsole(RunConsole):
-    """A `RunObserver` for people."""
+class ClusterConsole(JobConsole):
+    """Prints the events of a run (a `RunObserver`)."""
 
     def __init__(self, network: Network, *, quiet: bool) -> None:
         super().__init__(network, quiet=quiet)
-        self._quiet_run = quiet
         self._bars: Progress | None = None
         self._tasks: dict[str, int] = {}
 
@@ -43,29 +42,29 @@ class ClusterConsole(RunConsole):
         super().__exit__(*exc)
 
     def nodes(self, nodes: Sequence[NodeRecord], missing: Mapping[str, str]) -> None:
-        """Show the nodes that answered, and name those that did not."""
-        if not self._quiet_run and nodes:
+        """Print the nodes that answered, and a warning for each of the others."""
+        if not self._quiet and nodes:
             show(self._console, _node_table(nodes))
         for address, reason in missing.items():
-            because = f": {reason}" if reason else ""
-            self.log(None, WARNING, f"node {address} has not answered, and may join later{because}")
+            because = f" ({reason})" if reason else ""
+            self.log(None, WARNING, f"node {address} has not answered{because}; it may join later")
 
     def news(self, job: int | None, text: str) -> None:
-        """Show what happened to a job or a node."""
-        if not self._quiet_run:
+        """Print an event of a job or a node."""
+        if not self._quiet:
             name = "" if job is None else f"{self._labels[job].strip()}: "
             self._console.print(Text(f"{name}{text}", style="dim"))
 
     def placed(self, placement: Placement) -> None:
-        """Show where the jobs go."""
-        if not self._quiet_run:
+        """Print the placement."""
+        if not self._quiet:
             self._console.print()
             show(self._console, render_placement(placement))
             self._console.print()
 
     def progress(self, node: str, done: int, total: int) -> None:
-        """Show how far a large transfer is."""
-        if total < _LARGE or self._quiet_run or not self._console.is_terminal:
+        """Update the progress bar of a large transfer."""
+        if total < _LARGE or self._quiet or not self._console.is_terminal:
             return
         if self._bars is None:
             self._bars = Progress(
@@ -93,7 +92,7 @@ class ClusterConsole(RunConsole):
 
 
 def _node_table(nodes: Sequence[NodeRecord]) -> Table:
-    """Why a node was refused or lost stands in a line of its own, which is longer than a table may be."""
+    """Make the table of nodes. The reason of a refusal is too long for a cell and has a line of its own."""
     rows: list[Row] = []
     for node in nodes:
         state = node.state
@@ -103,8 +102,8 @@ def _node_table(nodes: Sequence[NodeRecord]) -> Table:
             slots = f"{state.slots - state.occupied} of {state.slots}"
             load = load_cells(state.info.cpu, state.info.memory)
             groups = ", ".join(sorted(state.groups - {ALL}))
-        life = Text(_LIVES[node.status], style="" if node.status is NodeStatus.UP else "red")
+        status = Text(_STATES[node.status], style="" if node.status is NodeStatus.UP else "red")
         versions = [node.versions.get(what, "") for what in ("python", "fission")]
-        rows.append((node.address, name, slots, *load, groups, *versions, life))
+        rows.append((node.address, name, slots, *load, groups, *versions, status))
     titles = ("node", "name", "slots", *LOAD, "groups", "python", "fission", "state")
     return table(titles, rows, numbers=("slots", *LOAD))

@@ -1,4 +1,4 @@
-"""The logs of a simulation or a run (one for people, one for programs), and who tells both them and the console."""
+"""Logs of a simulation or a run: a text file, the records for `fission logs`, and the observers that feed them."""
 
 import contextlib
 import logging
@@ -13,47 +13,50 @@ from fission.engine.client.views import JobPlace
 from fission.engine.protocol.interfaces import JobSaid
 from fission.engine.protocol.job_report import JobReport
 from fission.errors import ProjectError
-from fission.management.console.job_console import RunConsole
+from fission.management.console.job_console import JobConsole
 from fission.management.console.run_console import ClusterConsole
 from fission.placement import Placement
 from fission.runtime.launch.supervisor import OutputLine
 from fission.runtime.messages import Log
 
 _CLIENT = ("client", 0)
-"""Where a record comes from, and which incarnation of its job, if nothing else is known."""
+"""Default node and incarnation of a record."""
 
 
 class SimulationLog:
-    """A `Watcher` that tells the console, the log file and the records; `who` is what speaks where no job does."""
+    """A `Watcher` that passes events to the console, the log file and the records.
+
+    `source` names the origin of records that belong to no job.
+    """
 
     def __init__(
         self,
         network: Network,
-        console: RunConsole,
+        console: JobConsole,
         log: logging.Logger,
         records: RecordFile,
         *,
         run: str,
-        who: str = "simulate",
+        source: str = "simulate",
     ) -> None:
         self._names = {job.id: job.name for job in network.jobs}
         self._console = console
         self._log = log
         self._records = records
         self._run = run
-        self._who = who
+        self._source = source
 
     def information(self, places: Sequence[JobPlace]) -> None:
-        """Where the jobs work, in the logs and so in the debug window."""
+        """Log the list of jobs with their addresses; the debug window shows it, too."""
         for line in information_lines(places):
             self._note(None, logging.INFO, line)
 
     def line(self, job: int, line: OutputLine) -> None:
-        """A job wrote a line."""
+        """Pass on a line that a job printed."""
         self._line(job, line, _CLIENT)
 
     def log(self, job: int | None, level: int, text: str) -> None:
-        """Something worth a line in the log happened."""
+        """Pass on a message about a job or the network."""
         self._note(job, level, text, _CLIENT)
         self._console.log(job, level, text)
 
@@ -64,34 +67,34 @@ class SimulationLog:
     def _note(
         self, job: int | None, level: int, text: str, place: tuple[str, int] = _CLIENT, stream: str = "log"
     ) -> None:
-        """Write into both logs; what jobs print is among the records whatever LOG_LEVEL says."""
+        """Write to both logs. Lines that jobs print become records regardless of LOG_LEVEL."""
         if not self._log.isEnabledFor(level) and stream == "log":
             return
-        name = self._who if job is None else self._names[job]
+        name = self._source if job is None else self._names[job]
         self._log.log(level, "[%s] %s", name, text)
         node, incarnation = place
         self._records.put(Record(level, text, node, job or 0, name, incarnation, stream, self._run))
 
     def status(self, reports: dict[int, JobReport], seconds: float) -> None:
-        """How far every job is."""
+        """Pass on the counters of all jobs."""
         self._console.status(reports, seconds)
 
 
 class RunLog(SimulationLog):
-    """A `RunObserver` that tells the console, the log file and the records; `begin` first."""
+    """A `RunObserver` that passes events to the console, the log file and the records. Call `begin` first."""
 
     def __init__(
         self, network: Network, console: ClusterConsole, log: logging.Logger, records: RecordFile
     ) -> None:
-        super().__init__(network, console, log, records, run="", who="run")
+        super().__init__(network, console, log, records, run="", source="run")
         self._cluster_console = console
 
     def begin(self, run: str) -> None:
-        """Say which run it is."""
+        """Set the id of the run."""
         self._run = run
 
     def said(self, said: JobSaid) -> None:
-        """A job wrote or logged a line."""
+        """Pass on a line that a job printed or logged."""
         place = ("client" if said.node == LOCAL else said.node, said.incarnation)
         match said.what:
             case OutputLine() as line:
@@ -101,30 +104,30 @@ class RunLog(SimulationLog):
                 self._cluster_console.log(said.job, level, text)
 
     def nodes(self, nodes: Sequence[NodeRecord], missing: Mapping[str, str]) -> None:
-        """The nodes that have answered, and the addresses of those that have not, and why."""
-        there = ", ".join(node.address for node in nodes)
-        away = ", ".join(f"{node} ({reason})" if reason else node for node, reason in missing.items())
-        self._note(None, logging.INFO, f"nodes: {there}; missing: {away}")
+        """Pass on the nodes that answered, and the reasons why others did not."""
+        present = ", ".join(node.address for node in nodes)
+        absent = ", ".join(f"{node} ({reason})" if reason else node for node, reason in missing.items())
+        self._note(None, logging.INFO, f"nodes: {present}; missing: {absent}")
         self._cluster_console.nodes(nodes, missing)
 
     def news(self, job: int | None, text: str) -> None:
-        """Something happened to a job or a node that is no reason to worry."""
+        """Pass on an ordinary event of a job or a node."""
         self._note(job, logging.INFO, text)
         self._cluster_console.news(job, text)
 
     def placed(self, placement: Placement) -> None:
-        """Where the jobs go, and why."""
+        """Pass on the placement and its reasons."""
         for one in placement:
-            self._note(one.job, logging.INFO, f"goes to {one.node}: {one.rule}")
+            self._note(one.job, logging.INFO, f"placed on {one.node}: {one.rule}")
         self._cluster_console.placed(placement)
 
     def progress(self, node: str, done: int, total: int) -> None:
-        """So many bytes of the files that a node needs have arrived."""
+        """Pass on the progress of a file transfer to a node."""
         self._cluster_console.progress(node, done, total)
 
 
 def information_lines(places: Sequence[JobPlace]) -> list[str]:
-    """The list 'Network Information' as people read it."""
+    """Format the list 'Network Information'."""
     rows = [
         ("id", "name", "node", "address", "port"),
         *((str(one.id), one.name, one.node, one.ip or "-", str(one.port or "-")) for one in places),

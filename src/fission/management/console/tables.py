@@ -1,4 +1,4 @@
-"""Tables as the commands print them: no lines around, numbers to the right, no column in which nothing stands."""
+"""Tables of the commands: without borders, numbers aligned right, empty columns left out."""
 
 import sys
 from collections.abc import Iterable
@@ -9,15 +9,15 @@ from rich.table import Table
 from rich.text import Text
 
 _WHOLE = 200
-"""Columns of an output that is no terminal: the lines of a table stay whole for a program that reads them."""
+"""Width of output that is no terminal, so that programs read whole table rows."""
 
 Row = tuple[str | Text, ...]
 
 
 def table(titles: Iterable[str], rows: Iterable[Row], *, numbers: Iterable[str] = ()) -> Table:
-    """Make a table; the columns with the titles in `numbers` go to the right.
+    """Make a table; the columns with the titles in `numbers` are aligned right.
 
-    Where there is no room, columns with several words are folded, but for the first one; nothing is cut.
+    In a narrow terminal, columns with several words wrap, except for the first column. Nothing is truncated.
     """
     made = Table(box=None, pad_edge=False, header_style="bold")
     columns = zip(titles, zip(*rows, strict=True), strict=True)
@@ -35,26 +35,26 @@ def table(titles: Iterable[str], rows: Iterable[Row], *, numbers: Iterable[str] 
 
 
 LOAD = ("free\ncpu", "free\nmemory")
-"""What a table of nodes tells of their load, see `load_cells`."""
+"""Column titles for the cells of `load_cells`."""
 
 
 def load_cells(cpu: float, memory: float) -> tuple[str, str]:
-    """Free cpu and free memory of a node."""
+    """Format free CPU and free memory of a node."""
     return f"{cpu:.0f} %", f"{memory / 2**30:.1f} GB"
 
 
 def show(console: Console, part: RenderableType) -> None:
-    """Print a table, or several; one that is wider than the terminal at its narrowest is wrapped by the terminal."""
+    """Print one or several tables. The terminal wraps a table whose minimum width exceeds its own."""
     width = Measurement.get(console, console.options, part).minimum
     console.print(part, width=max(console.width, width), crop=False, soft_wrap=False)
 
 
 def styled(row: Row, style: str) -> Row:
-    """The same row in another style."""
+    """Return the same row in another style."""
     return tuple(Text(str(cell), style=style) for cell in row)
 
 
 def new_console(*, stderr: bool = False, soft_wrap: bool = False) -> Console:
-    """Make a console: as wide as its terminal, or wide. With `soft_wrap` what is printed is left to the terminal to wrap."""
+    """Make a console with the width of its terminal, or a large one. With `soft_wrap` the terminal wraps long lines."""
     terminal = (sys.stderr if stderr else sys.stdout).isatty()
     return Console(highlight=False, stderr=stderr, soft_wrap=soft_wrap, width=None if terminal else _WHOLE)

@@ -1,7 +1,7 @@
-"""`fission-node`, `fission node`: settings and certificate are read and checked, then the process becomes the service.
+"""`fission-node` and `fission node`: check the options and the certificate, then become the node service.
 
-What is needed for that only (the command line, `cryptography`, the list of what is installed) takes a third of the memory
-that a node service would have. So the process replaces itself by `_node_serve`, and keeps its number.
+The command line, `cryptography` and the list of installed packages would take a third of the memory of a node service.
+So the process replaces itself (exec) by `management.node.serve`, and keeps its process id.
 """
 
 import logging
@@ -24,7 +24,7 @@ _log = logging.getLogger("fission.node")
 
 
 def node_command(given: Mapping[str, object], config: Path | None, *, lifeline: bool = False) -> NoReturn:
-    """Become the service. Raises UserError for what makes a start impossible."""
+    """Replace this process by the service. Raises UserError when the service cannot start."""
     options = read_options(given, config)
     start_log(options.log_level, options.log)
     require_own_address(options.address, "--address")
@@ -33,18 +33,18 @@ def node_command(given: Mapping[str, object], config: Path | None, *, lifeline: 
         options.root.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
         raise ConfigError(
-            f"the folder cannot be made: {error.strerror}", where=f"--root {options.root}"
+            f"the folder cannot be created: {error.strerror}", where=f"--root {options.root}"
         ) from None
     command = service_command(options, installed_versions(), lifeline=lifeline)
     sys.stderr.flush()
-    os.execv(command[0], command)  # noqa: S606 - our own module
+    os.execv(command[0], command)  # noqa: S606 - a module of this package
 
 
 def _check_identity(options: NodeOptions) -> None:
-    """Tell what is wrong with the certificate. Raises CertificateError when it cannot be used."""
+    """Log a warning about the certificate, if there is one. Raises CertificateError when it cannot be used."""
     if options.security == "off":
         _log.warning(
-            "SECURITY IS OFF: whoever can reach %s port %d can run programs as this user, and read all blocks",
+            "SECURITY IS OFF: any machine that can reach %s port %d can run programs as this user and read all blocks",
             options.address,
             options.port,
         )
@@ -54,7 +54,7 @@ def _check_identity(options: NodeOptions) -> None:
         _log.warning("%s", identity.warning())
     if normal_address(options.address) not in identity.addresses:
         raise CertificateError(
-            "this certificate is for another address; clients would refuse this node",
+            "the certificate is for another address; clients would refuse this node",
             where=str(identity.cert),
             expected=options.address,
             found=", ".join(identity.addresses) or "no address",

@@ -1,4 +1,4 @@
-"""What a node service can be told: on the command line, or in a file of the same names (TOML)."""
+"""Options of a node service, from the command line or from a TOML file with the same names."""
 
 import os
 import socket
@@ -15,13 +15,13 @@ from fission.project.suggest import did_you_mean, listed
 
 LEVELS: Final = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 CERTS: Final = Path("/etc/fission/certs")
-"""Where the certificate of a device lies, if nothing else is said."""
+"""Default folder of a device's certificate."""
 ROOT: Final = Path("~/.local/share/fission")
 
 
 @dataclass(frozen=True, slots=True)
 class NodeOptions:
-    """The options with their defaults; `address` "" stands for the one of the default route."""
+    """The options with their defaults; `address` "" stands for the address of the default route."""
 
     address: str = ""
     port: int = Settings().node_port
@@ -38,31 +38,33 @@ class NodeOptions:
 
 
 def read_options(given: Mapping[str, object], config: Path | None) -> NodeOptions:
-    """Put together what the command line says (None: nothing), then the file, then the defaults. Raises ConfigError."""
+    """Merge the command line (None: not given), the file and the defaults, in this order of precedence. Raises ConfigError."""
     from_file = {} if config is None else _read_file(config)
     place = "" if config is None else str(config)
     options = NodeOptions()
     for values, where in ((from_file, place), (given, "")):
         for name, value in values.items():
             if value is not None:
-                options = replace(options, **{name: _read(name, value, where)})  # type: ignore[arg-type] # `_read` sees to it
+                options = replace(options, **{name: _read(name, value, where)})  # type: ignore[arg-type] # `_read` checks the types
     return replace(
         options,
         address=options.address or guess_address(),
         name=options.name or socket.gethostname(),
         slots=options.slots or os.cpu_count() or 1,
         certs=options.certs.expanduser(),
-        root=Path(os.path.abspath(options.root.expanduser())),  # not resolved: it is said to people
+        root=Path(
+            os.path.abspath(options.root.expanduser())
+        ),  # not resolved: messages show the path as it was given
     )
 
 
 def options_of(values: Mapping[str, object]) -> NodeOptions:
-    """Options that were read before, and have become texts and lists on the way. Raises ConfigError."""
+    """Restore options that were checked before and passed as JSON. Raises ConfigError."""
     return NodeOptions(**{name: _read(name, value, "") for name, value in values.items()})  # type: ignore[arg-type]
 
 
 def guess_address() -> str:
-    """The address of this machine from which its default route starts; 127.0.0.1 if it has none. Sends nothing."""
+    """Return the local address of the default route, or 127.0.0.1 if there is none. Sends nothing."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
         try:
             sock.connect(("192.0.2.1", 9))
@@ -82,9 +84,9 @@ def _read_file(path: Path) -> dict[str, Any]:
     for name in values:
         if name not in names:
             raise ConfigError(
-                f"there is no setting {name!r}",
+                f"unknown setting {name!r}",
                 where=str(path),
-                hint=did_you_mean(name, names) or f"There are {listed(names)}",
+                hint=did_you_mean(name, names) or f"The settings are {listed(names)}",
             )
     return values
 
@@ -95,7 +97,7 @@ def _read(name: str, value: object, place: str) -> object:
         return read(value)
     except (ValueError, TypeError):
         where = f"{place}: {name}" if place else f"--{name.replace('_', '-')}"
-        raise ConfigError("wrong value", where=where, expected=expected, found=repr(value)) from None
+        raise ConfigError("invalid value", where=where, expected=expected, found=repr(value)) from None
 
 
 def _address(value: object) -> str:
@@ -150,7 +152,7 @@ _READERS: Final[Mapping[str, tuple[str, Callable[[object], object]]]] = {
     "port": ("a whole number from 0 to 65535", _whole(0, 65535)),
     "name": ("a name", _text),
     "slots": ("a whole number from 1 to 10000", _whole(1, 10000)),
-    "groups": ("names of groups, with commas between them", _groups),
+    "groups": ("names of groups, separated by commas", _groups),
     "certs": ("a folder", _path),
     "root": ("a folder", _path),
     "security": ("tls or off", _one_of("tls", "off")),

@@ -1,4 +1,4 @@
-"""The command line of the node service itself, for who has checked its options: `fission-node`, and `run --embedded`."""
+"""Command lines of the node service with checked options, for `fission-node` and `run --embedded`."""
 
 import json
 import sys
@@ -12,16 +12,16 @@ from fission.management.node.options import NodeOptions, read_options
 
 
 def service_command(options: NodeOptions, versions: Mapping[str, str], *, lifeline: bool) -> list[str]:
-    """Return the command; with a `lifeline` the service ends when its stdin does."""
+    """Return the command; with a `lifeline` the service stops at the end of its stdin."""
     start = {**asdict(options), "versions": versions, "lifeline": lifeline}
     return [sys.executable, "-P", "-m", "fission.node", "--checked", json.dumps(start, default=str)]
 
 
 def embedded_commands(slots: int) -> Callable[[EmbeddedNode, Path, Path | None], list[str]]:
-    """Return what gives the commands of embedded nodes, with so many slots each.
+    """Return a function that makes the command of an embedded node with this number of slots.
 
-    Their certificates have just been made, and all run the same Python: to let each of them read its options, check its
-    certificate and list what is installed would take a third of the time of a start.
+    The certificates are new and all nodes run the same Python. Reading options, checking the certificate and listing the
+    installed packages in every node would take a third of the time of a start.
     """
     versions = installed_versions()
 

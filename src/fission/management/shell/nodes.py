@@ -1,4 +1,4 @@
-"""What `shell` does with the nodes of a network: the devices in NODES, or an embedded cluster that it has started."""
+"""Operations of `shell` on nodes: the devices in NODES, or the embedded cluster that it started."""
 
 import asyncio
 import contextlib
@@ -19,19 +19,19 @@ from fission.engine.files.transfer import DROP
 from fission.engine.host.scratch import EMBEDDED, scratch
 from fission.engine.protocol import link_messages
 from fission.errors import ProjectError, UserError
-from fission.management.access.node_visit import Ask, Visit, Work
-from fission.management.access.problems import load_sound
+from fission.management.access.node_query import NodeQuery, Request, Work
+from fission.management.access.problems import load_valid
 from fission.management.console.placement_table import render_placement
 from fission.management.console.tables import LOAD, load_cells, new_console, show, table
 from fission.management.node.start import embedded_commands
 from fission.placement import Links, NodeState, allocation_error, node_state, propose
 from fission.security.identity import load_identity
 
-_LONG = 60.0
+_REMOVE_SECONDS = 60.0
 
 
 class ShellNodes:
-    """`open` and `close` an embedded cluster; everything else asks the nodes. Errors are FissionErrors."""
+    """Starts and stops an embedded cluster, and sends requests to the nodes. Errors are FissionErrors."""
 
     def __init__(self, root: Path, name: str) -> None:
         self.cluster: EmbeddedCluster | None = None
@@ -44,8 +44,10 @@ class ShellNodes:
     def open(self, count: int) -> None:
         """Start an embedded cluster."""
         if self.cluster is not None:
-            raise UserError("there is one already", where="startcluster", hint="End it: closecluster")
-        network = load_sound(self._root, self._name, quiet=True)
+            raise UserError(
+                "an embedded cluster is running already", where="startcluster", hint="Stop it: closecluster"
+            )
+        network = load_valid(self._root, self._name, quiet=True)
         _, nodes = plan(network, count)
         folder = self._folder.enter_context(scratch(EMBEDDED))
         secure = network.settings.security == "tls"
@@ -60,16 +62,16 @@ class ShellNodes:
             raise
 
     def close(self) -> None:
-        """End the embedded cluster, if there is one."""
+        """Stop the embedded cluster, if there is one."""
         cluster, self.cluster = self.cluster, None
         if cluster is not None:
             asyncio.run(cluster.close())
         self._folder.close()
 
-    # -- what is asked -----------------------------------------------------------------------------------
+    # -- requests ----------------------------------------------------------------------------------------
 
     def show(self) -> None:
-        """Show the nodes that answer."""
+        """Print the nodes that answer."""
         found = self._look(self._network())
         rows = []
         for node, hello in found.items():
@@ -83,7 +85,7 @@ class ShellNodes:
             show(new_console(), table(titles, rows, numbers=("slots", *LOAD)))
 
     def allocate(self) -> None:
-        """Show which job would go to which of the nodes that answer."""
+        """Print which job would be placed on which of the nodes that answer."""
         network = self._network()
         states = list(self._states(network))
         placement = propose(network, states, Links())
@@ -92,58 +94,64 @@ class ShellNodes:
             raise allocation_error(network, placement, states)
 
     def send(self) -> None:
-        """Bring all files of the network to the nodes."""
+        """Send all files of the network to the nodes."""
         network = self._network()
         code, files = asyncio.run(bundles_of(network, self._root))
         bundles = [code, *files.values()]
         console = new_console()
         with Progress(console=console, transient=True, disable=not console.is_terminal) as bars:
 
-            async def work(node: str, ask: Ask) -> None:
+            async def work(node: str, request: Request) -> None:
                 bar = bars.add_task(f"files to {node}", total=None)
 
-                await ship(ask, bundles, lambda done, total: bars.update(bar, completed=done, total=total))
+                await ship(
+                    request, bundles, lambda done, total: bars.update(bar, completed=done, total=total)
+                )
 
             done = self._visit(network, work)
         size = sum(bundle.listing.size for bundle in {bundle.digest: bundle for bundle in bundles}.values())
         for node in done:
-            print(f"{node}: has all files ({size:,} bytes)")
+            print(f"{node}: all files are present ({size:,} bytes)")
 
     def remove(self) -> None:
-        """Remove the network's folders and files from the nodes."""
+        """Remove the folders and files of the network from the nodes."""
         network = self._network()
         code, files = asyncio.run(bundles_of(network, self._root))
         digests = sorted({bundle.digest for bundle in (code, *files.values())})
 
-        async def work(_node: str, ask: Ask) -> bool:
-            removed = bool(await ask("remove", timeout=_LONG, root=network.settings.remote_root))
-            await ask(DROP, timeout=_LONG, bundles=digests)
+        async def work(_node: str, request: Request) -> bool:
+            removed = bool(
+                await request("remove", timeout=_REMOVE_SECONDS, root=network.settings.remote_root)
+            )
+            await request(DROP, timeout=_REMOVE_SECONDS, bundles=digests)
             return removed
 
         for node, removed in self._visit(network, work).items():
-            print(f"{node}: {'removed' if removed else 'there was no folder of the network'}")
+            print(f"{node}: {'removed' if removed else 'had no files of the network'}")
 
     def reboot(self, chosen: list[str]) -> None:
-        """Start devices anew: the chosen ones, or all."""
+        """Reboot the chosen devices, or all."""
 
-        def work(_node: str, ask: Ask) -> Awaitable[Any]:
-            return ask("reboot")
+        def work(_node: str, request: Request) -> Awaitable[Any]:
+            return request("reboot")
 
         for node in self._visit(self._network(), work, chosen):
-            print(f"{node}: reboots")
+            print(f"{node}: rebooting")
 
     # -- inside ------------------------------------------------------------------------------------------
 
     def _network(self) -> Network:
-        network = load_sound(self._root, self._name, quiet=True)
+        network = load_valid(self._root, self._name, quiet=True)
         return network if self.cluster is None else played(network, self.cluster.nodes)
 
     def addresses(self) -> list[str]:
-        """The addresses of the nodes."""
+        """Return the addresses of the nodes."""
         return list(invited(self._network()))
 
     def _look(self, network: Network) -> dict[str, Any]:
-        return self._visit(network, lambda _node, ask: ask("look", network=network.name), observer=True)
+        return self._visit(
+            network, lambda _node, request: request("look", network=network.name), observer=True
+        )
 
     def _states(self, network: Network) -> list[NodeState]:
         entries = [one for one in network.nodes if not isinstance(one, LocalNode)]
@@ -167,14 +175,12 @@ class ShellNodes:
         nodes = invited(network, {} if self.cluster is None else ports_of(self.cluster.nodes))
         for node in chosen or ():
             if node not in nodes:
-                raise UserError(
-                    "there is no such node", where=node, expected=f"one of {', '.join(nodes) or 'none'}"
-                )
+                raise UserError("unknown node", where=node, expected=f"one of {', '.join(nodes) or 'none'}")
         if not nodes:
             raise ProjectError(
-                "it has no nodes",
+                "the network has no nodes",
                 where=f"network {network.name}",
-                hint="List them in NODES, or: startcluster --embedded 3",
+                hint="List them in NODES, or run: startcluster --embedded 3",
             )
         if self.cluster is None:
             identity = client_identity(network, self._root)
@@ -182,13 +188,13 @@ class ShellNodes:
             identity = None if self.cluster.client is None else load_identity(self.cluster.client)
         if chosen:
             nodes = {node: nodes[node] for node in chosen}
-        visit = Visit(network.name, nodes, identity, observer=observer)
+        visit = NodeQuery(network.name, nodes, identity, observer=observer)
         done = asyncio.run(visit.run(work))
         for node, reason in sorted(visit.missing.items()):
             print(f"warning: {node}: {reason}", file=sys.stderr)
         return {node: done[node] for node in nodes if node in done}
 
 
-def say(text: str) -> None:
-    """Print a line that is no result."""
+def print_note(text: str) -> None:
+    """Print a line that is not a result, dimmed on a terminal."""
     new_console().print(Text(text, style="dim"))

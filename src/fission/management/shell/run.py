@@ -1,4 +1,4 @@
-"""The process that runs a network for `shell`: `python -m fission.management.shell.run JSON`."""
+"""Process that runs a network for `shell`: `python -m fission.management.shell.run JSON`."""
 
 import json
 import sys
@@ -7,15 +7,15 @@ from typing import Any
 
 from fission.engine.client.embedded import EmbeddedCluster, EmbeddedNode
 from fission.engine.client.open_run import Playing
-from fission.management.access.problems import load_sound
+from fission.management.access.problems import load_valid
 from fission.management.commands.cluster.run import RunOptions, run_network
-from fission.management.console.guard import guard
+from fission.management.console.exit_codes import exit_code_of
 
 
 def command_line(
     root: Path, name: str, options: dict[str, bool], cluster: EmbeddedCluster | None
 ) -> list[str]:
-    """Return the command that runs a network, on the nodes of a cluster if there is one."""
+    """Return the command that runs a network, on the nodes of a cluster if given."""
     words: dict[str, Any] = {"root": str(root), "name": name, "options": options}
     if cluster is not None:
         words["nodes"] = [[one.address, one.port, one.groups, one.plays] for one in cluster.nodes]
@@ -24,7 +24,7 @@ def command_line(
 
 
 def main() -> None:
-    """Run it."""
+    """Run the network that the JSON argument describes."""
     words = json.loads(sys.argv[1])
     root = Path(words["root"])
     playing = None
@@ -36,10 +36,10 @@ def main() -> None:
         playing = Playing(nodes, None if words["client"] is None else Path(words["client"]))
 
     def work() -> int:
-        network = load_sound(root, words["name"], quiet=True)
+        network = load_valid(root, words["name"], quiet=True)
         return run_network(network, root, RunOptions(quiet=True, playing=playing, **words["options"]))
 
-    sys.exit(guard(work))
+    sys.exit(exit_code_of(work))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""`fission_interactive.py FOLDER`: the console of an InteractiveJob, and what `interact` does with a socket."""
+"""Console of an InteractiveJob: `fission_interactive.py FOLDER`, and the connection behind `interact`."""
 
 import contextlib
 import os
@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from fission.errors import RunError, UserError
-from fission.management.console.guard import guard
+from fission.management.console.exit_codes import exit_code_of
 from fission.runtime.job.console import SOCKET
 from fission.runtime.job.console_tls import NO_MORE
 from fission.security import Identity, Role, client_context, peer_role, require_address, require_role
@@ -17,18 +17,18 @@ from fission.security import Identity, Role, client_context, peer_role, require_
 __all__ = ["connect", "dial", "main", "talk"]
 
 TIMEOUT = 10.0
-"""Seconds within which another machine has to answer."""
+"""Seconds for the answer of another machine."""
 
 _PROMPT = b"> "
 
 
 def connect(folder: Path) -> socket.socket | None:
-    """Connect to the console of the job that works in this folder; None when there is none."""
+    """Connect to the console of the job with this working directory; None if there is none."""
     sock = socket.socket(socket.AF_UNIX)
     try:
         handle = os.open(folder, os.O_PATH | os.O_DIRECTORY)
         try:
-            sock.connect(f"/proc/self/fd/{handle}/{SOCKET}")  # the path of a socket may have 108 bytes only
+            sock.connect(f"/proc/self/fd/{handle}/{SOCKET}")  # the path of a socket is limited to 108 bytes
         finally:
             os.close(handle)
     except OSError:
@@ -38,7 +38,7 @@ def connect(folder: Path) -> socket.socket | None:
 
 
 def dial(address: str, identity: Identity) -> tuple[socket.socket, bytes]:
-    """Connect to the console of a job on another machine, HOST:PORT; return it with what it has said first.
+    """Connect to the console of a job on another machine, HOST:PORT; return the socket and the greeting.
 
     Raises RunError, PeerError, CertificateError.
     """
@@ -46,19 +46,22 @@ def dial(address: str, identity: Identity) -> tuple[socket.socket, bytes]:
     host = host.strip("[]")
     if not host or not port.isdecimal():
         raise UserError(
-            "no address", where="--at", expected="HOST:PORT, as the job has told it", found=repr(address)
+            "invalid address",
+            where="--at",
+            expected="HOST:PORT, from the log of the run",
+            found=repr(address),
         )
     context = client_context(
         identity, check_host=False
-    )  # the client has no fixed address; its role is checked below
+    )  # a client has no fixed address; its role is checked below
     try:
         sock = context.wrap_socket(socket.create_connection((host, int(port)), timeout=TIMEOUT))
-        greeting = sock.recv(1 << 16)  # only now it is known whether our certificate will do
+        greeting = sock.recv(1 << 16)  # the first read shows whether the peer accepts our certificate
         if not greeting:
-            raise ConnectionRefusedError("it has closed the connection")
+            raise ConnectionRefusedError("the job closed the connection")
     except OSError as error:
         raise RunError(
-            "nobody lets us type there", where=address, found=str(error), hint="Does the network still run?"
+            "cannot connect to the job", where=address, found=str(error), hint="Is the network running?"
         ) from error
     peer = peer_role(sock)
     require_role(peer, Role.CLIENT, Role.NODE)
@@ -93,12 +96,12 @@ def talk(sock: socket.socket, greeting: bytes = b"") -> int:
                         _show(_PROMPT)
                 else:
                     typing = False
-                    _say_no_more(sock)
+                    _end_input(sock)
     return 0
 
 
 def _receive(sock: socket.socket) -> bytes:
-    """Read what is there, b"" at the end; what TLS has taken out of the socket already is not seen by `select`."""
+    """Read the available bytes, b"" at the end. Bytes that TLS has buffered are invisible to `select`, so they are read, too."""
     try:
         data = sock.recv(1 << 16)
         while isinstance(sock, ssl.SSLSocket) and sock.pending():
@@ -108,8 +111,8 @@ def _receive(sock: socket.socket) -> bytes:
     return data
 
 
-def _say_no_more(sock: socket.socket) -> None:
-    with contextlib.suppress(OSError):  # it may have ended just now
+def _end_input(sock: socket.socket) -> None:
+    with contextlib.suppress(OSError):  # the job may have ended meanwhile
         if isinstance(sock, ssl.SSLSocket):
             sock.sendall(NO_MORE)
         else:
@@ -122,20 +125,20 @@ def _show(data: bytes) -> None:
 
 
 def main() -> None:
-    """Entry point of `fission_interactive.py`: one argument, the folder in which the job works."""
+    """Entry point of `fission_interactive.py`; its argument is the working directory of the job."""
     if len(sys.argv) != 2 or sys.argv[1] in ("-h", "--help"):
         print(
-            "usage: fission_interactive.py FOLDER\n\nType lines for the InteractiveJob that works in FOLDER."
+            "usage: fission_interactive.py FOLDER\n\nSend typed lines to the InteractiveJob with the working directory FOLDER."
         )
         sys.exit(0 if sys.argv[1:] in (["-h"], ["--help"]) else 2)
 
     def work() -> int:
         sock = connect(Path(sys.argv[1]))
         if sock is None:
-            raise RunError("nobody waits for lines there", where=sys.argv[1])
+            raise RunError("no InteractiveJob runs in this folder", where=sys.argv[1])
         return talk(sock)
 
-    sys.exit(guard(work))
+    sys.exit(exit_code_of(work))
 
 
 if __name__ == "__main__":

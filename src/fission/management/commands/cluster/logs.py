@@ -1,4 +1,4 @@
-"""`logs`: what the jobs of a network have printed and what happened to them, merged, while it runs and afterwards."""
+"""`logs`: show the output and the events of all jobs of a network, merged by time."""
 
 import contextlib
 import datetime as dt
@@ -17,14 +17,14 @@ from fission.management.console.log_reader import LogReader
 from fission.project.load import find_network
 from fission.project.suggest import did_you_mean, listed
 
-_LOOK = 0.1
+_POLL_SECONDS = 0.1
 
 Show = Callable[[Record], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
-    """Which records are wanted: of `jobs` (ids and names; empty: all), from `level` and from the time `since` on."""
+class RecordFilter:
+    """A filter for records: of `jobs` (ids and names; empty: all), from `level` and from the time `since` on."""
 
     jobs: tuple[str, ...] = ()
     level: int = logging.DEBUG
@@ -39,17 +39,17 @@ class Wanted:
 
 
 def logs_command(
-    root: Path, name: str, wanted: Wanted, *, simulation: bool, follow: bool, as_json: bool, whole: bool
+    root: Path, name: str, wanted: RecordFilter, *, simulation: bool, follow: bool, as_json: bool, whole: bool
 ) -> int:
-    """Print the records of the last run, or with `whole` of all runs that are kept; go on while `follow`.
+    """Print the records of the last run, or with `whole` of all kept runs; with `follow` also new ones.
 
-    Raises ProjectError when there are none, UserError when no such job is in them.
+    Raises ProjectError when there is no log, UserError when the log has no such job.
     """
     network = find_network(root, name)
     path = (network / SIMULATION if simulation else private_folder(network) / LOGS) / LOG_NAME
-    show: Show = show_json if as_json else Lines()
+    show: Show = show_json if as_json else LinePrinter()
     known: dict[int, str] = {}
-    with LogReader(path, whole=whole) as reader, _ended_by_hand() if follow else contextlib.nullcontext():
+    with LogReader(path, whole=whole) as reader, _until_interrupted() if follow else contextlib.nullcontext():
         for record in reader.more():
             if record.job:
                 known[record.job] = record.name
@@ -62,50 +62,52 @@ def logs_command(
 
 
 @contextlib.contextmanager
-def _ended_by_hand() -> Iterator[None]:
-    """Ctrl+C is how it ends."""
+def _until_interrupted() -> Iterator[None]:
+    """Suppress KeyboardInterrupt: Ctrl+C is the normal end."""
     with contextlib.suppress(KeyboardInterrupt):
         yield
 
 
 def follow_log(
-    reader: LogReader, wanted: Wanted, show: Show, going_on: Callable[[], bool] = lambda: True
+    reader: LogReader, wanted: RecordFilter, show: Show, running: Callable[[], bool] = lambda: True
 ) -> None:
-    """Show what comes, until nothing has come and it is not `going_on`."""
+    """Print new records until `running` is false and no more have come."""
     while True:
-        last = not going_on()
+        last = not running()
         for record in reader.more():
             if record in wanted:
                 show(record)
         sys.stdout.flush()
         if last:
             return
-        time.sleep(_LOOK)
+        time.sleep(_POLL_SECONDS)
 
 
-def _check(wanted: Wanted, known: dict[int, str], path: Path, name: str, *, simulation: bool) -> None:
-    """Tell why there is nothing to be seen, if that is a mistake."""
+def _check(wanted: RecordFilter, known: dict[int, str], path: Path, name: str, *, simulation: bool) -> None:
+    """Raise if the log or a wanted job does not exist."""
     if not path.exists():
         verb = "simulate" if simulation else "run"
-        hint = f"Start it: fission {verb} {name}" + ("" if simulation else "; or look with --simulation")
-        raise ProjectError("it has no log", where=f"network {name}", hint=hint)
+        hint = f"Start the network: fission {verb} {name}" + (
+            "" if simulation else ". Logs of simulations: --simulation"
+        )
+        raise ProjectError("the network has no log", where=f"network {name}", hint=hint)
     for job in wanted.jobs:
         if job not in known.values() and job not in map(str, known):
             raise UserError(
-                f"its log has nothing of a job {job!r}",
+                f"the log has no job {job!r}",
                 where=f"network {name}",
                 hint=did_you_mean(job, known.values())
-                or f"There are {listed(f'{id} ({text})' for id, text in sorted(known.items()))}",
+                or f"The jobs are {listed(f'{id} ({text})' for id, text in sorted(known.items()))}",
             )
 
 
 def show_json(record: Record) -> None:
-    """Print a record as it is on disk."""
+    """Print a record as JSON, in the format of the file."""
     print(record.encoded())
 
 
-class Lines:
-    """Prints records as lines for people, on a terminal in colors."""
+class LinePrinter:
+    """Prints records as lines, in color on a terminal."""
 
     _COLORS = (36, 32, 35, 34, 33, 96, 92, 95)
 
@@ -113,7 +115,7 @@ class Lines:
         self._terminal = sys.stdout.isatty()
 
     def __call__(self, record: Record) -> None:
-        """Print a record, its time being that of this machine."""
+        """Print a record with its local time."""
         moment = dt.datetime.fromtimestamp(record.time).isoformat(" ", "milliseconds")
         name, text = record.name, record.text
         level = "" if record.stream != "log" else f"{logging.getLevelName(record.level)}: "

@@ -16,7 +16,7 @@ from fission.engine.protocol.job_report import missing_output
 from fission.management.access.running_client import LOGS
 from fission.management.access.signals import not_ignored
 from fission.management.commands.cluster.debug import open_debug_window
-from fission.management.console.relays import Carrier, relays
+from fission.management.console.nonblocking_output import OutputThread, nonblocking_output
 from fission.management.console.run_console import ClusterConsole
 from fission.management.console.run_log import RunLog, log_file, record_file
 from fission.management.node.start import embedded_commands
@@ -66,7 +66,7 @@ def run_network(network: Network, root: Path, options: RunOptions) -> int:
             keep_files=options.keep_files,
         ) as opened,
         log_file(root / network.settings.log_file, network.settings.log_level) as log,
-        relays() as output,
+        nonblocking_output() as output,
         ClusterConsole(opened.network, quiet=options.quiet) as console,
         record_file(opened.private / LOGS) as records,
     ):
@@ -76,7 +76,7 @@ def run_network(network: Network, root: Path, options: RunOptions) -> int:
         return _NOBODY_READS if output.broken else code
 
 
-async def _run(opened: OpenRun, observer: RunLog, output: Carrier, options: RunOptions) -> RunOutcome:
+async def _run(opened: OpenRun, observer: RunLog, output: OutputThread, options: RunOptions) -> RunOutcome:
     """Run until the end, a signal, or the loss of the reader of the output."""
     session = opened.begin(observer)
     if not options.stop and (note := open_debug_window(opened.network, simulation=False)):

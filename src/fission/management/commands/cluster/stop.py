@@ -7,7 +7,7 @@ from fission.engine.client.journal import left_running
 from fission.engine.client.run_folder import private_folder
 from fission.engine.files.locks import lock_holder
 from fission.errors import RunError
-from fission.management.access.problems import load_sound
+from fission.management.access.problems import load_valid
 from fission.management.access.running_client import ask, not_to_be_asked
 from fission.management.commands.cluster.run import RunOptions, run_network
 from fission.project.load import find_network
@@ -32,7 +32,7 @@ def stop_command(root: Path, name: str, *, force: bool) -> int:
         if not left_running(private_folder(find_network(root, name))):
             print(f"{name} does not run")
             return 0
-        code = run_network(load_sound(root, name, quiet=True), root, RunOptions(stop=True, quiet=True))
+        code = run_network(load_valid(root, name, quiet=True), root, RunOptions(stop=True, quiet=True))
         if code == 0:
             print(f"{name} has ended")
         return code

@@ -26,18 +26,18 @@ def certs_command(
     renew: bool = False,
     list_only: bool = False,
 ) -> int:
-    """Make the certificates that are missing in `directory`, then list all; return the exit code.
+    """Create the missing certificates in `directory`, list all, and return the exit code.
 
-    `nodes` has one text per node: an IP address or host name, with further ones of the same node after commas.
-    Nothing that is there is overwritten unless `renew`; with `list_only` nothing is written at all. What
-    expires within 30 days gets a warning on stderr. Raises CertificateError.
+    `nodes` has one text per node: an IP address or host name, with further ones of the same node after commas. Existing
+    files are only overwritten with `renew`; with `list_only` nothing is written. Certificates that expire within 30 days
+    get a warning on stderr. Raises CertificateError.
     """
     out, err = new_console(), new_console(stderr=True)
     now = dt.datetime.now(dt.UTC)
     store = CertificateStore(directory)
     if list_only:
         if nodes or renew:
-            raise CertificateError("--list writes nothing", hint="Leave out --node and --renew, or --list")
+            raise CertificateError("--list writes nothing and cannot be combined with --node or --renew")
         written: list[Path] = []
     else:
         asked = [NodeNames.parse(text) for text in nodes]
@@ -75,10 +75,12 @@ def _table(entries: Sequence[Entry], now: dt.datetime) -> Table:
 
 
 def _advise(out: Console, store: CertificateStore, entries: Sequence[Entry], written: Sequence[Path]) -> None:
-    """Say what to do next with what was written."""
+    """Print the next steps for the written files."""
     if any(path.parent == store.nodes for path in written):
         out.print(
-            Text(f"next: copy each folder in {store.nodes} to its node; {store.authority}/ca.key stays here"),
+            Text(
+                f"next: copy each folder in {store.nodes} to its node; keep {store.authority}/ca.key on this machine"
+            ),
             soft_wrap=True,
         )
     elif written and not any(entry.what == "node" for entry in entries):
@@ -96,7 +98,7 @@ def _warn(err: Console, entries: Sequence[Entry], now: dt.datetime) -> None:
         if state is State.BROKEN:
             text = entry.problem
         elif state is State.EARLY:
-            text = f"{entry.folder}: the certificate is not valid yet. Is the clock of this machine right?"
+            text = f"{entry.folder}: the certificate is not valid yet. Is the clock of this machine correct?"
         else:
             when = "has expired" if state is State.EXPIRED else f"expires {in_days(entry.days_left(now))}"
             whose = "authority's certificate" if entry.what == AUTHORITY else "certificate"

@@ -1,4 +1,4 @@
-"""`check`: all that is wrong with a network, without running it."""
+"""`check`: report all problems of a network without running it."""
 
 import contextlib
 import dataclasses
@@ -8,14 +8,14 @@ from pathlib import Path
 
 from fission.core.network import Problem
 from fission.errors import ConfigError
-from fission.management.access.problems import count, describe, load_and_check, load_sound, show_problems
+from fission.management.access.problems import count, describe, load_and_check, load_valid, show_problems
 from fission.project.checks import RULES
 
 OK, WRONG = 0, 2
 
 
 def check_command(root: Path, name: str, *, as_json: bool) -> int:
-    """Show the problems of a network; return 2 when one of them is an error. Raises ProjectError and ConfigError."""
+    """Print the problems of a network; return 2 if one of them is an error. Raises ProjectError and ConfigError."""
     if as_json:
         return _check_as_json(root, name)
     network, problems = load_and_check(root, name)
@@ -25,11 +25,11 @@ def check_command(root: Path, name: str, *, as_json: bool) -> int:
 
 
 def replay_command(root: Path, name: str, *, seconds: float, as_json: bool) -> int:
-    """Show which jobs of a network go on identically after a restart; return 2 when one does not."""
-    from fission.management.commands.network.replay import replay_network  # noqa: PLC0415 - it brings the engine
+    """Print which jobs continue identically after a restart; return 2 if one does not."""
+    from fission.management.commands.network.replay import replay_network  # noqa: PLC0415 - imports the engine
 
     with contextlib.redirect_stdout(sys.stderr):
-        network = load_sound(root, name)
+        network = load_valid(root, name)
         answers = replay_network(network, root, seconds=seconds)
     if as_json:
         print(json.dumps({"network": name, "jobs": [dataclasses.asdict(one) for one in answers]}, indent=2))
@@ -40,7 +40,7 @@ def replay_command(root: Path, name: str, *, seconds: float, as_json: bool) -> i
 
 
 def list_checks() -> int:
-    """Print every rule that there is, with its id."""
+    """Print all rules with their ids."""
     for rule in sorted(RULES, key=lambda rule: (rule.id[1:], rule.id)):
         print(f"{rule.id}  {rule.level:7}  {rule.title}")
     return OK
@@ -48,7 +48,7 @@ def list_checks() -> int:
 
 def _check_as_json(root: Path, name: str) -> int:
     problems: tuple[Problem, ...]
-    with contextlib.redirect_stdout(sys.stderr):  # what the user's modules print is no JSON
+    with contextlib.redirect_stdout(sys.stderr):  # output of the user's modules is no JSON
         try:
             _, problems = load_and_check(root, name)
         except ConfigError as error:

@@ -1,4 +1,4 @@
-"""`export`: a network as text for other programs."""
+"""`export`: write a network as text for other programs."""
 
 import sys
 from pathlib import Path
@@ -13,14 +13,14 @@ _FORMS = {"json": to_json, "graphml": to_graphml, "xml": to_xml, "dot": to_dot, 
 
 
 def export_command(root: Path, name: str, *, form: str, output: Path | None) -> int:
-    """Write a network into `output`, or to stdout without it.
+    """Write a network to `output`, or to stdout if it is None.
 
-    An incomplete network is written as far as it goes. Raises ProjectError and ConfigError.
+    The parts of an incomplete network are written, too. Raises ProjectError and ConfigError.
     """
     write = _FORMS.get(form)
     if write is None:
         expected = f"one of {', '.join(_FORMS)}"
-        raise ProjectError("no such format", where=form, expected=expected, hint=did_you_mean(form, _FORMS))
+        raise ProjectError("unknown format", where=form, expected=expected, hint=did_you_mean(form, _FORMS))
     network, problems = load_and_check(root, name)
     if any(problem.level == "error" for problem in problems):
         print(f"warning: {count(problems)}: fission check {network.name}", file=sys.stderr)

@@ -1,4 +1,4 @@
-"""`graph` (`graphviz` in manage.py): a network as a picture, or as text for DOT or Mermaid."""
+"""`graph` (`graphviz` in manage.py): draw a network as a picture, or as DOT or Mermaid text."""
 
 import sys
 from collections.abc import Mapping
@@ -17,13 +17,14 @@ _SUFFIXES = {".gv": "dot", ".mmd": "mermaid", ".md": "mermaid"} | {f".{form}": f
 
 
 def graph_command(root: Path, name: str, *, output: Path | None, form: str | None) -> int:
-    """Draw a network: a picture into `output`, by default network.pdf in its folder; text without it to stdout.
+    """Draw a network to `output`. Default: network.pdf in its folder for a picture, stdout for text.
 
-    An incomplete network is drawn as far as it goes, a running one with its nodes. Raises ProjectError and ConfigError.
+    The parts of an incomplete network are drawn, too; a running network is drawn with its nodes. Raises ProjectError and
+    ConfigError.
     """
     form = form or _form_of(output)
     if form not in _FORMS:
-        raise ProjectError("no such format", where=form, expected=f"one of {', '.join(_FORMS)}")
+        raise ProjectError("unknown format", where=form, expected=f"one of {', '.join(_FORMS)}")
     network, problems = load_and_check(root, name)
     if any(problem.level == "error" for problem in problems):
         print(f"warning: {count(problems)}: fission check {network.name}", file=sys.stderr)
@@ -38,10 +39,10 @@ def graph_command(root: Path, name: str, *, output: Path | None, form: str | Non
 
 
 def where_jobs_are(root: Path, name: str) -> dict[int, str]:
-    """Return the node of each job of a network that is being run; {} when it does not run."""
+    """Return the node of each job of a running network; {} when it does not run."""
     try:
         answer = ask(root, name, do="status")
-    except FissionError:  # a client that ends just now, or cannot answer: the picture is that of the files
+    except FissionError:  # the client is stopping or cannot answer: draw without nodes
         return {}
     if answer is None:
         return {}
@@ -52,7 +53,7 @@ def where_jobs_are(root: Path, name: str) -> dict[int, str]:
 
 
 def draw(network: Network, path: Path, form: str, places: Mapping[int, str]) -> None:
-    """Write the network into a file. Raises ProjectError; the file is as before then."""
+    """Write the drawing to a file. Raises ProjectError; the old file stays then."""
     text = form in _TEXTS
     content = _text(network, path, form, places).encode() if text else render(network, form, places)
     try:

@@ -1,4 +1,4 @@
-"""`interactive`: a Python console with a network in it."""
+"""`interactive`: open a Python console with a network."""
 
 import code
 import contextlib
@@ -12,7 +12,7 @@ from fission.management.access.problems import describe, load_and_check, show_pr
 
 
 def interactive_command(root: Path, name: str) -> int:
-    """Open the console; also for a network that cannot run. Raises ProjectError and ConfigError."""
+    """Open the console, also for a network with errors. Raises ProjectError and ConfigError."""
     network, problems = load_and_check(root, name)
     show_problems(problems, sys.stderr)
     names = namespace(network)
@@ -20,13 +20,13 @@ def interactive_command(root: Path, name: str) -> int:
         _complete_with_tab(names)
     with contextlib.suppress(SystemExit):
         code.interact(
-            f"{describe(network)}\nThere are {', '.join(names)}. Ctrl+D ends.", local=names, exitmsg=""
+            f"{describe(network)}\nNames: {', '.join(names)}. Ctrl+D exits.", local=names, exitmsg=""
         )
     return 0
 
 
 def namespace(network: Network) -> dict[str, object]:
-    """The names in the console: the network, its parts by id, address and name, and `emulate`."""
+    """Return the names in the console: the network, its parts by id, address or name, and `emulate`."""
     groups = dict.fromkeys(group for node in network.nodes for group in node.groups)
     return {
         "network": network,

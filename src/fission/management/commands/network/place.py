@@ -1,4 +1,4 @@
-"""`place`: what would go where, from NODES alone, or from what the client of the running network knows."""
+"""`place`: show which job would be placed on which node, from NODES or from the state of the running network."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -28,19 +28,21 @@ _IDLE = NodeInfo(cpu=100.0, memory=0, disk=0, swap=0.0)
 
 
 def place_network(network: Network, *, explain: bool = False, live: Mapping[str, Any] | None = None) -> int:
-    """Print where every job would go if all NODES were up and idle; exit code 2 if a job finds no node.
+    """Print the node of each job, assuming that all NODES are up and idle; return 2 if a job has no node.
 
-    With `live`, a view of the running network, the nodes are as they are now. Else a MultiNode counts as one node, and
-    so does every DEFAULT_NODE that it matches, because nobody knows how many will answer. With `explain` every job gets a
-    table of all nodes with their scores or refusals.
+    With `live`, a view of the running network, the nodes are those of that view. Else the number of nodes behind a
+    MultiNode is unknown, so it counts as one node, and so does every DEFAULT_NODE that it matches. With `explain` every
+    job gets a table of all nodes with their scores or refusals.
     """
     nodes = assumed_nodes(network) if live is None else live_nodes(live)
     placement = propose(network, nodes, Links())
     console = new_console()
     show(console, _render_nodes(network, nodes, placement, known=live is not None))
-    text = "Nodes are assumed to be up and idle, all links perfect; * = assumed"
+    text = "Assumption: all nodes are up and idle, all links perfect; * = assumed"
     if live is not None:
-        text = "Nodes are as they are now, but for the slots of this network's own jobs; all links perfect"
+        text = (
+            "Nodes as they are now, without the slots of this network's own jobs; all links assumed perfect"
+        )
     console.print(Text(f"{text}\n", style="dim"))
     show(console, render_placement(placement, explain=explain))
     if not placement.unplaced:
@@ -51,7 +53,7 @@ def place_network(network: Network, *, explain: bool = False, live: Mapping[str,
 
 
 def assumed_nodes(network: Network) -> tuple[NodeState, ...]:
-    """Make up the nodes that NODES stands for, up and idle."""
+    """Return the nodes that NODES describes, up and idle."""
     states: dict[str, NodeState] = {}
     entries = [one for one in network.nodes if not isinstance(one, LocalNode)]
     for address in _addresses(entries, network):
@@ -66,7 +68,7 @@ def assumed_nodes(network: Network) -> tuple[NodeState, ...]:
 
 
 def live_nodes(view: Mapping[str, Any]) -> tuple[NodeState, ...]:
-    """The nodes of a running network that are up, without its own jobs."""
+    """Return the nodes of a running network that are up, without the network's own jobs."""
     own = [job["node"] for job in view["jobs"]]
     return tuple(
         NodeState(

@@ -1,4 +1,4 @@
-"""`show`: a picture of a network in a window."""
+"""`show`: open a picture of a network in a window."""
 
 import os
 import shutil
@@ -11,7 +11,7 @@ from fission.management.commands.network.graph import draw, where_jobs_are
 
 
 def show_command(root: Path, name: str) -> int:
-    """Draw a network into network.png in its folder, and open that where there is a display.
+    """Draw a network to network.png in its folder, and open it if there is a display.
 
     Raises ProjectError and ConfigError.
     """
@@ -20,8 +20,8 @@ def show_command(root: Path, name: str) -> int:
     draw(network, path, "png", where_jobs_are(root, name))
     opener = _opener()
     if opener is None:
-        print(f"There is no display here. The picture is {path}")
-    elif subprocess.run([opener, str(path)], check=False, capture_output=True).returncode:  # noqa: S603 - ours
+        print(f"There is no display. The picture is {path}")
+    elif subprocess.run([opener, str(path)], check=False, capture_output=True).returncode:  # noqa: S603 - a program of the system
         print(f"{opener} could not open a window. The picture is {path}")
     else:
         print(f"Opened {path}")
@@ -29,7 +29,7 @@ def show_command(root: Path, name: str) -> int:
 
 
 def _opener() -> str | None:
-    """The program that opens a picture, or None where there is no display."""
+    """Return the program that opens a picture, or None without a display."""
     if sys.platform == "darwin":
         return shutil.which("open")
     if os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"):

@@ -1,4 +1,4 @@
-"""`simulate`: run every job of a network on this machine, with the same runtime as a real run."""
+"""`simulate`: run all jobs of a network on this machine, with the same runtime as on nodes."""
 
 import asyncio
 import signal
@@ -13,8 +13,8 @@ from fission.engine.simulate.simulation import End, Outcome, Simulation, prepare
 from fission.management.access.running_client import SIMULATION
 from fission.management.access.signals import not_ignored
 from fission.management.commands.cluster.debug import open_debug_window
-from fission.management.console.job_console import RunConsole
-from fission.management.console.outlets import LAST_WORDS, Hurry, outlets
+from fission.management.console.interruptible_output import DRAIN_SECONDS, SetDeadline, interruptible_output
+from fission.management.console.job_console import JobConsole
 from fission.management.console.run_log import SimulationLog, log_file, record_file
 from fission.project.job_files.dependencies import install_dependencies
 from fission.runtime.sockets.descriptors import raise_descriptor_limit
@@ -23,10 +23,10 @@ from fission.runtime.sockets.descriptors import raise_descriptor_limit
 def simulate_network(
     network: Network, root: Path, *, seconds: float | None, until_finished: bool, quiet: bool
 ) -> int:
-    """Simulate a network that has been checked, in `<network>/simulation`; return the exit code.
+    """Simulate a checked network in `<network>/simulation`; return the exit code.
 
-    0 when it finished, was ended with Ctrl+C or after `seconds`; 1 when a job failed. With `until_finished`
-    only a network that has finished gives 0, and only if no sink lacks its blocks because of a job that returned nothing.
+    The code is 0 when the network finished or was stopped by Ctrl+C or after `seconds`, 1 when a job failed. With
+    `until_finished` it is 0 only if the network finished and no sink lacks blocks because of a job that returned nothing.
     """
     raise_descriptor_limit()
     folder = Path(network.folder) / SIMULATION
@@ -36,8 +36,8 @@ def simulate_network(
     with (
         log_file(folder / "fission.log") as log,
         record_file(folder) as records,
-        outlets() as hurry,
-        RunConsole(network, quiet=quiet) as console,
+        interruptible_output() as set_deadline,
+        JobConsole(network, quiet=quiet) as console,
     ):
         watcher = SimulationLog(network, console, log, records, run=uuid.uuid4().hex)
         watcher.information([JobPlace(job.id, job.name, "client", 1, "", 0) for job in network.jobs])
@@ -45,30 +45,30 @@ def simulate_network(
             console.say(note)
         simulation = Simulation(network, folders, watcher, sys_path=(str(root),), seconds=seconds)
         if seconds is not None:
-            hurry(monotonic() + seconds + LAST_WORDS)
-        outcome = asyncio.run(_run(simulation, hurry))
+            set_deadline(monotonic() + seconds + DRAIN_SECONDS)
+        outcome = asyncio.run(_run(simulation, set_deadline))
         if outcome.failure is not None:
             log.error("%s", outcome.failure.message)
         missing = missing_output(network, outcome.jobs) if until_finished else ""
-        _tell(outcome, console, missing, until_finished=until_finished)
+        _report(outcome, console, missing, until_finished=until_finished)
     if outcome.failure is not None:
         return 1
     return 1 if until_finished and (missing or outcome.end is not End.FINISHED) else 0
 
 
-async def _run(simulation: Simulation, hurry: Hurry) -> Outcome:
-    """Run it until a signal ends it, if it does not end by itself.
+async def _run(simulation: Simulation, set_deadline: SetDeadline) -> Outcome:
+    """Run the simulation until it ends or a signal stops it.
 
-    The handlers are not those of the event loop, which stands still while a reader of what we print does.
+    The signal handlers are not those of the event loop, which blocks while the reader of the output is stalled.
     """
     loop = asyncio.get_running_loop()
 
-    def end(_number: int, _frame: object) -> None:
-        hurry(monotonic() + LAST_WORDS)
+    def stop(_number: int, _frame: object) -> None:
+        set_deadline(monotonic() + DRAIN_SECONDS)
         loop.call_soon_threadsafe(simulation.interrupt)
 
     numbers = not_ignored(signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
-    before = {number: signal.signal(number, end) for number in numbers}
+    before = {number: signal.signal(number, stop) for number in numbers}
     try:
         return await simulation.run()
     finally:
@@ -76,7 +76,7 @@ async def _run(simulation: Simulation, hurry: Hurry) -> Outcome:
             signal.signal(number, handler)
 
 
-def _tell(outcome: Outcome, console: RunConsole, missing: str, *, until_finished: bool) -> None:
+def _report(outcome: Outcome, console: JobConsole, missing: str, *, until_finished: bool) -> None:
     console.summary(outcome.jobs, outcome.seconds)
     if outcome.failure is not None:
         if outcome.failure.traceback:
@@ -85,8 +85,8 @@ def _tell(outcome: Outcome, console: RunConsole, missing: str, *, until_finished
         return
     what = {
         End.FINISHED: "all jobs have finished",
-        End.TIME: "the time is up",
-        End.INTERRUPTED: "ended by Ctrl+C",
+        End.TIME: "stopped after the given time",
+        End.INTERRUPTED: "stopped by Ctrl+C",
         End.FAILED: "a job failed",
     }[outcome.end]
     if until_finished and outcome.end is not End.FINISHED:

@@ -1,4 +1,4 @@
-"""`startproject`: a new project with a shared network."""
+"""`startproject`: create a project with the folder `shared`."""
 
 from pathlib import Path
 
@@ -6,9 +6,9 @@ from fission.project.scaffold import start_project
 
 
 def start_project_command(parent: Path, name: str) -> int:
-    """Create the project and say what to do next. Raises ProjectError."""
+    """Create the project and print the next steps. Raises ProjectError."""
     folder = start_project(parent, name)
     print(f"Created the project {folder}. Next:")
     print(f"  cd {folder}")
-    print("  python3 manage.py demo startnetwork      (or: fission new network demo)")
+    print("  fission new network demo")
     return 0

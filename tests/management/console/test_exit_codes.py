@@ -1,4 +1,4 @@
-"""However a command ends, it ends with a code and at most one line of ours."""
+"""Every command ends with an exit code and at most one line about an error."""
 
 import io
 import os
@@ -8,19 +8,19 @@ import pytest
 
 from fission.errors import ConfigError, RunError
 from fission.management.cli.durations import parse_duration
-from fission.management.console.guard import guard, say_error
+from fission.management.console.exit_codes import exit_code_of, print_error
 
 
 def raising(error: BaseException) -> int:
     def work() -> int:
         raise error
 
-    return guard(work)
+    return exit_code_of(work)
 
 
 def test_codes_come_through() -> None:
-    assert guard(lambda: 0) == 0
-    assert guard(lambda: 7) == 7
+    assert exit_code_of(lambda: 0) == 0
+    assert exit_code_of(lambda: 7) == 7
 
 
 def test_ctrl_c_says_nothing(capsys: pytest.CaptureFixture[str]) -> None:
@@ -38,7 +38,7 @@ def test_a_bug_of_ours_is_one_line_too(capsys: pytest.CaptureFixture[str]) -> No
     assert raising(ValueError("odd")) == 1
     error, hint = capsys.readouterr().err.splitlines()
     assert error.startswith("error: ValueError: odd (")
-    assert "test_endings.py:" in error
+    assert "test_exit_codes.py:" in error
     assert hint == "This is a bug in fission; --debug shows the traceback."
 
 
@@ -46,7 +46,7 @@ def test_debug_shows_the_traceback_of_a_bug(capsys: pytest.CaptureFixture[str]) 
     def work() -> int:
         raise ValueError("odd")
 
-    assert guard(work, debug=True) == 1
+    assert exit_code_of(work, debug=True) == 1
     assert "Traceback (most recent call last)" in capsys.readouterr().err
 
 
@@ -60,7 +60,7 @@ def test_a_reader_that_has_gone(monkeypatch: pytest.MonkeyPatch, capsys: pytest.
             sys.stdout.write("much" * 100)
             return 0
 
-        assert guard(work) == 1
+        assert exit_code_of(work) == 1
         stream.write("more")
     assert capsys.readouterr().err == ""
 
@@ -73,9 +73,9 @@ def test_errors_are_red_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("NO_COLOR", raising=False)
     terminal = Terminal()
     monkeypatch.setattr(sys, "stderr", terminal)
-    say_error("no")
+    print_error("no")
     monkeypatch.setenv("NO_COLOR", "1")
-    say_error("no")
+    print_error("no")
     assert terminal.getvalue() == "\033[31merror: no\033[0m\nerror: no\n"
 
 

@@ -1,4 +1,4 @@
-"""Asking the nodes of a network for something, outside of a run."""
+"""Requests to the nodes of a network outside of a run."""
 
 import asyncio
 import contextlib
@@ -12,20 +12,21 @@ from fission.engine.protocol.interfaces import LinkError, Plain
 from fission.errors import FissionError
 from fission.security import IdentityFiles
 
-Ask = Callable[..., Awaitable[Plain]]
-"""`await ask(operation, **arguments)`: one node's answer. Raises LinkError."""
+Request = Callable[..., Awaitable[Plain]]
+"""`await request(operation, **arguments)`: the answer of one node. Raises LinkError."""
 
-Work = Callable[[str, Ask], Awaitable[Any]]
-"""`await work(node, ask)`: what is to be done with one node."""
+Work = Callable[[str, Request], Awaitable[Any]]
+"""`await work(node, request)`: the work for one node."""
 
 _NODES_SECONDS = 6.0
-_LOOK_SECONDS = 0.1
+_POLL_SECONDS = 0.1
 
 
-class Visit:
-    """Does some work with each node that answers; `missing` says then with whom it was not done, and why.
+class NodeQuery:
+    """Runs some work for each node that answers. Afterwards `missing` has the reason for each node without a result.
 
-    An `observer` changes nothing, and comes also while another client has the network; anybody else is refused then.
+    Nodes accept an `observer`, which changes nothing, also while another client runs the network; other queries are
+    refused then.
     """
 
     def __init__(
@@ -45,15 +46,15 @@ class Visit:
         self._up: asyncio.Queue[str] = asyncio.Queue()
 
     async def run(self, work: Work) -> dict[str, Any]:
-        """Return what the work has returned, by the addresses of the nodes."""
+        """Return the results of the work by node address."""
         link = StreamClientLink(
             identity=self._identity,
             network=self._network,
-            client=f"visitor-{os.getpid()}",
+            client=f"query-{os.getpid()}",
             pulse_interval=1.0,
             up=self._up.put_nowait,
             down=lambda _node, _reason: None,
-            refused=lambda node, reason: self.missing.update({node: f"refuses: {reason}"}),
+            refused=lambda node, reason: self.missing.update({node: f"refused: {reason}"}),
             posted=lambda _node, _topic, _data: None,
             about={"observer": True} if self._observer else {},
         )
@@ -65,12 +66,12 @@ class Visit:
                 begun: set[str] = set()
                 while self._open(link, begun) and asyncio.get_running_loop().time() < deadline:
                     with contextlib.suppress(TimeoutError):
-                        node = await asyncio.wait_for(self._up.get(), _LOOK_SECONDS)
+                        node = await asyncio.wait_for(self._up.get(), _POLL_SECONDS)
                         if node not in begun:
                             begun.add(node)
                             tasks.create_task(self._do(link, node, work))
                 for node in self._open(link, begun):
-                    self.missing[node] = "has not answered"
+                    self.missing[node] = "no answer"
             done = self._done.keys() | self.missing.keys()
             self.missing.update({node: why for node, why in link.away().items() if node not in done})
         finally:
@@ -88,4 +89,4 @@ class Visit:
         except LinkError as error:
             self.missing[node] = str(error)
         except FissionError as error:
-            self.missing[node] = f"refuses: {error}"
+            self.missing[node] = f"refused: {error}"
