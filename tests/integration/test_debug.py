@@ -54,7 +54,7 @@ def test_chosen_jobs_are_followed_over_a_failover(project: Project) -> None:
         [DEBUG, "--ip", ip, "--port", "1"], cwd=project.root, capture_output=True, text=True, check=False
     )
     assert nothing.returncode == 1
-    assert "no network that this machine runs has jobs there" in nothing.stderr
+    assert "no network of this machine has jobs at these addresses" in nothing.stderr
     assert f"{ip} {port} (net, job 2)" in nothing.stderr
     shown = project.root / "shown.txt"
     with shown.open("w") as file:
@@ -110,7 +110,7 @@ def test_no_window(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FISSION_WINDOWS", "off")
     project.write(JOBS, CONFIG + "DEBUG_WINDOW = True\n")
     done = project.simulate("--for", "100ms")
-    assert "in another terminal: fission logs net --follow --simulation\n" in done.stdout
+    assert "In another terminal: fission logs net --follow --simulation\n" in done.stdout
 
 
 def test_logs_of_embedded_nodes_are_collected_while_they_run(project: Project) -> None:

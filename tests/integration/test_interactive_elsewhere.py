@@ -89,7 +89,7 @@ def test_strangers_may_not_type(project: Project, address: str) -> None:
     shutil.copytree(certs / "nodes" / "127.0.0.2", certs / "client")
     node = interact(project, address, "6\n")
     assert node.returncode == 1
-    assert "nobody lets us type there; found it has closed the connection" in node.stderr
+    assert "cannot connect to the job; found the job closed the connection" in node.stderr
     certs.rename(project.root / "ours")
     certificates(project)
     foreign = interact(project, address, "7\n")
@@ -106,7 +106,7 @@ def test_strangers_may_not_type(project: Project, address: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("address", "message"), [("nowhere", "expected HOST:PORT"), ("127.0.0.1:1", "nobody lets us type there")]
+    ("address", "message"), [("nowhere", "expected HOST:PORT"), ("127.0.0.1:1", "cannot connect to the job")]
 )
 def test_a_wrong_address_is_told(project: Project, address: str, message: str) -> None:
     project.write(JOBS, CONFIG)

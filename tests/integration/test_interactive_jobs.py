@@ -159,7 +159,7 @@ def test_a_terminal(running: Running) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["2"], "it has no InteractiveJob '2'; expected one of 1 (Typed 1)"),
+        (["2"], "the network has no InteractiveJob '2'; expected one of 1 (Typed 1)"),
         (["Tped 1"], "Did you mean 'Typed 1'?"),
     ],
 )
@@ -174,9 +174,11 @@ def test_a_job_that_does_not_run_is_told(project: Project) -> None:
     project.write(JOBS, CONFIG)
     done = interact(project, typed="")
     assert done.returncode == 1
-    assert "job Typed 1 of net: it does not wait for lines now. Start it first" in done.stderr
+    assert (
+        "job Typed 1 of net: the job is not running on this machine. Start the network first" in done.stderr
+    )
     project.write(JOBS, "JOBS = [Write(inputs=[PicklePipe(1)])]")
-    assert "it has no InteractiveJob" in interact(project, typed="").stderr
+    assert "the network has no InteractiveJob" in interact(project, typed="").stderr
 
 
 def test_a_window_of_the_desktop(project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -116,4 +116,4 @@ def test_every_job_gets_its_answer(answers):
     assert "live source" in answers["Live"]["text"]
     assert "instead of" in answers["Late"]["text"]
     assert "cannot be pickled: box" in answers["Locked"]["text"]
-    assert "all blocks are the same; other attributes: last" in answers["Chance"]["text"]
+    assert "all blocks are equal; other attributes: last" in answers["Chance"]["text"]

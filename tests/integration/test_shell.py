@@ -76,9 +76,9 @@ def test_a_session(net: Project) -> None:
     assert done.returncode == 0, done.stderr
     places = (
         "best score",
-        "127.0.0.2: has all files",
-        "127.0.0.3: has all files",
-        "net runs",
+        "127.0.0.2: all files are present",
+        "127.0.0.3: all files are present",
+        "net is running",
         "net: running",
     )
     places += ("net has ended", "127.0.0.2: removed")
@@ -87,10 +87,12 @@ def test_a_session(net: Project) -> None:
     assert "\033" not in done.stdout, "nothing is done after exit"
     errors = done.stderr.splitlines()
     assert errors[0].startswith(
-        "warning: 127.0.0.2: refuses: network net is in use by client at 127.0.0.1, since "
+        "warning: 127.0.0.2: refused: network net is in use by client at 127.0.0.1, since "
     )
-    assert errors[1].startswith("warning: 127.0.0.3: refuses: ")
-    assert errors[2:] == ["error: closecluster: not while the network runs. stop it first"]
+    assert errors[1].startswith("warning: 127.0.0.3: refused: ")
+    assert errors[2:] == [
+        "error: closecluster: not possible while the network is running. Stop it first: stop"
+    ]
     logs = subprocess.run(net.command("logs"), capture_output=True, text=True, timeout=60, check=True).stdout
     assert "number 1 True" in logs
 
@@ -111,18 +113,18 @@ def test_mistakes_do_not_end_it(net: Project) -> None:
     errors = done.stderr.splitlines()
     assert len(errors) == len(lines), done.stderr
     assert all(line.startswith("error: ") for line in errors)
-    assert "there is no command 'statu'. Did you mean 'status'?" in errors[0]
-    assert "status: does not know 'now'" in errors[1]
+    assert "unknown command 'statu'. Did you mean 'status'?" in errors[0]
+    assert "status: unknown argument 'now'" in errors[1]
     assert "it does not run" in errors[3]
     assert "expected --fresh or --keep-files" in errors[4]
-    assert "it has no nodes" in errors[7]
+    assert "the network has no nodes" in errors[7]
     assert "Show nodes, jobs and pipes" in done.stdout
 
 
 def test_what_cannot_start_is_told(net: Project) -> None:
     net.write(JOBS, CONFIG + "NODES = [BaseNode('127.0.0.9')]\n")
     done = shell(net, "start", "status")
-    assert "it has not started; found" in done.stderr
+    assert "the network did not start; found" in done.stderr
     assert "there are no certificates" in done.stderr
 
 
@@ -155,22 +157,22 @@ def device(net: Project, tmp_path: Path, request: pytest.FixtureRequest) -> Iter
 
 def test_data_is_brought_and_removed(net: Project, device: Device) -> None:
     kept = device.root / ".store" / "whole"
-    assert shell(net, "senddata").stdout.startswith("127.0.0.31: has all files")
+    assert shell(net, "senddata").stdout.startswith("127.0.0.31: all files are present")
     assert any(path.is_file() for path in kept.rglob("*"))
     done = shell(net, "start", "stop", "removedata", "removedata")
-    assert "127.0.0.31: removed\n127.0.0.31: there was no folder of the network\n" in done.stdout, done.stderr
+    assert "127.0.0.31: removed\n127.0.0.31: had no files of the network\n" in done.stdout, done.stderr
     assert not (device.root / "net").exists()
     assert not any(path.is_file() for path in kept.rglob("*"))
     again = shell(net, "startcluster", "start").stdout.splitlines()
     assert any(line.startswith("127.0.0.31 ") for line in again)
-    assert again[-2:] == ["net runs", "net is stopped"]
+    assert again[-2:] == ["net is running", "net is stopped"]
 
 
 @pytest.mark.parametrize("device", [["--allow-reboot"]], indirect=True)
 def test_a_reboot(net: Project, device: Device) -> None:
     done = shell(net, "reboot 127.0.0.32", "reboot 127.0.0.31")
-    assert "there is no such node" in done.stderr
-    assert done.stdout == "127.0.0.31: reboots\n"
+    assert "unknown node" in done.stderr
+    assert done.stdout == "127.0.0.31: rebooting\n"
     wait_for(device.rebooted.exists, "the command of the device")
 
 
@@ -211,7 +213,7 @@ def test_a_terminal(net: Project) -> None:
             until(b"127.0.0.2")
             until(b"net> ")
             os.write(ours, b"start\n")
-            until(b"net runs")
+            until(b"net is running")
             until(b"net> ")
             interrupt()
             # readline overlooks a signal that comes just before it begins to wait

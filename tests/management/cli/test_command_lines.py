@@ -14,15 +14,15 @@ from kits.command_line import Result, Run
     [
         (
             "manage.py demo simulat",
-            "there is no command 'simulat'. Did you mean 'simulate'? There are startnetwork",
+            "unknown command 'simulat'. Did you mean 'simulate'? The commands are startnetwork",
         ),
         (
             "manage.py demo walrus",
-            "there is no command 'walrus'. There are startnetwork, simulate, run, stop",
+            "unknown command 'walrus'. The commands are startnetwork, simulate, run, stop",
         ),
         (
             "manage.py demo",
-            "which command? Write python3 manage.py demo COMMAND; there are startnetwork, simulate",
+            "the command is missing: python3 manage.py demo COMMAND. The commands are startnetwork, simulate",
         ),
         ("manage.py simulate demo", "the network comes first. Did you mean: python3 manage.py demo simulate"),
         ("manage.py simulate demo --for 1s", "Did you mean: python3 manage.py demo simulate --for 1s"),
@@ -31,11 +31,11 @@ from kits.command_line import Result, Run
         ("fission simulate dmeo", "Did you mean 'demo'?"),
         (
             "fission sim demo",
-            "there is no command 'sim'. Did you mean 'simulate'? There are new, simulate, run",
+            "unknown command 'sim'. Did you mean 'simulate'? The commands are new, simulate, run",
         ),
         (
             "fission new projct x",
-            "there is no command 'projct'. Did you mean 'project'? There are project and network",
+            "unknown command 'projct'. Did you mean 'project'? The commands are project and network",
         ),
         ("fission check demo --project no", "--project no: there is no such folder"),
     ],

@@ -84,7 +84,7 @@ def test_ctrl_c_while_loading(root: Path) -> None:
 def test_ctrl_c_is_how_a_network_is_ended_also_before_it_has_begun(root: Path, verb: str) -> None:
     (root / "demo/config.py").write_text("print('loading', flush=True)\nimport time\ntime.sleep(60)")
     for options, end in (
-        ((), (0, "ended by Ctrl+C\n", "")),
+        ((), (0, "stopped by Ctrl+C\n", "")),
         (("--quiet",), (0, "", "")),
         (("--until-finished",), (1, "", "error: Ctrl+C came before all jobs had finished\n")),
     ):

@@ -72,7 +72,7 @@ def test_logs_are_copied_and_who_is_away_is_named(project: Path) -> None:
     assert f"warning: {NODES[1]}: " in done.stderr
     assert "lines in net/collection/fission-127-0-0-21.log" in done.stdout
     (file,) = (project / "net" / "collection").iterdir()
-    assert "serves at 127.0.0.21" in file.read_text()
+    assert "listens on 127.0.0.21" in file.read_text()
 
 
 def test_without_nodes_there_is_nothing_to_collect(project: Path) -> None:
@@ -80,4 +80,4 @@ def test_without_nodes_there_is_nothing_to_collect(project: Path) -> None:
     config.write_text(config.read_text() + "\nNODES = []\n")
     done = collect(project)
     assert done.returncode == 2
-    assert "has no nodes whose logs could be collected" in done.stderr
+    assert "the network has no nodes" in done.stderr

@@ -79,7 +79,7 @@ def test_lines_for_people(log: Path, run: Run) -> None:
     [
         (["--job", "SourceJob"], "nothing of a job 'SourceJob'. Did you mean 'SourceJob 1'?"),
         (["--job", "7"], "There are 1 (SourceJob 1) and 2 (SinkJob 2)"),
-        (["--simulation"], "network demo: it has no log. Start it: fission simulate demo"),
+        (["--simulation"], "network demo: the network has no log. Start the network: fission simulate demo"),
     ],
 )
 def test_mistakes(log: Path, run: Run, options: list[str], text: str) -> None:

@@ -58,17 +58,17 @@ def test_a_network_from_deep_within_the_project(
             ("fission", "new", "project", "x", "--in", "no"),
             "no: No such file or directory. Nothing was written",
         ),
-        (("fission", "new", "network", "x"), "neither this folder nor one above it is a project"),
+        (("fission", "new", "network", "x"), "no project found in this folder or above it"),
         (("fission", "new", "network", "x", "--project", "no"), "--project no: there is no such folder"),
         (("fission", "new", "network", "x", "--project", "."), "this is not a project"),
         (("manage.py", "x", "startnetwork"), "this is not a project"),
         (
             ("fission_admin.py", "x", "startprojekt"),
-            "there is no command 'startprojekt'. Did you mean 'startproject'?",
+            "unknown command 'startprojekt'. Did you mean 'startproject'?",
         ),
         (
             ("fission_admin.py", "x"),
-            "which command? Write fission_admin.py x COMMAND; there are startproject",
+            "the command is missing: fission_admin.py x COMMAND. The commands are startproject",
         ),
         (
             ("fission_admin.py", "startproject", "x"),

@@ -36,7 +36,7 @@ def test_what_xml_cannot_say(root: Path, run: Run) -> None:
 def test_mistakes(root: Path, run: Run) -> None:
     result = run("fission", "export", "demo", "-f", "jsn")
     assert result.code == 2
-    assert "jsn: no such format; expected one of json, graphml" in result.err
+    assert "jsn: unknown format; expected one of json, graphml" in result.err
     assert "Did you mean 'json'?" in result.err
     result = run("fission", "export", "demo", "-o", "no/where")
     assert (result.code, result.out) == (2, "")

@@ -63,9 +63,9 @@ def test_an_incomplete_network_is_drawn_with_a_warning(root: Path, run: Run) -> 
 @pytest.mark.parametrize(
     ("options", "text"),
     [
-        (("-f", "walrus"), "walrus: no such format; expected one of pdf, svg, png, dot, mermaid"),
-        (("-o", "a.bmp"), "bmp: no such format"),
-        (("-o", "picture"), "picture: no such format"),
+        (("-f", "walrus"), "walrus: unknown format; expected one of pdf, svg, png, dot, mermaid"),
+        (("-o", "a.bmp"), "bmp: unknown format"),
+        (("-o", "picture"), "picture: unknown format"),
         (("-o", "no/where.mmd"), "no/where.mmd: the picture cannot be written: No such file or directory"),
         (("-o", "demo/jobs.mmd"), "demo/jobs.mmd: the picture cannot be written: Is a directory"),
     ],
@@ -107,7 +107,7 @@ def program(path: Path, text: str) -> None:
 def test_show_without_a_display(root: Path, run: Run, programs: Path) -> None:
     result = run("manage.py", "demo", "show")
     assert (result.code, result.err) == (0, "")
-    assert result.out == f"There is no display here. The picture is {root}/demo/network.png\n"
+    assert result.out == f"There is no display. The picture is {root}/demo/network.png\n"
     assert (root / "demo/network.png").read_text() == "picture"
 
 

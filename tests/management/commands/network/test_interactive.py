@@ -40,7 +40,7 @@ def test_the_names_in_the_console(root: Path, run: Run, type_lines: Type) -> Non
         "demo SinkJob 2 pipe 101 (PicklePipe) BaseNode('10.0.0.1') [BaseNode('10.0.0.1')] ['ALL', 'MICS']"
         in result.out
     )
-    assert "demo: 2 jobs, 1 pipe, 1 node\nThere are network, JOBS, PIPES, NODES, GROUPS" in result.err
+    assert "demo: 2 jobs, 1 pipe, 1 node\nNames: network, JOBS, PIPES, NODES, GROUPS" in result.err
 
 
 def test_an_incomplete_network(root: Path, run: Run, type_lines: Type) -> None:

@@ -126,7 +126,7 @@ def test_nodes_of_a_running_network(network: Build, capsys: pytest.CaptureFixtur
     }
     assert place_network(network(Job, nodes=(BaseNode("10.0.0.9"),)), live=view) == 0
     out = capsys.readouterr().out
-    assert "Nodes are as they are now" in out
+    assert "Nodes as they are now" in out
     lines = [line.split() for line in out.splitlines()]
     assert ["10.0.0.2", "3", "1"] in lines
     assert ["Job", "1", "10.0.0.2", "best", "score", "in", "ALL", "(83.3)"] in lines

@@ -58,7 +58,7 @@ def test_a_broken_one_is_not_and_all_its_problems_are_told(
         "     hint: It is not part of the network",
         "error E113 pipe 101 (PicklePipe): has no destination: the blocks of SourceJob 1 are never read",
         "     hint: Is it in the inputs of a job?",
-        "error: network demo: it cannot run: 2 errors, 1 warning",
+        "error: network demo: the network cannot run: 2 errors, 1 warning",
     ]
 
 
