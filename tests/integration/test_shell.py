@@ -148,7 +148,7 @@ def device(net: Project, tmp_path: Path, request: pytest.FixtureRequest) -> Iter
     command += ["--reboot-command", f"touch {rebooted}", *getattr(request, "param", [])]
     with subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:
         for line in process.stderr or ():
-            if "serves" in line:
+            if "listens" in line:
                 break
         yield Device(root, rebooted)
         process.terminate()
@@ -165,7 +165,7 @@ def test_data_is_brought_and_removed(net: Project, device: Device) -> None:
     assert not any(path.is_file() for path in kept.rglob("*"))
     again = shell(net, "startcluster", "start").stdout.splitlines()
     assert any(line.startswith("127.0.0.31 ") for line in again)
-    assert again[-2:] == ["net is running", "net is stopped"]
+    assert again[-2:] == ["net is running", "stopping net"]
 
 
 @pytest.mark.parametrize("device", [["--allow-reboot"]], indirect=True)
@@ -224,7 +224,7 @@ def test_a_terminal(net: Project) -> None:
             children = psutil.Process(process.pid).children(recursive=True)
             assert children
             os.write(ours, b"\x04")
-            until(b"net is stopped")
+            until(b"stopping net")
             assert process.wait(30) == 0
             _, left = psutil.wait_procs(children, timeout=10)
             assert not left

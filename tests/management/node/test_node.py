@@ -170,13 +170,13 @@ def test_what_makes_a_start_impossible_is_said_in_a_line(tmp_path: Path, service
     assert said.count("\n") == 1
     (tmp_path / "file").touch()
     clear = ("--security", "off", "--address", NODE)
-    assert "the folder cannot be made" in fails(*clear, "--root", str(tmp_path / "file" / "x"))
+    assert "the folder cannot be created" in fails(*clear, "--root", str(tmp_path / "file" / "x"))
     with socket.create_server((NODE, 0)) as taken:
         port = str(taken.getsockname()[1])
         said = fails(*clear, "--root", str(tmp_path / "r"), "--port", port)
     assert f"{NODE} port {port}: cannot listen" in said
     first = service()
-    first.line("serves")
+    first.line("listens")
     assert "another process uses this folder" in fails(
         *clear, "--port", "0", "--root", str(tmp_path / "root0")
     )
@@ -188,7 +188,7 @@ def test_what_makes_a_start_impossible_is_said_in_a_line(tmp_path: Path, service
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_a_signal_ends_it_cleanly(service: Any, number: int) -> None:
     one = service()
-    assert f"at {NODE} port" in one.line("serves")
+    assert f"on {NODE} port" in one.line("listens")
     code, _ = one.end(number)
     assert code == 0
     assert "SECURITY IS OFF" in one.lines[0]
@@ -196,16 +196,16 @@ def test_a_signal_ends_it_cleanly(service: Any, number: int) -> None:
 
 def test_the_log_is_json_on_request(service: Any) -> None:
     one = service("--security", "off", "--log", "json", "--name", "roof", "--groups", "a,b")
-    entry = json.loads(one.line("serves"))
+    entry = json.loads(one.line("listens"))
     assert entry["level"] == "INFO"
-    assert entry["text"].startswith("node roof serves")
+    assert entry["text"].startswith("node roof listens")
     assert "groups a, b" in entry["text"]
     assert entry["time"].endswith("+00:00")
 
 
 def test_it_ends_with_its_lifeline(service: Any) -> None:
     one = service("--security", "off", "--lifeline", stdin=subprocess.PIPE)
-    one.line("serves")
+    one.line("listens")
     one.process.stdin.close()
     assert one.process.wait(DEADLINE) == 0
 
@@ -263,7 +263,7 @@ def an_order(incarnation: int = 1) -> JobOrder:
 def test_a_job_of_a_real_client_over_tls(tmp_path: Path, service: Any) -> None:
     authority = ephemeral_authority(tmp_path / "certs", [NODE])
     one = service("--certs", str(authority.node(NODE)))
-    words = one.line("serves").split()
+    words = one.line("listens").split()
     port = int(words[words.index("port") + 1].rstrip(":"))
 
     async def talk() -> int:

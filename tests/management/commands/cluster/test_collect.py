@@ -46,7 +46,7 @@ def project(tmp_path: Path) -> Iterator[Path]:
     command += ["--root", str(tmp_path / "root"), "--certs", str(authority.node(NODES[0]))]
     with subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:
         for line in process.stderr or ():
-            if "serves" in line:
+            if "listens" in line:
                 break
         yield root
         process.terminate()

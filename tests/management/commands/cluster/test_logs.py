@@ -77,8 +77,8 @@ def test_lines_for_people(log: Path, run: Run) -> None:
 @pytest.mark.parametrize(
     ("options", "text"),
     [
-        (["--job", "SourceJob"], "nothing of a job 'SourceJob'. Did you mean 'SourceJob 1'?"),
-        (["--job", "7"], "There are 1 (SourceJob 1) and 2 (SinkJob 2)"),
+        (["--job", "SourceJob"], "the log has no job 'SourceJob'. Did you mean 'SourceJob 1'?"),
+        (["--job", "7"], "The jobs are 1 (SourceJob 1) and 2 (SinkJob 2)"),
         (["--simulation"], "network demo: the network has no log. Start the network: fission simulate demo"),
     ],
 )
