@@ -28,7 +28,7 @@ def test_the_first_time(folder, capsys) -> None:
         "written:",
         "next:",
     ]
-    assert "next: add the nodes, for example: fission certs --node" in out
+    assert "next: name the nodes, as in `fission certs --node" in out
     assert err == ""
 
 
@@ -55,7 +55,7 @@ def test_nodes(folder, capsys) -> None:
 
 def test_list(folder, capsys) -> None:
     with pytest.raises(
-        CertificateError, match=r"certs: there are no certificates. Create them: fission certs --node"
+        CertificateError, match=r"certs: there are no certificates. Run `fission certs --node"
     ):
         certs_command(folder, list_only=True)
     assert not folder.exists()
@@ -88,9 +88,9 @@ def test_warnings(folder, capsys) -> None:
     out, err = capsys.readouterr()
     lines = [line for line in err.splitlines() if "10.0.0" in line]
     assert lines == [
-        "warning: certs/nodes/10.0.0.1: the certificate expires in 19 days. Renew it: fission certs --renew",
-        "warning: certs/nodes/10.0.0.2: the certificate has expired. Renew it: fission certs --renew",
-        "warning: certs/nodes/10.0.0.3: the certificate is not valid yet. Is the clock of this machine right?",
+        "warning: certs/nodes/10.0.0.1: the certificate expires in 19 days. Run `fission certs --renew`",
+        "warning: certs/nodes/10.0.0.2: the certificate has expired. Run `fission certs --renew`",
+        "warning: certs/nodes/10.0.0.3: the certificate is not valid yet. Is the clock of this machine correct?",
         "warning: certs/nodes/10.0.0.4/key.pem: the file is missing. Copy the three files of one folder "
         "together, or make new ones with `fission certs --renew`",
     ]
