@@ -1,5 +1,6 @@
 """Exit codes and error reporting of the commands: an exception becomes one line on stderr and an exit code."""
 
+import errno
 import os
 import sys
 import traceback
@@ -11,6 +12,8 @@ INTERRUPTED = 130
 """Exit code after Ctrl+C, as shells define it."""
 
 _BROKEN_PIPE = 1
+_ENVIRONMENT = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO)
+"""Errors of the disk: no bug of FISSION."""
 _MAX_TEXT = 2000
 """Characters of an unexpected exception's text that are shown."""
 
@@ -30,6 +33,8 @@ def exit_code_of(work: Callable[[], int], *, debug: bool = False) -> int:
     except FissionError as error:
         _report(error, debug=debug)
         return error.exit_code
+    except OSError as error:
+        return _report_system_error(error, debug=debug)
     except Exception as error:  # noqa: BLE001 - a bug is reported in one line as well
         return _report_bug(error, debug=debug)
     return code
@@ -73,6 +78,15 @@ def _report(error: FissionError, *, debug: bool) -> None:
     print_error(str(error))
 
 
+def _report_system_error(error: OSError, *, debug: bool) -> int:
+    if error.errno not in _ENVIRONMENT:
+        return _report_bug(error, debug=debug)
+    _discard_output()  # stdout itself may be on the full disk
+    where = f"{error.filename}: " if error.filename else ""
+    print_error(f"{where}{error.strerror}")
+    return 1
+
+
 def _report_bug(error: Exception, *, debug: bool) -> int:
     if debug:
         traceback.print_exception(error)
@@ -84,6 +98,13 @@ def _report_bug(error: Exception, *, debug: bool) -> int:
 
 
 def _pipe_closed() -> int:
-    """Replace stdout by /dev/null: its reader is gone, and the interpreter must not report that again at exit."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    _discard_output()
     return _BROKEN_PIPE
+
+
+def _discard_output() -> None:
+    """Replace a broken stdout by /dev/null, because the interpreter would report the error again at exit."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

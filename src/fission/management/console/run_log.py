@@ -14,6 +14,7 @@ from fission.engine.protocol.interfaces import JobSaid
 from fission.engine.protocol.job_report import JobReport
 from fission.errors import ProjectError
 from fission.management.console.job_console import JobConsole
+from fission.management.console.log_files import DegradingFileHandler
 from fission.management.console.run_console import ClusterConsole
 from fission.placement import Placement
 from fission.runtime.launch.supervisor import OutputLine
@@ -144,7 +145,7 @@ def information_lines(places: Sequence[JobPlace]) -> list[str]:
 def log_file(path: Path, level: str = "DEBUG") -> Iterator[logging.Logger]:
     """A log of its own for one simulation or run. Raises ProjectError."""
     try:
-        handler = logging.FileHandler(path, mode="w", encoding="utf-8", errors="backslashreplace")
+        handler = DegradingFileHandler(str(path), "w")
     except OSError as error:
         raise ProjectError(f"the log cannot be written: {error.strerror}", where=str(path)) from error
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)-8s %(message)s"))

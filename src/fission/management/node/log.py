@@ -4,10 +4,10 @@ import datetime as dt
 import json
 import logging
 import sys
-from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
 from fission.errors import ConfigError
+from fission.management.console.log_files import DegradingFileHandler
 
 
 class JsonFormatter(logging.Formatter):
@@ -50,10 +50,10 @@ def keep_log(root: Path) -> Path:
     path = root / "log" / "fission.log"
     try:
         path.parent.mkdir(mode=0o700, exist_ok=True)
-        handler = RotatingFileHandler(path, maxBytes=BYTES, backupCount=1, encoding="utf-8")
+        handler = DegradingFileHandler(str(path), max_bytes=BYTES, backups=1)
     except OSError as error:
         raise ConfigError(f"the log cannot be written: {error.strerror}", where=str(path)) from error
     handler.setFormatter(logging.Formatter(_PLAIN))
     logging.getLogger().addHandler(handler)
-    logging.raiseExceptions = False  # a full disk is no reason for tracebacks on stderr
+    logging.raiseExceptions = False  # stderr on a full disk is no reason for tracebacks
     return path
