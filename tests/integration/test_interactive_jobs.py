@@ -102,6 +102,7 @@ def test_lines_become_blocks(running: Running) -> None:
 
 def test_what_cannot_be_converted_is_told_and_harms_nothing(running: Running) -> None:
     done = interact(running.project, "1", typed="five\n6\n")
+    assert done.returncode == 1
     assert "not sent: ValueError: invalid literal for int() with base 10: 'five'" in done.stdout
     wait_for(lambda: running.rows() == ["6"], "the row after")
 

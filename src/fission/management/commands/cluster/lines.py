@@ -20,6 +20,8 @@ TIMEOUT = 10.0
 """Seconds for the answer of another machine."""
 
 _PROMPT = b"> "
+_REJECTED = b"not sent: "
+"""Begin of the answer to a line that the job rejects, see `InteractiveJob.run`."""
 
 
 def connect(folder: Path) -> socket.socket | None:
@@ -72,11 +74,13 @@ def dial(address: str, identity: Identity) -> tuple[socket.socket, bytes]:
 
 
 def talk(sock: socket.socket, greeting: bytes = b"") -> int:
-    """Send what is typed, show what is answered, until one side has no more to say; return 0."""
+    """Send what is typed, show what is answered, until one side closes; return 1 if the job rejected a line."""
     terminal = sys.stdin.isatty()
     if greeting:
         _show(greeting + (_PROMPT if terminal else b""))
     typing = True
+    rejected = False
+    begun = b""
     with sock, contextlib.suppress(KeyboardInterrupt):
         while True:
             ready, _, _ = select.select([sock, sys.stdin] if typing else [sock], [], [])
@@ -85,7 +89,10 @@ def talk(sock: socket.socket, greeting: bytes = b"") -> int:
                 if not data:
                     if typing:
                         _show(b"the job has ended\n")
-                    return 0
+                    break
+                begun += data
+                rejected = rejected or any(line.startswith(_REJECTED) for line in begun.splitlines())
+                begun = begun.rpartition(b"\n")[2]
                 _show(data + (_PROMPT if terminal and typing else b""))
             if sys.stdin in ready:
                 line = os.read(sys.stdin.fileno(), 1 << 16)
@@ -97,7 +104,7 @@ def talk(sock: socket.socket, greeting: bytes = b"") -> int:
                 else:
                     typing = False
                     _end_input(sock)
-    return 0
+    return int(rejected and not terminal)
 
 
 def _receive(sock: socket.socket) -> bytes:
