@@ -161,7 +161,7 @@ def test_what_makes_a_start_impossible_is_said_in_a_line(tmp_path: Path, service
         said == "error: --address: 192.0.2.77 is no address of this machine. `ip -brief address` lists them\n"
     )
     assert "cannot be read" in fails("--config", str(tmp_path / "none.toml"))
-    assert "there are no certificates" in fails("--certs", str(tmp_path / "none"))
+    assert "this node has no certificate" in fails("--certs", str(tmp_path / "none"))
     authority = ephemeral_authority(tmp_path / "certs")
     said = fails("--certs", str(authority.client))
     assert "this certificate is not for a node; expected node, found client" in said

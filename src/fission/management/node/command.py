@@ -49,6 +49,13 @@ def _check_identity(options: NodeOptions) -> None:
             options.port,
         )
         return
+    if not options.certs.exists():
+        raise CertificateError(
+            "this node has no certificate",
+            where=str(options.certs),
+            hint=f"Make it on the client with `fission certs --node {options.address}`, and copy its folder"
+            f" certs/nodes/{options.address} to {options.certs} on this node",
+        )
     identity = load_identity(options.certs, Role.NODE)
     if identity.warning():
         _log.warning("%s", identity.warning())
