@@ -37,15 +37,11 @@ def numbers_incarnations_by_place(patch: pytest.MonkeyPatch) -> None:
 def waits_for_senders_that_are_to_come(patch: pytest.MonkeyPatch) -> None:
     """A job that is started listens to none of the senders that are there."""
 
-    def name(
-        self: coordinator.Coordinator, one: Any, real: Any = coordinator.Coordinator._with_senders
-    ) -> Any:
-        named = real(self, one)
-        if isinstance(named, StartJob):
-            return replace(named, senders={pipe: number + 1 for pipe, number in named.senders.items()})
-        return named
+    def start(*fields: Any) -> StartJob:
+        made = StartJob(*fields)
+        return replace(made, senders={pipe: number + 1 for pipe, number in made.senders.items()})
 
-    patch.setattr(coordinator.Coordinator, "_with_senders", name)
+    patch.setattr(job_lifecycle, "StartJob", start)
 
 
 def leaves_orphans_alone(patch: pytest.MonkeyPatch) -> None:
@@ -104,12 +100,12 @@ def routes_once(patch: pytest.MonkeyPatch) -> None:
         pipe: Any,
         sender: JobRecord,
         receiver: JobRecord,
-        real: Any = route_updates._tell_sender,
+        real: Any = route_updates._update_sender,
     ) -> None:
         if pipe.id not in sender.delivered.routes or cluster.finished(receiver.id):
             real(cluster, pipe, sender, receiver)
 
-    patch.setattr(route_updates, "_tell_sender", tell)
+    patch.setattr(route_updates, "_update_sender", tell)
 
 
 def routes_to_the_first_sender(patch: pytest.MonkeyPatch) -> None:
@@ -120,12 +116,12 @@ def routes_to_the_first_sender(patch: pytest.MonkeyPatch) -> None:
         pipe: Any,
         sender: JobRecord,
         receiver: JobRecord,
-        real: Any = route_updates._tell_sender,
+        real: Any = route_updates._update_sender,
     ) -> None:
         if sender.incarnation == 1:
             real(cluster, pipe, sender, receiver)
 
-    patch.setattr(route_updates, "_tell_sender", tell)
+    patch.setattr(route_updates, "_update_sender", tell)
 
 
 def revives_what_has_finished(patch: pytest.MonkeyPatch) -> None:
@@ -139,8 +135,8 @@ def keeps_senders_of_finished_jobs(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(route_updates, "ReceiverGone", route_updates.SendRoute)
     patch.setattr(
         route_updates,
-        "_tell_sender",
-        lambda cluster, pipe, sender, receiver, real=route_updates._tell_sender: (
+        "_update_sender",
+        lambda cluster, pipe, sender, receiver, real=route_updates._update_sender: (
             None if cluster.finished(receiver.id) else real(cluster, pipe, sender, receiver)
         ),
     )
@@ -174,7 +170,7 @@ def waits_for_ever(patch: pytest.MonkeyPatch) -> None:
     """A job that has found no node is not tried again."""
 
     def place(cluster: ClusterState, real: Any = job_placement.place_waiting) -> None:
-        if not any(job.complained for job in cluster.jobs.values()):
+        if not any(job.wait_reported for job in cluster.jobs.values()):
             real(cluster)
 
     patch.setattr(coordinator, "place_waiting", place)
@@ -182,7 +178,8 @@ def waits_for_ever(patch: pytest.MonkeyPatch) -> None:
 
 def stores_no_incarnations(patch: pytest.MonkeyPatch) -> None:
     """A client that was started again counts incarnations from the beginning."""
-    patch.setattr(snapshots, "_PLAIN", tuple(name for name in snapshots._PLAIN if name != "incarnation"))
+    kept = {name: kind for name, kind in snapshots._PLAIN.items() if name != "incarnation"}
+    patch.setattr(snapshots, "_PLAIN", kept)
 
 
 def never_gives_up_a_reservation(patch: pytest.MonkeyPatch) -> None:

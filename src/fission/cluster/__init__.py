@@ -1,4 +1,4 @@
-"""What the client knows of a running network and decides: events in, instructions out. Pure."""
+"""The coordinator of a running network: events in, instructions out. Pure."""
 
 from fission.cluster.coordinator import Coordinator
 from fission.cluster.events import (

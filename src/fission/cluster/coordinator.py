@@ -1,36 +1,35 @@
-"""The coordinator: what the client knows of a running network, and what it decides. Pure.
+"""The coordinator: the client's knowledge of a running network, and its decisions. Pure.
 
-Use: `Coordinator(network, run)`, give it every event with the time at which it is seen, carry out the instructions
-that come back, in order, and call `handle(Tick(), now)` when `deadline()` has come. Before instructions are carried
-out, store `snapshot()` if `revision` has changed: an incarnation number must never be used twice, not even when the
-client dies in between (write-ahead). A client that starts again goes on with `Coordinator.from_snapshot`.
+Use: make `Coordinator(network, run)`, pass each event to `handle` with the time at which it arrives, carry out the
+instructions that it returns, in order, and call `handle(Tick(), now)` when `deadline()` has come. Before instructions are
+carried out, store `snapshot()` if `revision` has changed: an incarnation number must never be used twice, not even when the
+client dies in between (write-ahead). A client that starts again continues with `Coordinator.from_snapshot`.
 
-Rules, each with its place:
+Rules, each with its module:
 
-- A node gets jobs while it is UP, instructions while it can be reached (`states`, `members`).
-- Every start of a job has a higher incarnation number. What is said of, or by, another incarnation than the last
-  counts for nothing, and such a process is ended wherever it turns up (`members`: fencing).
-- A job whose node is lost is placed anew at once; one that crashes starts again on its node after a while, and the
-  network ends when that does not help (`lives`). A job without a node waits, and is tried again whenever a slot may
-  have become free (`placing`). After a restart of the client it waits as well until the nodes are back that were there, for
-  a while: they may run the job, or keep its state.
-- A job that has finished is never started again (`lives` says why that is right).
-- A live source that is restarted begins a new epoch, together with all that it meets in joins (`topology`).
-- A job moves by being ended and started elsewhere, as after a failure (`moving`).
-- The processes know their neighbors (`telling`).
-- The network ends once, and says so last (`ending`).
+- A node gets jobs while it is UP, instructions while it is reachable (`state`, `node_membership`).
+- Every start of a job has a higher incarnation number. Reports about any incarnation but the last one are ignored, and such
+  a process is stopped wherever it appears (`node_membership`: fencing).
+- A job whose node is lost is placed anew at once; one that crashes is restarted on its node after a delay, and the network
+  ends when that does not help (`job_lifecycle`, `crash_counter`). A job without a node waits, and is tried again whenever a
+  slot may have become free (`job_placement`). After a restart of the client it also waits, for a limited time, until the
+  earlier nodes are back: they may run the job, or keep its checkpoint.
+- A job that has finished is never started again (`job_lifecycle` has the reason).
+- A live source that is restarted begins a new epoch, together with all that its blocks meet in joins (`topology`).
+- A job moves by being stopped and started elsewhere, as after a failure (`relocation`).
+- The processes get the addresses and ends of their neighbors (`route_updates`).
+- The network ends once; that is the last instruction (`shutdown`).
 """
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any, Self
 
 from fission.cluster import events, job_lifecycle, node_membership, relocation, snapshots
 from fission.cluster.events import Event, JobEvent, OperatorRequest
-from fission.cluster.instructions import Instruction, Outcome, RequestRefused, StartJob
+from fission.cluster.instructions import Instruction, Outcome, RequestRefused
 from fission.cluster.job_placement import place_waiting, start_network
 from fission.cluster.route_updates import send_route_updates
-from fission.cluster.shutdown import begin_ending, force, go_on_ending
+from fission.cluster.shutdown import advance_ending, begin_ending, force
 from fission.cluster.state import ClusterState, JobRecord, NodeRecord, machine
 from fission.cluster.topology import Topology
 from fission.cluster.transitions import JOB_TABLE, JobMove, NodeStatus, Phase, Policy
@@ -39,13 +38,13 @@ from fission.core.levels import DEBUG
 from fission.core.network import Network
 
 _ROUTINE = (events.JobProgress, events.NodeReport, events.Tick)
-"""Events after which nothing needs to be stored, if they lead to nothing."""
+"""Events after which nothing needs to be stored, if they lead to no instruction."""
 
 
 class Coordinator:
     """The state machine of one run of one network; `run` names the run, `client` the client's address in links.
 
-    Times are those of one steady clock, in seconds; it may be another one after a restart of the client.
+    Times are those of one monotonic clock, in seconds; it may be another one after a restart of the client.
     """
 
     def __init__(
@@ -57,7 +56,7 @@ class Coordinator:
             network, Topology.of(network), run, policy or Policy(), jobs, nodes, client
         )
         self.revision = 0
-        """Changes whenever there is something new to store."""
+        """Changes whenever `snapshot` has something new to store."""
 
     @classmethod
     def from_snapshot(
@@ -69,32 +68,32 @@ class Coordinator:
         policy: Policy | None = None,
         client: str = LOCAL,
     ) -> Self:
-        """Go on where another client has stopped, with the same network.
+        """Continue where another client has stopped, with the same network.
 
         All nodes, the client itself included, are awaited for a while: let them join. Raises RunError when the
-        snapshot belongs to a network with other jobs or to another version of it.
+        snapshot belongs to a network with other jobs, or has values that no coordinator writes.
         """
         coordinator = cls(network, str(snapshot.get("run", "")), policy=policy, client=client)
         snapshots.restore(coordinator._state, snapshot, now)
         return coordinator
 
     def snapshot(self) -> dict[str, Any]:
-        """All that must outlive the client, as plain dicts, lists, numbers and texts (fit for JSON)."""
+        """Return what must outlive the client, as plain dicts, lists, numbers and texts (fit for JSON)."""
         return snapshots.save(self._state)
 
     @property
     def phase(self) -> Phase:
-        """Where the network stands."""
+        """The phase of the network."""
         return self._state.phase
 
     @property
     def jobs(self) -> Mapping[int, JobRecord]:
-        """The jobs, to look at."""
+        """The jobs, for reading."""
         return self._state.jobs
 
     @property
     def nodes(self) -> Mapping[str, NodeRecord]:
-        """The nodes, to look at; the client is `LOCAL`."""
+        """The nodes, for reading; the client is `LOCAL`."""
         return self._state.nodes
 
     @property
@@ -114,26 +113,19 @@ class Coordinator:
         return min((time for time in times if time is not None), default=None)
 
     def handle(self, event: Event, now: float) -> list[Instruction]:
-        """Take in an event that is seen at `now`; return what is to be done. The only thing that changes anything."""
+        """Process an event that arrives at `now`; return the instructions. Nothing else changes the state."""
         cluster = self._state
         if cluster.phase is Phase.ENDED:
             return _too_late(event)
         cluster.now = now
-        self._take(event)
-        self._go_on()
-        out, cluster.out = [self._with_senders(one) for one in cluster.out], []
+        self._apply(event)
+        self._advance()
+        out, cluster.out = cluster.out, []
         if out or not isinstance(event, _ROUTINE):
             self.revision += 1
         return out
 
-    def _with_senders(self, one: Instruction) -> Instruction:
-        """Name the senders of a job that is started as they are at the end of the event, which may have started them, too."""
-        if not isinstance(one, StartJob):
-            return one
-        jobs, pipes = self._state.jobs, self._state.topology.into[one.job]
-        return replace(one, senders={pipe.id: jobs[pipe.source].incarnation for pipe in pipes})
-
-    def _take(self, event: Event) -> None:
+    def _apply(self, event: Event) -> None:
         cluster = self._state
         match event:
             case events.NodeJoined():
@@ -161,10 +153,10 @@ class Coordinator:
             case events.Tick():
                 pass
             case _:
-                self._hear(event)
+                self._apply_job_event(event)
 
-    def _hear(self, event: JobEvent) -> None:
-        """A job says something, or something is said about one."""
+    def _apply_job_event(self, event: JobEvent) -> None:
+        """Process an event about a job, unless it is about another incarnation than the last."""
         cluster = self._state
         job = cluster.jobs.get(event.job)
         if (
@@ -172,7 +164,7 @@ class Coordinator:
             or (job.node, job.incarnation) != (event.node, event.incarnation)
             or (isinstance(event, events.JobExited) and event.run not in ("", cluster.run))
         ):
-            self._ignore(event)
+            self._reject_stale(event)
             return
         needed = _NEEDED.get(type(event))
         if needed is not None and (job.state, needed) not in JOB_TABLE:
@@ -196,8 +188,8 @@ class Coordinator:
             case events.JobExited():
                 job_lifecycle.end(cluster, job, job_lifecycle.exit_reason(event.code))
 
-    def _ignore(self, event: JobEvent) -> None:
-        """Events of an old incarnation count for nothing, but they tell that there may be a process to end."""
+    def _reject_stale(self, event: JobEvent) -> None:
+        """Ignore an event of an old incarnation; it shows that a process may be left, which must end."""
         cluster = self._state
         what = f"ignored {type(event).__name__} of job {event.job}, incarnation {event.incarnation}"
         cluster.notify(DEBUG, what, node=event.node)
@@ -210,8 +202,8 @@ class Coordinator:
         else:
             node_membership.fence(cluster, node, run, event.job, event.incarnation)
 
-    def _go_on(self) -> None:
-        """What follows from any event, and from the time."""
+    def _advance(self) -> None:
+        """Do what follows from any event, and from the time."""
         cluster = self._state
         for node in list(cluster.nodes.values()):
             node_membership.expire(cluster, node)
@@ -226,9 +218,10 @@ class Coordinator:
         if cluster.phase is Phase.RUNNING and all(map(cluster.finished, cluster.jobs)):
             outcome = Outcome.FINISHED if cluster.fault is None else Outcome.FAILED
             begin_ending(cluster, outcome, int(cluster.fault is not None), cluster.fault)
+        job_lifecycle.emit_starts(cluster)
         if cluster.phase is not Phase.ENDING:
             send_route_updates(cluster)
-        go_on_ending(cluster)
+        advance_ending(cluster)
 
 
 def _too_late(event: Event) -> list[Instruction]:
@@ -243,4 +236,4 @@ _NEEDED: dict[type[JobEvent], JobMove] = {
     events.JobFinished: JobMove.FINISH,
     events.JobFailed: JobMove.FAIL,
 }
-"""The move that an event makes: it is dropped where there is none, since its job is past it."""
+"""The transition that an event causes; the event is dropped where the table has none, since its job is past it."""

@@ -1,15 +1,14 @@
-"""The life of a job: started, crashed, lost, finished, and what each of these means for its neighbors.
+"""The lifecycle of a job: started, crashed, lost, finished, and what each of these means for its neighbors.
 
-Why a job that has FINISHED is never started again, whatever becomes of its node: it says so only after the
-receivers of all its synchronous outputs have said DONE (or are known to have finished). Nobody will ever ask
-it for a block again.
+Why a job that has FINISHED is never started again, whatever happens to its node: it reports that only after the receivers
+of all its synchronous outputs have sent DONE (or are known to have finished). No receiver will ever need a block of it again.
 
-And why its receivers are not either: a job says DONE on a synchronous input only when all its own outputs are
-worked off. So a job that waits for blocks of a job that has FINISHED has finished too, even if its own report
-was lost with its node: it is FINISHED as soon as its process has ended. If a successor of it was started before
-that became clear, nobody will ever send it anything; after some time (its predecessor cannot be told from itself
-at the sender, and it may just be busy in `teardown`) it is stopped. An asynchronous input says DONE earlier, so
-nothing follows from it; a receiver that is started after the sender has finished gets SenderGone.
+And why its receivers are not either: a job sends DONE on a synchronous input only when all its own outputs are processed. So
+a job that waits for blocks of a job that has FINISHED has finished too, even if its own report was lost with its node: it is
+FINISHED as soon as its process has ended. If a successor of it was started before that became clear, it will never receive
+a block; after some time (its sender cannot distinguish it from its predecessor, and it may just be busy in `teardown`) it
+is stopped. An asynchronous input sends DONE earlier, so nothing follows from it; a receiver that is started after the sender
+has finished gets SenderGone.
 
 A failure in `teardown` comes after all of this: such a job has finished, and the network will fail at its end.
 """
@@ -29,10 +28,10 @@ def start(cluster: ClusterState, job: JobRecord, node: str) -> None:
     job.node = node
     job.incarnation += 1
     job.address = ""
-    job.round = job.failing = job.began = 0
+    job.crashes = job.crashes.started()
     job.timer = None
     job.failure = job.avoid = job.target = None
-    job.complained = False
+    job.wait_reported = False
     if job.id in cluster.topology.live and job.numbered:
         _begin_epoch(cluster, job)
     job.numbered = True
@@ -40,11 +39,23 @@ def start(cluster: ClusterState, job: JobRecord, node: str) -> None:
     cluster.touched.add(job.id)
     if job.incarnation > 1:
         cluster.notify(INFO, f"is started on {_name(node)} (start {job.incarnation})", job=job)
-    cluster.send(StartJob(node, job.id, job.incarnation, job.incarnation > 1, job.epoch, job.stored))
+    cluster.started.append(job.id)
+
+
+def emit_starts(cluster: ClusterState) -> None:
+    """Send StartJob for the jobs that this event has started, with their senders: those may have been started after them."""
+    for id in cluster.started:
+        job = cluster.jobs[id]
+        if job.state is JobState.PLACED and job.node is not None:  # else it was stopped in the same event
+            pipes = cluster.topology.into[id]
+            senders = {pipe.id: cluster.jobs[pipe.source].incarnation for pipe in pipes}
+            resume = job.incarnation > 1
+            cluster.send(StartJob(job.node, id, job.incarnation, resume, job.epoch, job.stored, senders))
+    cluster.started.clear()
 
 
 def _begin_epoch(cluster: ClusterState, job: JobRecord) -> None:
-    """The reset_group of a live origin counts from 1 again; those that have no process have numbered nothing yet."""
+    """All origins in the reset group of a live origin count from 1 again; one without a process has numbered nothing yet."""
     cluster.epoch += 1
     reset_group = cluster.topology.reset_group[job.id]
     for origin in reset_group:
@@ -54,19 +65,19 @@ def _begin_epoch(cluster: ClusterState, job: JobRecord) -> None:
         cluster.touched.add(origin)
     for other in cluster.jobs.values():
         if other.id not in cluster.topology.reset_group:
-            other.failed_round = other.failed_from = 0  # a number of an older epoch says nothing in this one
+            other.crashes = other.crashes.renumbered()
     if len(reset_group) > 1:
         names = ", ".join(cluster.jobs[origin].name for origin in sorted(reset_group - {job.id}))
         cluster.notify(INFO, f"begins to count again, and with it {names}: epoch {cluster.epoch}", job=job)
 
 
 def wait(cluster: ClusterState, job: JobRecord) -> None:
-    """A job has become WAITING: it is placed at the end of this event, if it can be; or its time begins (`placing`)."""
+    """A job has become WAITING: it is placed at the end of this event, or its time begins (`job_placement`)."""
     leave(cluster, job)
 
 
 def leave(cluster: ClusterState, job: JobRecord) -> None:
-    """A job gives its slot back."""
+    """Release the slot of a job."""
     job.node = None
     job.address = ""
     job.timer = None
@@ -74,7 +85,7 @@ def leave(cluster: ClusterState, job: JobRecord) -> None:
 
 
 def listen(cluster: ClusterState, job: JobRecord, address: str) -> None:
-    """The process of a job listens: its senders are told where, and it is told what it must know."""
+    """The process of a job listens: its senders get its address, and it gets what it must know."""
     job.machine.fire(JobMove.LISTEN)
     job.address = address
     job.delivered = DeliveredUpdates(epoch=job.delivered.epoch)
@@ -82,21 +93,18 @@ def listen(cluster: ClusterState, job: JobRecord, address: str) -> None:
 
 
 def ready(job: JobRecord, round: int) -> None:
-    """Rounds begin: after this one."""
+    """Rounds of the job begin after this one."""
     job.machine.fire(JobMove.READY)
-    job.began = round
-    progress(job, round)
+    job.crashes = job.crashes.ready(round)
 
 
 def progress(job: JobRecord, round: int) -> None:
-    """A job has completed rounds; past the one at which it failed, its restarts are forgotten."""
-    job.round = max(job.round, round)
-    if job.round >= job.failed_round:
-        job.restarts = 0
+    """The rounds of the job up to this one are complete."""
+    job.crashes = job.crashes.progressed(round)
 
 
 def fail(cluster: ClusterState, job: JobRecord, event: events.JobFailed) -> None:
-    """A job says that it cannot go on; its process ends by itself, or is ended in a while."""
+    """A job reports that it cannot go on; its process ends by itself, or is killed after `exit_grace`."""
     place = f"in round {event.round}" if event.where == "run" else f"in {event.where}"
     failure = Failure(f"job {job.name} failed {place}: {event.message}", event.traceback, job.id)
     if job.state is not JobState.STOPPING:
@@ -112,7 +120,7 @@ def fail(cluster: ClusterState, job: JobRecord, event: events.JobFailed) -> None
         finish(cluster, job)
     elif job.machine.fire(JobMove.FAIL) is JobState.FAILED:
         job.failure = failure
-        job.failing = max(event.round, 1)
+        job.crashes = job.crashes.failing_at(event.round)
         job.numbered = event.where not in ("loading", "setup")
         job.address = ""
         job.timer = cluster.now + cluster.policy.exit_grace
@@ -122,7 +130,7 @@ def not_started(cluster: ClusterState, job: JobRecord, message: str) -> None:
     """A node could not start the process of a job: count it as a crash, and try another node if there is one."""
     node = job.node
     job.numbered = False
-    job.failing = 1
+    job.crashes = job.crashes.failing_at(1)
     end(cluster, job, "could not be started", message)
     if job.state is JobState.BACKING_OFF:
         timer = job.timer
@@ -131,10 +139,10 @@ def not_started(cluster: ClusterState, job: JobRecord, message: str) -> None:
 
 
 def end(cluster: ClusterState, job: JobRecord, how: str, why: str = "") -> None:
-    """The process of a job has ended; `how` and `why` are said if it has not given a reason. A crash, if it should work still."""
+    """The process of a job has ended: a crash, if it should work. `how` and `why` are shown unless it reported a failure."""
     before = job.state
     if (before, JobMove.CRASH) not in JOB_TABLE:
-        return  # told twice
+        return  # the second report of the same end
     if processed_by_sender(cluster, job):
         finish(cluster, job)
     after = job.machine.fire(JobMove.CRASH)
@@ -153,7 +161,7 @@ def end(cluster: ClusterState, job: JobRecord, how: str, why: str = "") -> None:
 
 
 def lose(cluster: ClusterState, job: JobRecord, how: str) -> None:
-    """The node of a job is gone, or has no such process: what ran there counts as dead. No fault of the job's."""
+    """The node of a job is gone, or has no such process: it counts as dead. That is no crash of the job."""
     if processed_by_sender(cluster, job):
         finish(cluster, job)
     before, timer, node = job.state, job.timer, job.node
@@ -170,12 +178,12 @@ def lose(cluster: ClusterState, job: JobRecord, how: str) -> None:
 
 
 def processed_by_sender(cluster: ClusterState, job: JobRecord) -> bool:
-    """Whether a job must have finished, because a job that it waits for says that it has."""
+    """Whether a job must have finished, because a job whose blocks it waits for has."""
     return any(cluster.finished(sender) for sender in cluster.topology.senders(job.id))
 
 
 def finish(cluster: ClusterState, job: JobRecord) -> None:
-    """A job has finished, by its own word or by that of its sender."""
+    """A job has finished, by its own report or because its sender has."""
     if job.state is JobState.FINISHED:
         return
     processless = job.state in (JobState.WAITING, JobState.BACKING_OFF)
@@ -212,13 +220,13 @@ def expire(cluster: ClusterState, job: JobRecord) -> None:
         case JobState.FAILED | JobState.FINISHED | JobState.MOVING:
             cluster.stop_process(job, force=True)
             job.timer = cluster.now + cluster.policy.exit_grace
-        case _:  # at work, although its sender has finished
+        case _:  # alive, although its sender has finished
             cluster.stop_process(job)
             finish(cluster, job)
 
 
 def exit_reason(code: int) -> str:
-    """Say what an exit code means; it follows the name of the job."""
+    """Return what an exit code means, as the end of a sentence that begins with the name of the job."""
     if code >= 0:
         return f"ended by itself with exit code {code}"
     return f"was killed by {_SIGNALS.get(-code, f'signal {-code}')}"
@@ -240,46 +248,34 @@ _SIGNALS = {
 
 
 def _name(node: str | None) -> str:
-    """What people call a node."""
+    """The name of a node in texts for people."""
     return "the client" if node == LOCAL else node or "no node"
 
 
 def _count(cluster: ClusterState, job: JobRecord, how: str = "") -> None:
-    """Count a crash; start again in a moment, unless that has been tried often enough. `how` it has ended is not said yet.
-
-    A job that fails says at which round. One that just ends does not, and its last report may be old: where it began
-    this time tells whether anything was gained by the last restart.
-    """
-    failed, policy = job.failing or job.round + 1, cluster.policy
-    killed = not job.failing
-    live = job.id in cluster.topology.live
-    # A live origin counts from 1 again each time: for it another round is progress, but not to fail at once.
-    farther = (failed > 1 and failed != job.failed_round) if live else failed > job.failed_round
-    if killed:
-        farther |= job.began > job.failed_from
-        job.failed_from = max(job.failed_from, job.began)  # it may have died before it had begun
-    if farther:
-        job.restarts = 0
-    # One that ends at once says nothing of how far the others came.
-    job.failed_round = failed if failed > 1 else max(job.failed_round, failed)
-    at = _at(job, failed)
-    if job.restarts >= policy.max_restarts:
-        given_up = f"given up after {job.restarts} restarts{at}"
+    """Count a crash; restart the job soon, or end the network after `max_restarts`. `how` is the unreported exit reason."""
+    policy, reported = cluster.policy, bool(job.crashes.failing)
+    failed, at = job.crashes.crash_round, _at(job)
+    job.crashes, progress = job.crashes.crashed(live=job.id in cluster.topology.live)
+    restarts = job.crashes.restarts
+    if restarts >= policy.max_restarts:
+        given_up = f"given up after {restarts} restarts{at}"
         cluster.notify(ERROR, f"{how}; {given_up}" if how else given_up, job=job)
         begin_ending(cluster, Outcome.FAILED, 1, job.failure)
         return
-    delay = policy.back_off[min(job.restarts, len(policy.back_off) - 1)]
-    job.restarts += 1
+    delay = policy.back_off[min(restarts, len(policy.back_off) - 1)]
+    job.crashes = job.crashes.restarted()
     job.timer = cluster.now + delay
-    restart = f"restart {job.restarts} of {policy.max_restarts}{at}"
-    if killed and farther and failed > 1:
-        restart = f"starts again{at}"  # no attempt at something that fails: it had got on
+    restart = f"restart {restarts + 1} of {policy.max_restarts}{at}"
+    if progress and not reported and failed > 1:
+        restart = f"starts again{at}"  # not one of the limited attempts: the job had made progress
     restart += f" in {delay:g} s" if delay else ""
     cluster.notify(ERROR if how else WARNING, f"{how}; {restart}" if how else restart, job=job)
 
 
-def _at(job: JobRecord, failed: int) -> str:
-    """Where it failed, for people; nothing where it had not come as far as its rounds."""
-    if failed == 1 and not (job.failing and job.numbered):
+def _at(job: JobRecord) -> str:
+    """Where the job crashed, for people; empty if it crashed before its rounds began."""
+    reported, failed = job.crashes.failing, job.crashes.crash_round
+    if failed == 1 and not (reported and job.numbered):
         return ""
-    return f" at round {failed}" if job.failing else f" after round {failed - 1}"
+    return f" at round {failed}" if reported else f" after round {failed - 1}"

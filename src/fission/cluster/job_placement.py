@@ -1,4 +1,4 @@
-"""Which job goes where: asks `fission.placement`, and remembers who found no node."""
+"""Places jobs by means of `fission.placement`; jobs without a node wait and are tried again."""
 
 from collections.abc import Collection
 from dataclasses import replace
@@ -14,7 +14,7 @@ from fission.placement import Links, NodeState, Placement, place, propose, refus
 
 
 def start_network(cluster: ClusterState) -> None:
-    """Place all jobs and start them, once no node is busy with ending jobs of an earlier run; or start nothing."""
+    """Place all jobs and start them, once no node still ends jobs of an earlier run; or start nothing."""
     busy = any(node.status in (NodeStatus.FENCED, NodeStatus.AWAITED) for node in cluster.nodes.values())
     if busy and cluster.start_timer is not None and cluster.now < cluster.start_timer:
         return
@@ -31,9 +31,9 @@ def start_network(cluster: ClusterState) -> None:
 
 
 def place_waiting(cluster: ClusterState) -> None:
-    """Start the jobs that wait and for which there is a node now; say once why not for the others, whose time begins.
+    """Start the waiting jobs that a node takes now. For the others, report the reason once; their time begins.
 
-    The time of those that are held begins when they are not held any more: until then no node could come for them.
+    The time of a job that is held begins when it is no longer held: before that, no node could take it.
     """
     waiting = [
         job for job in cluster.jobs.values() if job.state is JobState.WAITING and not cluster.held(job)
@@ -53,7 +53,7 @@ def place_waiting(cluster: ClusterState) -> None:
 
 
 def possible(cluster: ClusterState, jobs: list[JobRecord], among: Collection[str] | None = None) -> Placement:
-    """Where jobs could go now that leave their nodes for it; all others stay where they are."""
+    """Place jobs as if they had left their nodes; all others stay where they are."""
     nodes = [node for node in nodes_now(cluster) if among is None or node.address in among]
     leaving = {job.id for job in jobs}
     fixed = {
@@ -63,7 +63,7 @@ def possible(cluster: ClusterState, jobs: list[JobRecord], among: Collection[str
 
 
 def _place(cluster: ClusterState, jobs: list[JobRecord], *, among: Collection[str] | None = None) -> None:
-    """Start those that can be placed; a `preference` that raises does not keep the others from it."""
+    """Start the jobs that can be placed; a `preference` that raises affects its own job only."""
     nodes = [node for node in nodes_now(cluster) if among is None or node.address in among]
     fixed = {job.id: job.node for job in cluster.jobs.values() if job.node is not None}
     only = {job.id for job in jobs}
@@ -71,7 +71,7 @@ def _place(cluster: ClusterState, jobs: list[JobRecord], *, among: Collection[st
         placement = propose(cluster.network, nodes, _links(cluster), fixed=fixed, only=only)
     except JobDefinitionError as error:
         if len(jobs) == 1:
-            _complain(cluster, jobs[0], str(error))
+            _report_waiting(cluster, jobs[0], str(error))
             return
         for job in jobs:
             _place(cluster, [job], among=among)
@@ -83,12 +83,12 @@ def _place(cluster: ClusterState, jobs: list[JobRecord], *, among: Collection[st
             start(cluster, cluster.jobs[decision.job], str(decision.node))
         elif among is None:
             why = refusals(decision.reasons) if decision.node is None else "the client has not joined yet"
-            _complain(cluster, cluster.jobs[decision.job], why)
+            _report_waiting(cluster, cluster.jobs[decision.job], why)
 
 
-def _complain(cluster: ClusterState, job: JobRecord, why: str) -> None:
-    if not job.complained:
-        job.complained = True
+def _report_waiting(cluster: ClusterState, job: JobRecord, why: str) -> None:
+    if not job.wait_reported:
+        job.wait_reported = True
         cluster.notify(WARNING, f"waits for a node: {why}", job=job)
 
 
@@ -97,7 +97,7 @@ def _links(cluster: ClusterState) -> Links:
 
 
 def nodes_now(cluster: ClusterState) -> list[NodeState]:
-    """All nodes that were ever seen; only those that are UP can take jobs."""
+    """All nodes that have ever joined; only those that are UP can take jobs."""
     return [
         replace(node.state, active=node.status is NodeStatus.UP)
         for node in cluster.nodes.values()

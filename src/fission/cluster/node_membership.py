@@ -1,10 +1,10 @@
-"""Nodes that join, report, and are lost; and what is done with the jobs that they bring along.
+"""Nodes join, report and are lost; the jobs in their inventories are adopted or fenced.
 
-Fencing. An incarnation counts only if it is the last one of its job, started in this run, on the node where the job
-is believed to be; or if its job waits for a node and nobody has started a newer one: then it is taken back. Whatever
-else is alive on a node that joins is an orphan: it is told to end, and until it has ended the node is FENCED and gets
-no jobs, because a new incarnation would meet it in the folder of its job, and its slot is taken. The same goes for a
-process that nobody knows and that turns up by its events.
+Fencing. An incarnation counts only if it is the last one of its job, started in this run, on the node where the job is
+believed to be; or if its job waits for a node and there is no newer one: then it is adopted. Any other process on a node
+that joins is an orphan: it is stopped, and until it has ended the node is FENCED and gets no jobs, because a new
+incarnation would meet it in the folder of its job, and its slot is taken. The same applies to an unknown process that
+appears by its events.
 """
 
 from collections.abc import Mapping
@@ -23,7 +23,7 @@ from fission.placement import NodeState, node_state
 
 
 def joined(cluster: ClusterState, event: events.NodeJoined) -> None:
-    """A node is here, perhaps again: take over what it says, and settle who runs there."""
+    """A node has joined, perhaps again: record what it reports, and reconcile the jobs that run there."""
     node = cluster.nodes.setdefault(event.node, NodeRecord(event.node, NodeStatus.LOST))
     again = node.service != ""
     node.status, node.reason, node.timer = NodeStatus.UP, "", None
@@ -41,12 +41,12 @@ def joined(cluster: ClusterState, event: events.NodeJoined) -> None:
             slots = f"{node.state.slots} slot{'s' * (node.state.slots != 1)}"
             cluster.notify(INFO, "is back" if again else f"joined, {slots}", node=event.node)
     _measured(cluster, event.node, event.tq)
-    _settle(cluster, node, event.inventory)
+    _reconcile(cluster, node, event.inventory)
     cluster.vacancy = True
 
 
 def refused(cluster: ClusterState, event: events.NodeRefused) -> None:
-    """A node cannot be used as it is."""
+    """A node cannot be used as it is: it counts as lost, with the reason."""
     differences = "; ".join(event.differences)
     lost(cluster, events.NodeLost(event.node, differences))
     cluster.nodes[event.node] = NodeRecord(event.node, NodeStatus.REFUSED, reason=differences)
@@ -54,7 +54,7 @@ def refused(cluster: ClusterState, event: events.NodeRefused) -> None:
 
 
 def reported(cluster: ClusterState, event: events.NodeReport) -> None:
-    """A node tells how it is doing."""
+    """A node reports its load."""
     _measured(cluster, event.node, event.tq)
     node = cluster.nodes.get(event.node)
     if node is not None and node.state is not None:
@@ -71,11 +71,11 @@ def draining(cluster: ClusterState, event: events.NodeDraining) -> None:
 
 
 def lost(cluster: ClusterState, event: events.NodeLost) -> None:
-    """A node is gone: its jobs begin to wait, and are placed elsewhere at the end of this event."""
+    """A node is lost: its jobs begin to wait, and are placed elsewhere at the end of this event."""
     node = cluster.nodes.get(event.node)
     if node is None or node.status in (NodeStatus.LOST, NodeStatus.REFUSED):
         return
-    cluster.vacancy |= node.status is NodeStatus.AWAITED  # somebody may be held until it is back
+    cluster.vacancy |= node.status is NodeStatus.AWAITED  # a job may be held until it is back
     node.status, node.reason, node.timer, node.orphans = NodeStatus.LOST, event.reason, None, []
     cluster.notify(WARNING, f"lost: {event.reason}", node=event.node)
     for job in cluster.on_node(event.node):
@@ -83,7 +83,7 @@ def lost(cluster: ClusterState, event: events.NodeLost) -> None:
 
 
 def expire(cluster: ClusterState, node: NodeRecord) -> None:
-    """Timers of a node: it did not come back after the client did, or its orphans do not end."""
+    """Check the timers of a node: it did not return after the client did, or its orphans do not end."""
     if node.timer is not None and cluster.now >= node.timer:
         lost(cluster, events.NodeLost(node.address, "has not come back"))
     for orphan in node.orphans:
@@ -93,7 +93,7 @@ def expire(cluster: ClusterState, node: NodeRecord) -> None:
 
 
 def fence(cluster: ClusterState, node: NodeRecord, run: str, job: int, incarnation: int) -> None:
-    """End a process that nobody needs; its node waits for that."""
+    """Stop a process that must not run; its node takes no jobs until it has ended."""
     if any((one.run, one.job, one.incarnation) == (run, job, incarnation) for one in node.orphans):
         return
     node.orphans.append(Orphan(run, job, incarnation, cluster.now + cluster.policy.exit_grace))
@@ -110,7 +110,7 @@ def fence(cluster: ClusterState, node: NodeRecord, run: str, job: int, incarnati
 
 
 def unfence(cluster: ClusterState, node: NodeRecord, run: str, job: int, incarnation: int) -> None:
-    """A process has ended that nobody needed."""
+    """An orphan has ended."""
     rest = [one for one in node.orphans if (one.run, one.job, one.incarnation) != (run, job, incarnation)]
     node.orphans = rest
     if node.status is NodeStatus.FENCED and not rest:
@@ -120,7 +120,7 @@ def unfence(cluster: ClusterState, node: NodeRecord, run: str, job: int, incarna
 
 
 def _state(cluster: ClusterState, event: events.NodeJoined) -> NodeState | None:
-    """What placement knows of a node; None if NODES has others only. Without any NODES every node will do."""
+    """Make the placement's view of a node; None if NODES does not list it. Without NODES, every node is accepted."""
     entries = [entry for entry in cluster.network.nodes if not isinstance(entry, LocalNode)]
     if entries:
         return node_state(
@@ -139,14 +139,14 @@ def _measured(cluster: ClusterState, node: str, tq: Mapping[str, float]) -> None
         cluster.tq[node, other] = quality
 
 
-def _settle(cluster: ClusterState, node: NodeRecord, inventory: tuple[InventoryEntry, ...]) -> None:
-    """Compare what runs on a node with what should."""
+def _reconcile(cluster: ClusterState, node: NodeRecord, inventory: tuple[InventoryEntry, ...]) -> None:
+    """Reconcile what runs on a node with what should."""
     seen = set()
     for line in inventory:
         job = cluster.jobs.get(line.job) if line.run == cluster.run else None
         if job is not None and _counts(cluster, node, job, line):
             seen.add(job.id)
-            _take_over(cluster, node, job, line)
+            _adopt(cluster, node, job, line)
         elif line.alive:
             fence(cluster, node, line.run, line.job, line.incarnation)
         if job is not None:
@@ -170,8 +170,8 @@ def _counts(cluster: ClusterState, node: NodeRecord, job: JobRecord, line: Inven
     return adoptable and line.status is not IncarnationStatus.FINISHED
 
 
-def _take_over(cluster: ClusterState, node: NodeRecord, job: JobRecord, line: InventoryEntry) -> None:
-    """Believe an inventory about a job that is where it should be."""
+def _adopt(cluster: ClusterState, node: NodeRecord, job: JobRecord, line: InventoryEntry) -> None:
+    """Adopt the inventory's report of a job that is where it should be."""
     if job.state is JobState.WAITING:
         cluster.notify(INFO, f"taken back: it still runs on {node.address}", job=job, node=node.address)
         job.node, job.timer, job.numbered = node.address, None, True

@@ -1,8 +1,8 @@
-"""What the processes of the jobs must know of each other, and have not been told yet.
+"""Sends the processes of the jobs what they must know of their neighbors and have not received yet.
 
-A process is told once it listens (before that nobody would hear it). For every pipe between two such processes the
-sender knows the current address of the receiver; a sender whose receiver has finished knows that; so does a receiver
-whose input is asynchronous and whose sender has finished; and an origin knows its epoch.
+A process gets updates once it listens (an earlier one would be lost). For every pipe between two such processes the sender
+gets the current address of the receiver. A sender learns that its receiver has finished; so does a receiver whose input is
+asynchronous and whose sender has finished; and an origin gets its epoch.
 """
 
 from fission.cluster.instructions import BeginEpoch, ReceiverGone, SenderGone, SendRoute
@@ -14,16 +14,16 @@ def send_route_updates(cluster: ClusterState) -> None:
     """Bring the processes around all touched jobs up to date."""
     pipes: dict[int, Pipe] = {}
     for id in sorted(cluster.touched):
-        _tell_epoch(cluster, cluster.jobs[id])
+        _update_epoch(cluster, cluster.jobs[id])
         pipes |= {pipe.id: pipe for pipe in (*cluster.topology.into[id], *cluster.topology.out_of[id])}
     cluster.touched.clear()
     for pipe in pipes.values():
         sender, receiver = cluster.jobs[pipe.source], cluster.jobs[pipe.destination]
-        _tell_sender(cluster, pipe, sender, receiver)
-        _tell_receiver(cluster, pipe, sender, receiver)
+        _update_sender(cluster, pipe, sender, receiver)
+        _update_receiver(cluster, pipe, sender, receiver)
 
 
-def _tell_epoch(cluster: ClusterState, job: JobRecord) -> None:
+def _update_epoch(cluster: ClusterState, job: JobRecord) -> None:
     if (
         job.listening
         and job.node is not None
@@ -34,7 +34,7 @@ def _tell_epoch(cluster: ClusterState, job: JobRecord) -> None:
         cluster.send(BeginEpoch(job.node, job.id, job.incarnation, job.epoch))
 
 
-def _tell_sender(cluster: ClusterState, pipe: Pipe, sender: JobRecord, receiver: JobRecord) -> None:
+def _update_sender(cluster: ClusterState, pipe: Pipe, sender: JobRecord, receiver: JobRecord) -> None:
     delivered = sender.delivered
     if not sender.listening or sender.node is None:
         return
@@ -47,7 +47,7 @@ def _tell_sender(cluster: ClusterState, pipe: Pipe, sender: JobRecord, receiver:
         cluster.send(SendRoute(sender.node, sender.id, sender.incarnation, pipe.id, receiver.address))
 
 
-def _tell_receiver(cluster: ClusterState, pipe: Pipe, sender: JobRecord, receiver: JobRecord) -> None:
+def _update_receiver(cluster: ClusterState, pipe: Pipe, sender: JobRecord, receiver: JobRecord) -> None:
     delivered = receiver.delivered
     if pipe.waited or receiver.node is None or not (receiver.listening and cluster.finished(sender.id)):
         return

@@ -1,7 +1,7 @@
-"""How a network ends: everything is told to stop, waited for, ended by force, and at last not waited for any more.
+"""How a network ends: all processes are stopped, awaited, killed, and at last no longer awaited.
 
-The client says that it is over when no process is left that it can reach. Processes on lost nodes are ended by
-their node service, which has no client (its orphan timeout), or by the next client.
+The network has ended when no reachable process is left. Processes on lost nodes are ended by their node service, which has
+no client (its orphan timeout), or by the next client.
 """
 
 from fission.cluster.instructions import EndNetwork, Failure, Outcome, StopJob
@@ -13,7 +13,7 @@ from fission.core.levels import WARNING
 def begin_ending(
     cluster: ClusterState, outcome: Outcome, exit_code: int, failure: Failure | None = None
 ) -> None:
-    """Stop what runs; the first reason for ending is the one that counts."""
+    """Stop all jobs; the first reason for ending counts."""
     if cluster.ending is not None:
         return
     cluster.phase = Phase.ENDING
@@ -32,7 +32,7 @@ def begin_ending(
 
 
 def force(cluster: ClusterState) -> None:
-    """End by force whatever is left, and do not wait for long."""
+    """Kill the processes that are left, and do not wait for long."""
     ending = cluster.ending
     if ending is None or ending.forced:
         return
@@ -45,8 +45,8 @@ def force(cluster: ClusterState) -> None:
             cluster.send(StopJob(node.address, orphan.job, orphan.incarnation, orphan.run, force=True))
 
 
-def go_on_ending(cluster: ClusterState) -> None:
-    """End the network when nothing is left, or when the time is over."""
+def advance_ending(cluster: ClusterState) -> None:
+    """End the network when no process is left, or when the time is over."""
     ending = cluster.ending
     if ending is None or cluster.phase is Phase.ENDED:
         return

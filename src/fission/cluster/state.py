@@ -1,9 +1,10 @@
-"""All that the client knows, in one place, and the instructions that one event has led to so far."""
+"""The state of the coordinator in one place, with the instructions that the current event has led to so far."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from fission.channel.machine import Machine
+from fission.cluster.crash_counter import CrashCounter
 from fission.cluster.instructions import (
     Failure,
     Instruction,
@@ -30,7 +31,7 @@ from fission.core.network import Network
 from fission.placement import NodeState
 
 DRAINED = "drained"
-"""The reason of a node that takes no jobs because somebody wants that."""
+"""The reason of a node that takes no jobs because an operator drained it."""
 
 JobMachine = Machine[JobState, JobMove]
 
@@ -42,7 +43,7 @@ def machine(name: str, state: JobState = JobState.WAITING) -> JobMachine:
 
 @dataclass(slots=True)
 class DeliveredUpdates:
-    """What the process of one incarnation has been told; forgotten whenever that is not certain."""
+    """What the process of one incarnation has received; reset whenever that is uncertain."""
 
     routes: dict[int, str] = field(default_factory=dict)
     receivers_gone: set[int] = field(default_factory=set)
@@ -54,13 +55,10 @@ class DeliveredUpdates:
 class JobRecord:
     """One job.
 
-    `node` holds its slot, from being placed until its process has ended: its reservation while it backs off.
-    `round` is the last complete one of this incarnation, as far as known, `failing` the one at which it says
-    that it failed; `restarts` counts those at `failed_round`. `began` is the restart point of this incarnation, `failed_from`
-    the farthest one of those that ended without saying at which round. `numbered`: it may have numbered blocks in `epoch`.
-    `stored`: a state of it is kept elsewhere.
-    `avoid` is a node that could not start it, `target` the one that it is to move to.
-    `shown` is the traceback that people have seen last. What `timer` is for depends on the state, see `lives.expire`.
+    `node` holds its slot, from the placement until its process has ended: while the job backs off, it is a reservation.
+    `numbered`: the job may have numbered blocks in `epoch`. `stored`: a checkpoint of it exists. `avoid` is a node that could
+    not start it, `target` the one that it moves to. `shown` is the traceback that was shown last. The meaning of `timer`
+    depends on the state, see `job_lifecycle.expire`. `wait_reported`: the reason why it waits for a node was shown.
     """
 
     id: int
@@ -69,12 +67,7 @@ class JobRecord:
     node: str | None = None
     incarnation: int = 0
     address: str = ""
-    round: int = 0
-    restarts: int = 0
-    failed_round: int = 0
-    failing: int = 0
-    began: int = 0
-    failed_from: int = 0
+    crashes: CrashCounter = field(default_factory=CrashCounter)
     epoch: int = 1
     numbered: bool = False
     stored: bool = False
@@ -83,28 +76,33 @@ class JobRecord:
     failure: Failure | None = None
     shown: str = ""
     timer: float | None = None
-    complained: bool = False
+    wait_reported: bool = False
     delivered: DeliveredUpdates = field(default_factory=DeliveredUpdates)
 
     @property
     def state(self) -> JobState:
-        """Where the job stands."""
+        """The state of the job."""
         return self.machine.state
 
     @property
+    def round(self) -> int:
+        """The last complete round of this incarnation, as far as it was reported."""
+        return self.crashes.round
+
+    @property
     def alive(self) -> bool:
-        """Whether a process should be there and working."""
+        """Whether a process should exist and work."""
         return self.machine.state in ALIVE
 
     @property
     def listening(self) -> bool:
-        """Whether it works and can be told something."""
+        """Whether its process works and receives messages."""
         return self.address != "" and self.alive
 
 
 @dataclass(slots=True)
 class Orphan:
-    """A process that must end; `timer`: when it is told to end at once."""
+    """A process that must end; `timer`: when it is killed."""
 
     run: str
     job: int
@@ -114,7 +112,7 @@ class Orphan:
 
 @dataclass(slots=True)
 class NodeRecord:
-    """One node; the client is one too, without a `state` for placement, which knows it anyway."""
+    """One node. The client is one too, without a `state`: placement knows it anyway."""
 
     address: str
     status: NodeStatus
@@ -128,7 +126,7 @@ class NodeRecord:
 
 @dataclass(slots=True)
 class Ending:
-    """How the network is going to end, once everything has ended or the `timer` has run out twice."""
+    """How the network is going to end, once all processes have ended or the `timer` has run out twice."""
 
     outcome: Outcome
     exit_code: int
@@ -139,7 +137,7 @@ class Ending:
 
 @dataclass(slots=True)
 class ClusterState:
-    """The state of the coordinator. `touched` are jobs whose neighbors may have to be told something."""
+    """The state of the coordinator. `touched` are jobs whose neighbors may need an update; `started` those of this event."""
 
     network: Network
     topology: Topology
@@ -150,18 +148,19 @@ class ClusterState:
     client: str = LOCAL
     """The client's address in measurements of links."""
     drained: set[str] = field(default_factory=set)
-    """The nodes that are to take no jobs, by the wish of somebody, also when they come back."""
+    """Nodes drained by an operator; survives reconnects."""
     tq: dict[tuple[str, str], float] = field(default_factory=dict)
     phase: Phase = Phase.GATHERING
     epoch: int = 1
     start_timer: float | None = None
     ending: Ending | None = None
     fault: Failure | None = None
-    """A failure that does not stop the others, but is how the network will end."""
+    """A failure that does not stop other jobs, but decides how the network ends."""
     now: float = 0.0
     vacancy: bool = False
     """A slot may have become free, or a job may have begun to wait."""
     touched: set[int] = field(default_factory=set)
+    started: list[int] = field(default_factory=list)
     out: list[Instruction] = field(default_factory=list)
 
     def notify(self, level: int, text: str, *, job: JobRecord | None = None, node: str | None = None) -> None:
@@ -186,26 +185,26 @@ class ClusterState:
             self.out.append(instruction)
 
     def reachable(self, address: str | None) -> bool:
-        """Whether instructions arrive there."""
+        """Whether instructions reach a node."""
         node = self.nodes.get(address or "")
         return node is not None and node.status in REACHABLE
 
     def usable(self, address: str | None) -> bool:
-        """Whether jobs may be started there."""
+        """Whether jobs may be started on a node."""
         node = self.nodes.get(address or "")
         return node is not None and node.status is NodeStatus.UP
 
     def stop_process(self, job: JobRecord, *, force: bool = False) -> None:
-        """Tell the node of a job to end its process."""
+        """Let the node of a job end its process."""
         if job.node is not None:
             self.send(StopJob(job.node, job.id, job.incarnation, self.run, force))
 
     def on_node(self, address: str) -> Iterator[JobRecord]:
-        """The jobs that hold a slot there, each when it is its turn: what the caller does with one may move others."""
+        """The jobs that hold a slot on a node, found one by one: what the caller does with one may move others."""
         return (job for job in self.jobs.values() if job.node == address)
 
     def held(self, job: JobRecord) -> bool:
-        """Whether a job that goes on must not be started yet: nodes may still come back that keep its state, or itself."""
+        """Whether a job that resumes must not be started yet: nodes may still return that run it or keep its checkpoint."""
         back = all(
             node.status is not NodeStatus.AWAITED for node in self.nodes.values() if node.address != LOCAL
         )

@@ -1,4 +1,4 @@
-"""What follows from the shape of a network: who feeds whom, and whose numbering belongs together.
+"""What follows from the shape of a network: senders, receivers, and the origins that must be numbered together.
 
 An *origin* is a job that numbers blocks by itself: it has outputs and no synchronous input. That is every
 source, and every job whose inputs are all asynchronous. An origin is *replayable* when its class has
@@ -6,7 +6,7 @@ source, and every job whose inputs are all asynchronous. An origin is *replayabl
 
 A join computes on blocks of the same number from all of its synchronous inputs. So when a live origin begins
 again, all origins whose blocks meet its blocks in a join must begin again with it, and with those the ones
-that they meet in other joins: its *reset_group*. Origins that meet none of them go on undisturbed.
+that they meet in other joins: its *reset group*. Origins that meet none of them continue undisturbed.
 """
 
 from collections.abc import Mapping
@@ -29,7 +29,7 @@ class Pipe:
 
 @dataclass(frozen=True, slots=True)
 class Topology:
-    """The pipes of every job, the live origins, and the reset_group (itself included) of every origin."""
+    """The pipes of every job, the live origins, and the reset group (itself included) of every origin."""
 
     into: Mapping[int, tuple[Pipe, ...]]
     out_of: Mapping[int, tuple[Pipe, ...]]

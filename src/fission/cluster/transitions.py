@@ -6,7 +6,7 @@
      ^  ^                |             |              |  |
      |  +---- LOSE ------+-------------+--------------+  | FAIL
      |  (node lost)      | CRASH       | CRASH        |  v
-     |                   v             v        CRASH | FAILED (says so; its process has not ended yet)
+     |                   v             v        CRASH | FAILED (reported; its process has not ended yet)
      +--- NO_NODE --- BACKING_OFF <----+--------------+--+ CRASH or LOSE
                          | PLACE: again                       STOP: -> STOPPING -> STOPPED
                                                               MOVE: -> MOVING -> WAITING
@@ -18,33 +18,33 @@ from enum import IntEnum, auto
 
 
 class JobState(IntEnum):
-    """Where a job stands, as far as the client knows."""
+    """The state of a job, as far as the client knows."""
 
-    WAITING = auto()  # for a node that takes it
-    PLACED = auto()  # told to start, nothing heard yet
+    WAITING = auto()  # until a node takes it
+    PLACED = auto()  # StartJob was sent, the process does not listen yet
     STARTING = auto()  # listens; setup() runs
     RUNNING = auto()
-    BACKING_OFF = auto()  # crashed; starts again in a moment, on its node if that lives
-    FAILED = auto()  # has said that it cannot go on; its process has not ended yet
-    FINISHED = auto()  # its stream is worked off; it is never started again
+    BACKING_OFF = auto()  # crashed; starts again after a delay, on its node if that is up
+    FAILED = auto()  # has reported that it cannot go on; its process has not ended yet
+    FINISHED = auto()  # its stream is processed; it is never started again
     STOPPING = auto()
     STOPPED = auto()
-    MOVING = auto()  # told to end, in order to go on elsewhere
+    MOVING = auto()  # is being stopped, to continue elsewhere
 
 
 class JobMove(IntEnum):
-    """What can happen to a job."""
+    """The inputs of the state machine of a job."""
 
     PLACE = auto()
     NO_NODE = auto()
     LISTEN = auto()
     READY = auto()
-    FAIL = auto()  # it says that it cannot go on
+    FAIL = auto()  # it reports that it cannot go on
     CRASH = auto()  # its process has ended
-    LOSE = auto()  # its node is lost, or has lost it
+    LOSE = auto()  # its node is lost, or no longer has it
     FINISH = auto()
     STOP = auto()
-    MOVE = auto()  # it is to go on elsewhere
+    MOVE = auto()  # it continues elsewhere
 
 
 _S, _M = JobState, JobMove
@@ -110,14 +110,14 @@ JOB_TABLE: dict[tuple[JobState, JobMove], JobState] = {
 }
 
 ALIVE = frozenset({_S.PLACED, _S.STARTING, _S.RUNNING})
-"""A process should be there and working."""
+"""A process should exist and work."""
 
 
 class NodeStatus(IntEnum):
-    """What the client thinks of a node; only one that is UP gets jobs."""
+    """The state of a node; only one that is UP gets jobs."""
 
     UP = auto()
-    FENCED = auto()  # back with jobs that live elsewhere by now; until those have ended
+    FENCED = auto()  # back with jobs that run elsewhere by now; until those have ended
     DRAINING = auto()
     AWAITED = auto()  # known from before the client was restarted, has not joined again yet
     LOST = auto()
@@ -129,9 +129,9 @@ REACHABLE = frozenset({NodeStatus.UP, NodeStatus.FENCED, NodeStatus.DRAINING})
 
 
 class Phase(IntEnum):
-    """Where the network stands."""
+    """The phase of the network."""
 
-    GATHERING = auto()  # nodes join; nothing was asked for yet
+    GATHERING = auto()  # nodes join; the start was not requested yet
     STARTING = auto()  # to be placed as soon as no node is FENCED
     RUNNING = auto()
     ENDING = auto()

@@ -1,0 +1,59 @@
+"""The counter of crashes: a loop is counted, progress is not."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fission.cluster.crash_counter import CrashCounter
+
+rounds = st.integers(min_value=0, max_value=50)
+
+
+def test_the_crash_round_is_the_reported_one_or_the_first_incomplete_one() -> None:
+    counter = CrashCounter().ready(3).progressed(7)
+    assert counter.crash_round == 8
+    assert counter.failing_at(12).crash_round == 12
+    assert counter.failing_at(0).crash_round == 1
+
+
+@pytest.mark.parametrize("live", [False, True])
+@given(round=rounds, reported=st.booleans(), crashes=st.integers(1, 6))
+def test_crashes_at_the_same_place_are_counted(live: bool, round: int, reported: bool, crashes: int) -> None:
+    counter = CrashCounter()
+    for number in range(crashes):
+        counter = counter.started()
+        if reported:
+            counter = counter.failing_at(round + 1)
+        counter, _ = counter.crashed(live=live)
+        assert counter.restarts == number
+        counter = counter.restarted()
+
+
+@given(st.lists(st.integers(min_value=1, max_value=20), min_size=1, max_size=10))
+def test_a_job_that_gets_farther_each_time_is_no_crash_loop(steps: list[int]) -> None:
+    counter, round = CrashCounter(), 0
+    for step in steps:
+        counter = counter.started().ready(round)
+        round += step
+        counter, progress = counter.progressed(round).crashed(live=False)
+        assert progress
+        assert counter.restarts == 0
+        counter = counter.restarted()
+
+
+@given(began=rounds, failed=rounds)
+def test_progress_past_the_last_crash_resets_the_restarts(began: int, failed: int) -> None:
+    counter, _ = CrashCounter().ready(began).failing_at(failed).crashed(live=False)
+    again = counter.restarted().started().ready(0)
+    assert again.progressed(counter.failed_round).restarts == 0
+    if counter.failed_round > 1:
+        assert again.progressed(counter.failed_round - 1).restarts == 1
+
+
+@given(st.lists(rounds, max_size=8))
+def test_a_new_epoch_forgets_round_numbers_but_not_the_restarts(reports: list[int]) -> None:
+    counter = CrashCounter()
+    for round in reports:
+        counter = counter.failing_at(round).crashed(live=False)[0].restarted().started()
+    fresh = counter.renumbered()
+    assert (fresh.failed_round, fresh.failed_from, fresh.restarts) == (0, 0, counter.restarts)
