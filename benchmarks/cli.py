@@ -12,7 +12,7 @@ from benchmarks.harness.command import PAGE, parser, positive, positive_int, sto
 from benchmarks.harness.machine import bare_memory, describe
 from benchmarks.harness.measure import Measure, measure
 from benchmarks.harness.processes import become_reaper
-from benchmarks.harness.schedule import Wish, runs
+from benchmarks.harness.schedule import Selection, runs
 from benchmarks.report.page import publish
 from benchmarks.report.result import Result
 from benchmarks.report.show import show
@@ -31,7 +31,7 @@ EPILOG = """examples:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run what the arguments ask for; exit code 1 when FISSION failed or a block was not right."""
+    """Run the selected measurements; the exit code is 1 when FISSION failed or a block was wrong."""
     options = _parser().parse_args(arguments)
     if options.stored:
         result = Result.from_dict(json.loads(Path(options.stored).read_text(encoding="utf-8")))
@@ -48,7 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(options: argparse.Namespace) -> Result:
     quick = options.quick
-    wish = Wish(
+    selection = Selection(
         kinds=options.kind or KINDS,
         workloads=options.only or tuple(WORKLOADS),
         subjects=options.subject or tuple(SUBJECTS),
@@ -58,8 +58,8 @@ def _run(options: argparse.Namespace) -> Result:
     )
     become_reaper()
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends like Ctrl+C: nothing is left behind
-    result = Result(describe(), bare_memory(), {"runs": wish.runs, "seconds": wish.seconds})
-    schedule = list(runs(wish))
+    result = Result(describe(), bare_memory(), {"runs": selection.runs, "seconds": selection.seconds})
+    schedule = list(runs(selection))
     try:
         for done, (number, subject, plan) in enumerate(schedule, 1):
             one = measure(subject, plan, number)
@@ -72,7 +72,7 @@ def _run(options: argparse.Namespace) -> Result:
 
 
 def _line(one: Measure) -> str:
-    """Say in one line how a run went, for the person who waits."""
+    """Print the result of a run in one line."""
     name = f"{one.kind} {one.workload} {one.subject}"
     if one.problem:
         return f"{name}: {one.problem}: {one.output}"

@@ -1,4 +1,4 @@
-"""Importing this makes the kits of the tests importable: the lab, and the chaos kit."""
+"""Makes the kits of the tests importable: the lab and the chaos kit."""
 
 import sys
 from pathlib import Path
@@ -7,7 +7,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 
 
 def no_lab() -> bool:
-    """Whether there can be no lab on this machine; says why."""
+    """Whether this machine cannot run a lab; prints the reason."""
     from lab import unavailable
 
     reason = unavailable()

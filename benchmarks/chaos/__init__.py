@@ -1,1 +1,1 @@
-"""Chaos for as long as one likes: faults by chance under networks by chance, whose output must not change."""
+"""Chaos campaigns of any length: random faults in random networks, whose output must not change."""

@@ -1,4 +1,4 @@
-"""The command line: one seed after the other, until there were enough faults."""
+"""The command line: runs one seed after the other until enough faults have happened."""
 
 import argparse
 import tempfile
@@ -30,7 +30,7 @@ needs root, iproute2 and nftables: hosts are network namespaces of this machine
 
 @dataclass
 class Chaos:
-    """What has happened so far."""
+    """The counts of a campaign so far."""
 
     wanted: int
     networks: int = 0
@@ -44,28 +44,28 @@ class Chaos:
 
     @property
     def faults(self) -> int:
-        """How many faults have met a stream."""
+        """The number of faults that happened while blocks were flowing."""
         return sum(self.struck.values())
 
     @property
     def sound(self) -> bool:
-        """Whether all outputs were as they must be, after so many faults as were wanted."""
+        """Whether all outputs were exact and the requested number of faults happened."""
         return not self.failures and self.faults >= self.wanted
 
     def count(self, campaign: Campaign) -> None:
-        """Add what has happened to one network."""
+        """Add the counts of one network."""
         for fault in campaign.struck:
             self.struck[fault.kind] = self.struck.get(fault.kind, 0) + 1
         self.refused += campaign.refused
 
     def verdict(self) -> str:
-        """Say it in one line."""
+        """Return a summary of one line."""
         differ = f"{len(self.failures)} of them differ or failed" if self.failures else "zero differences"
         short = "" if self.faults >= self.wanted else f", {self.wanted} were wanted"
         return f"{self.faults} faults in {self.networks} networks{short}: {differ}"
 
     def tables(self, machine: dict[str, str]) -> list[Table]:
-        """Give what RESULTS.md says."""
+        """Return the text for RESULTS.md."""
         rows = [(kind.value, str(self.struck.get(kind, 0))) for kind in Kind]
         rows.append(("faults in all", str(self.faults)))
         rows.append(("states that could not be written to a full disk", str(self.refused)))
@@ -77,7 +77,7 @@ class Chaos:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run what the arguments ask for; exit code 1 when an output was not that of an undisturbed run."""
+    """Run the campaign; the exit code is 1 when an output differs from that of an undisturbed run."""
     options = _parser().parse_args(arguments)
     if no_lab():
         return 2
@@ -108,7 +108,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _one(seed: int, faults: int, kinds: tuple[Kind, ...], chaos: Chaos) -> str:
-    """Run one network; count its faults; return what was wrong."""
+    """Run one network and count its faults; return a description of what was wrong."""
     chaos.networks += 1
     chaos.last_seed = seed
     campaign: Campaign | None = None

@@ -1,4 +1,4 @@
-"""What a running network takes from its machine: memory, descriptors, threads, processes, files."""
+"""The resources that a running network uses: memory, descriptors, threads, processes, files."""
 
 import os
 from collections.abc import Iterator

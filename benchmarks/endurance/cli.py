@@ -1,4 +1,4 @@
-"""The command line: run for long, show and store."""
+"""The command line: runs for long, shows and stores the results."""
 
 import argparse
 import signal
@@ -23,7 +23,7 @@ needs no root: nodes are processes of this machine, joined by TLS on its loopbac
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run what the arguments ask for; exit code 1 when anything was lost, failed or grows."""
+    """Run the long runs; the exit code is 1 when a block was lost, a run failed or a figure grows."""
     options = _parser().parse_args(arguments)
     become_reaper()
     signal.signal(signal.SIGTERM, signal.default_int_handler)

@@ -1,4 +1,4 @@
-"""Whether something grows. Pure."""
+"""Detects growth of figures over a run. Pure."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field

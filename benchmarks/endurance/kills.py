@@ -81,7 +81,7 @@ MAX_RESTARTS = 1000000
 
 
 class GaveUpError(Exception):
-    """The network did not come back."""
+    """The network did not recover in time."""
 
 
 @dataclass

@@ -25,7 +25,7 @@ needs no root: nodes are processes of this machine, joined by TLS on its loopbac
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run what the arguments ask for; exit code 1 when a block was wrong, a state was not kept, or a run failed."""
+    """Run the cases; the exit code is 1 when a block was wrong, a state was not kept or a run failed."""
     options = _parser().parse_args(arguments)
     become_reaper()
     signal.signal(signal.SIGTERM, signal.default_int_handler)

@@ -54,7 +54,7 @@ class StateWatch:
         return len(self._seen)
 
     def look(self, _age: float) -> None:
-        """See what is kept now: empty files named EPOCH-ROUND-DIGEST-SIZE, beside states named by their digests."""
+        """Count the checkpoints: empty files named EPOCH-ROUND-DIGEST-SIZE, beside states named by their digests."""
         places: dict[str, int] = {}
         names: list[Path] = []
         with suppress(OSError):  # a folder has gone meanwhile

@@ -1,1 +1,1 @@
-"""What a failure costs: how long it takes until it is seen, and until blocks arrive at the sink again."""
+"""The cost of a failure: the time until it is detected, and until blocks arrive at the sink again."""

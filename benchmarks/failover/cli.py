@@ -22,7 +22,7 @@ needs root, iproute2 and nftables: hosts are network namespaces of this machine
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run what the arguments ask for; exit code 1 when a block was lost, doubled or mixed up, or something failed."""
+    """Run the trials; the exit code is 1 when a block was lost, duplicated or reordered, or a trial failed."""
     options = _parser().parse_args(arguments)
     if no_lab():
         return 2

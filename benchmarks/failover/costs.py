@@ -1,4 +1,4 @@
-"""What a cluster costs beside failures: start, memory, false alarms."""
+"""The cost of a cluster without failures: start, memory, false alarms."""
 
 import os
 import re
@@ -96,7 +96,7 @@ def memory() -> list[Cost]:
     """Memory of a node service and of the processes of jobs, in a run at 100 blocks/s.
 
     Processes of jobs share most of theirs with the process that they were forked from, which has imported numpy: so the
-    measure is an interpreter that has done so too, and what they share with nobody is told as well.
+    baseline is an interpreter that has imported it too, and the memory that they do not share is measured as well.
     """
     bare = bare_memory()["python with numpy"] / 1e6
     service = Cost("node service, RSS (MB)", 65, "{:.1f}")

@@ -1,4 +1,4 @@
-"""A stream runs in a lab of four hosts; one fault after the other happens to it, and its sink says what that cost."""
+"""Trials: a stream runs in a lab of four hosts while one fault follows the other; its sink shows the gaps."""
 
 import os
 import signal
@@ -26,7 +26,7 @@ class Blow:
 
 @dataclass(frozen=True)
 class Fault:
-    """A kind of fault. `strike(scene)` prepares it; `seen` is what the client's log says then; `job` is who is restarted."""
+    """A kind of fault. `strike(scene)` prepares it, `seen` matches the line of the client's log, `job` is restarted."""
 
     name: str
     title: str
@@ -39,7 +39,7 @@ class Fault:
 
 @dataclass
 class Trials:
-    """What came out of the trials of one fault."""
+    """The results of the trials of one fault."""
 
     fault: str
     gaps: list[float] = field(default_factory=list)
@@ -55,7 +55,7 @@ class Trials:
 
 
 class Scene:
-    """A running stream whose work is about to fail."""
+    """A running stream that is exposed to faults."""
 
     def __init__(self, lab: Lab, rate: float, blocks: int, settings: str) -> None:
         self.lab = lab
@@ -87,7 +87,7 @@ class Scene:
         return self.worker()
 
     def log(self) -> str:
-        """What the client has logged."""
+        """The log of the client."""
         return (self.stream.root / "FISSION.log").read_text(errors="replace")
 
     def start_client(self) -> None:

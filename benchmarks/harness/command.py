@@ -1,4 +1,4 @@
-"""What the command lines of all benchmarks have in common: options, what they say meanwhile, where results go."""
+"""Shared by the command lines of all benchmarks: options, progress output, storage of results."""
 
 import argparse
 import json
@@ -56,7 +56,7 @@ def _number(text: str) -> float:
 
 
 def say(text: str) -> None:
-    """Tell the person who waits."""
+    """Print a line of progress to stderr."""
     print(text, file=sys.stderr, flush=True)
 
 

@@ -1,4 +1,4 @@
-"""The machine and the versions that the figures belong to, and who else used the processor meanwhile."""
+"""The machine and the versions of a measurement, and the load of other processes meanwhile."""
 
 import os
 import platform

@@ -41,7 +41,7 @@ class Measure:
 
 
 def measure(subject: Subject, plan: Plan, number: int) -> Measure:
-    """Carry out one run; every failure of the subject becomes `problem`, and no process of it is left."""
+    """Execute one run; every failure of the subject becomes `problem`, and no process of it is left."""
     result = Measure(subject.name, plan.kind, plan.workload.name, number)
     with tempfile.TemporaryDirectory(prefix="fb-", ignore_cleanup_errors=True) as name:
         scratch = Path(name)

@@ -1,4 +1,4 @@
-"""One run's processes: started as a group, watched, ended whatever happens.
+"""The processes of one run: started as a group, watched, and ended in every case.
 
 The harness makes itself the reaper of its descendants, so that it finds those whose parent has died.
 """
@@ -115,7 +115,7 @@ def _runs(process: psutil.Process) -> bool:
 
 
 def _reap() -> None:
-    """Take leave of orphans that have ended."""
+    """Reap orphans that have ended."""
     with suppress(ChildProcessError):
         while os.waitpid(-1, os.WNOHANG)[0]:
             pass

@@ -1,4 +1,4 @@
-"""Which runs there are, and in which order: a round has each run once, subjects side by side."""
+"""The runs and their order: a round has each run once, and runs to compare are adjacent."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -12,8 +12,8 @@ START_WORKLOADS = ("int",)
 
 
 @dataclass(frozen=True)
-class Wish:
-    """What the user asked for."""
+class Selection:
+    """The measurements that the user has selected."""
 
     kinds: Sequence[str]
     workloads: Sequence[str]
@@ -33,21 +33,21 @@ class Wish:
         return Plan(kind, WORKLOADS[workload], warmup, seconds)
 
 
-def runs(wish: Wish) -> Iterator[tuple[int, Subject, Plan]]:
+def runs(selection: Selection) -> Iterator[tuple[int, Subject, Plan]]:
     """Yield every run: round number, subject, plan. Growth is measured in the first round only."""
-    for number in range(wish.runs):
-        for kind in wish.kinds:
+    for number in range(selection.runs):
+        for kind in selection.kinds:
             if kind == "growth" and number:
                 continue
-            for workload in wish.workloads:
-                for subject in _rotated(_subjects(wish, kind, workload), number):
-                    yield number, subject, wish.plan(kind, workload)
+            for workload in selection.workloads:
+                for subject in _rotated(_subjects(selection, kind, workload), number):
+                    yield number, subject, selection.plan(kind, workload)
 
 
-def _subjects(wish: Wish, kind: str, workload: str) -> list[Subject]:
+def _subjects(selection: Selection, kind: str, workload: str) -> list[Subject]:
     if workload not in {"start": START_WORKLOADS, "growth": GROWTH_WORKLOADS}.get(kind, WORKLOADS):
         return []
-    chosen = [SUBJECTS[name] for name in wish.subjects if kind != "growth" or name in GROWTH_SUBJECTS]
+    chosen = [SUBJECTS[name] for name in selection.subjects if kind != "growth" or name in GROWTH_SUBJECTS]
     return [subject for subject in chosen if kind in subject.kinds and workload in subject.workloads]
 
 

@@ -23,7 +23,7 @@ _BACK_SECONDS = 60.0
 
 
 def run_chains(nodes: int, chains: int, idle: float, say: Say) -> list[Cost]:
-    """Start, idle traffic and failover of `chains` chains; nobody runs any more when it returns."""
+    """Measure start, idle traffic and failover of `chains` chains; all processes have ended when it returns."""
     jobs = chains * LENGTH
     start = Cost(f"{jobs} jobs on {nodes} nodes: `run` until every sink has a block (s)", 60, "{:.1f}")
     quiet = Cost("idle control traffic per node, both directions (kB/s)", 5, "{:.2f}")

@@ -1,4 +1,4 @@
-"""Faults made by chance, as values. Pure: the same seed gives the same plan, always."""
+"""Random faults as values. Pure: the same seed always gives the same plan."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -8,7 +8,7 @@ from chaoskit.plan import NetworkPlan
 
 
 class Kind(StrEnum):
-    """What can go wrong."""
+    """The kinds of faults."""
 
     JOB = "kill the process of a job"
     SERVICE = "kill a node service"
@@ -60,7 +60,7 @@ class Fault:
 def random_faults(
     seed: int, network: NetworkPlan, count: int, kinds: tuple[Kind, ...] = tuple(Kind)
 ) -> tuple[Fault, ...]:
-    """Make a plan of so many faults of these kinds for a network."""
+    """Return a plan of `count` faults of these kinds for a network."""
     random = Random(f"faults {seed}")
     weights = [_WEIGHTS[kind] for kind in kinds]
     faults = []

@@ -1,4 +1,4 @@
-"""A network made by chance, as a value. Pure: the same seed gives the same network, always.
+"""A random network as a value. Pure: the same seed always gives the same network.
 
 Every job's blocks have a *divisor*: one block for so many rounds of the sources. A join takes `BLOCK_COUNT` blocks from each
 input so that they cover the same rounds of the sources. Divisors divide 12, so that any of them meet in a join.
@@ -85,7 +85,7 @@ class _Maker:
         self.join(self.random.choice(CONNECTORS), senders, divisor)
 
     def sinks(self) -> None:
-        """Whatever nobody reads is read by one sink, or by two."""
+        """Connect every unread output to one sink or to two."""
         loose = [job for job in self.jobs if all(pipe.kind == "optional" for pipe in job.outputs)]
         cut = self.random.randint(1, len(loose))
         for part in (loose[:cut], loose[cut:]):
@@ -99,7 +99,7 @@ class _Maker:
         self.jobs.append(job)
 
     def loop(self) -> None:
-        """An optional pipe back to where the blocks came from."""
+        """Add an optional pipe from a job back to one of its sources."""
         connectors = [job for job in self.jobs if job.kind in CONNECTORS]
         if len(connectors) > 1:
             first, last = sorted(self.random.sample(range(len(connectors)), 2))

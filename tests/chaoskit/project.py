@@ -37,7 +37,7 @@ class ChaosProject:
         return {DELAY: str(1 / self.plan.rate)}
 
     def reference(self) -> dict[int, bytes]:
-        """Simulate the network undisturbed, as fast as it goes; return what its sinks wrote."""
+        """Simulate the network without faults and pacing; return the output of its sinks."""
         done = subprocess.run(
             self.command("simulate", "--until-finished", "--quiet"),
             capture_output=True,
@@ -51,11 +51,11 @@ class ChaosProject:
         return self._files("simulation")
 
     def output(self) -> dict[int, bytes]:
-        """What the sinks of a run have written so far."""
+        """The output of the sinks of a run so far."""
         return self._files("local")
 
     def progress(self) -> int:
-        """Bytes that the sinks of a run have written so far."""
+        """The number of bytes that the sinks of a run have written so far."""
         paths = [self.network / "local" / str(id) / "out.csv" for id in self.plan.sinks]
         return sum(path.stat().st_size for path in paths if path.exists())
 
@@ -85,7 +85,7 @@ class ChaosProject:
 
 
 def difference(expected: dict[int, bytes], found: dict[int, bytes]) -> str:
-    """Say where two outputs differ first, or "" when they are the same to the last byte."""
+    """Describe the first difference of two outputs, or return "" when all bytes are equal."""
     for id, whole in expected.items():
         if found.get(id) != whole:
             wanted, got = whole.splitlines(), found.get(id, b"").splitlines()

@@ -1,4 +1,4 @@
-"""A project with files, a node that has only a store, and a link between them that can go wrong."""
+"""A project with files, a node that is only a store, and a link between them with faults."""
 
 import asyncio
 from collections.abc import Callable
@@ -49,8 +49,8 @@ def tree(folder: Path) -> dict[str, bytes]:
 
 
 class Wire:
-    """What `ship` calls. `harm(number, operation, arguments)` may change arguments, or raise, before the node hears;
-    what it returns is raised when the node has done it.
+    """The request function of `ship`. `harm(number, operation, arguments)` may change the arguments, or raise, before
+    the node receives them; an error that it returns is raised after the operation.
     """
 
     def __init__(

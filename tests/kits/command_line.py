@@ -1,4 +1,4 @@
-"""A small project, and what a program that ran in it did."""
+"""A small project, and the result of a command that ran in it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ JOBS = [SourceJob(outputs=[PicklePipe(101)]), SinkJob(inputs=[PicklePipe(101)])]
 
 @dataclass
 class Result:
-    """What a program did."""
+    """The exit code and the output of a program."""
 
     code: int
     out: str
@@ -33,7 +33,7 @@ class Result:
 
     @property
     def last(self) -> str:
-        """The last line on stderr."""
+        """The last line of stderr."""
         return self.err.strip().splitlines()[-1] if self.err.strip() else ""
 
 

@@ -1,4 +1,4 @@
-"""What tests of hosts and services need: jobs in a module of their own, orders, a store, and events to wait for."""
+"""Helpers for tests of job hosts and node services: a module with jobs, orders, a store, and events to wait for."""
 
 import asyncio
 import importlib
@@ -79,7 +79,7 @@ def make_jobs(folder: Path) -> Any:
 def order(
     job: BaseJob, run: str = "run1", incarnation: int = 1, network: str = "net", **more: Any
 ) -> JobOrder:
-    """The order to start a job, as a client makes it."""
+    """Return an order to start a job, as a client sends it."""
     spec = JobSpec(
         run=run,
         job_id=job.id,
@@ -100,7 +100,7 @@ def order(
 
 @dataclass
 class Store:
-    """A store that has everything: bundles are folders. `code` is the one with the modules."""
+    """A store with every bundle: bundles are folders, and `code` is the folder with the modules."""
 
     code: Path
     bundles: dict[str, Path] = field(default_factory=dict)
@@ -118,7 +118,7 @@ class Store:
 
 @dataclass
 class Events:
-    """What a host has told."""
+    """The events that a host has reported."""
 
     seen: list[Any] = field(default_factory=list)
 
@@ -133,13 +133,13 @@ class Events:
         ]
 
     async def wait(self, *kinds: type, incarnation: int | None = None) -> Any:
-        """The first event of these kinds."""
+        """Wait for an event of these kinds; return the first."""
         await until(lambda: self.of(*kinds, incarnation=incarnation), f"{kinds} among {self.seen}")
         return self.of(*kinds, incarnation=incarnation)[0]
 
 
 def make_host(root: Path, store: Store, events: Events, **more: Any) -> JobHost:
-    """A host with the address 127.0.0.1."""
+    """Return a host with the address 127.0.0.1."""
     homes = more.pop("homes", lambda one: root / one.network)
     return JobHost(
         "127.0.0.1", "127.0.0.1", homes=homes, place=str(root), store=store, on_event=events, **more

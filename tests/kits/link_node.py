@@ -1,4 +1,4 @@
-"""A node link as a program: `link_node.py ADDRESS PORT FOLDER`; prints its port. Ends when its standard input does."""
+"""A node link as a program: `link_node.py ADDRESS PORT FOLDER` prints its port and ends with its standard input."""
 
 import asyncio
 import sys

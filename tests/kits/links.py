@@ -24,7 +24,7 @@ NODE = "127.0.0.2"
 
 
 class Cluster:
-    """An authority whose certificates can be as wrong as a test needs them."""
+    """An authority that also issues invalid certificates."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -40,7 +40,7 @@ class Cluster:
         return self._nodes[address]
 
     def make(self, role: Role, *addresses: str, age: int = 0, days: int = 10, ca: bytes = b"") -> Path:
-        """Make a certificate, `age` days ago; `ca` is what it believes in instead of the authority."""
+        """Make a certificate that was issued `age` days ago; `ca` replaces the authority that its owner trusts."""
         now = dt.datetime.now(dt.UTC) - dt.timedelta(days=age)
         pair = self._authority.issue(role, (*addresses, str(role))[0], addresses, now=now, days=days)
         self._count += 1
@@ -60,7 +60,7 @@ class Cluster:
 
 @dataclass
 class Story:
-    """What the callbacks of a client link were told."""
+    """The calls of the callbacks of a client link."""
 
     lines: list[tuple[Any, ...]] = field(default_factory=list)
 
@@ -79,7 +79,7 @@ class Story:
 
 @dataclass
 class Node:
-    """A node link with a handler that the test gives it, and what it was told."""
+    """A node link with the handler of a test, and the arguments of its callbacks."""
 
     link: StreamNodeLink
     admitted: list[tuple[str, dict[str, Any]]]
@@ -87,7 +87,7 @@ class Node:
 
 
 class Bed:
-    """Makes both ends, and closes what it has made."""
+    """Creates both ends of links, and closes all that it has created."""
 
     def __init__(self, authority: Cluster) -> None:
         self.authority = authority
@@ -152,7 +152,7 @@ async def bed_of(authority) -> AsyncIterator[Bed]:
 
 
 class NodeProcess:
-    """A node link in a process of its own, which can be killed and stopped. `port` is known after `open`."""
+    """A node link in a process of its own, which can be killed and stopped."""
 
     def __init__(self, folder: Path | None, address: str = NODE, port: int = 0) -> None:
         script = Path(__file__).with_name("link_node.py")
@@ -166,11 +166,11 @@ class NodeProcess:
         self.port = int(self.process.stdout.readline())
 
     def signal(self, number: signal.Signals) -> None:
-        """Send it a signal."""
+        """Send a signal to the process."""
         os.kill(self.process.pid, number)
 
     async def close(self) -> None:
-        """End it in any case."""
+        """Kill the process and close its pipes."""
         self.process.kill()
         self.process.wait()
         for stream in (self.process.stdin, self.process.stdout):

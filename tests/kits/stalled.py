@@ -1,4 +1,4 @@
-"""A pipe whose reader can stand still."""
+"""A pipe with a reader that can stall."""
 
 import os
 
@@ -12,7 +12,7 @@ class Pipe:
         self.stream = open(writer, "w", encoding="utf-8")  # noqa: SIM115
 
     def fill(self) -> bytes:
-        """Write until nothing more goes in."""
+        """Write until the pipe is full; return what was written."""
         file, written = self.stream.fileno(), b""
         os.set_blocking(file, False)
         try:

@@ -10,7 +10,7 @@ DEADLINE = 60.0
 """Seconds until a wait fails; far more than a busy machine needs."""
 
 _STEP = 0.005
-"""Seconds between two looks at a condition."""
+"""Seconds between two evaluations of a condition."""
 
 
 def wait_for(condition: Callable[[], object], what: str = "", deadline: float = DEADLINE) -> None:

@@ -17,7 +17,7 @@ LINK = "eth0"
 
 
 class Running:
-    """A process that was started on a host. It leads a process group; `out` and `err` are the files that it writes."""
+    """A process on a host. It leads a process group; `out` and `err` are the files with its output."""
 
     def __init__(self, argv: Sequence[str], process: "subprocess.Popen[bytes]", out: Path, err: Path) -> None:
         self.argv = tuple(argv)
@@ -41,15 +41,15 @@ class Running:
         return self.process.poll()
 
     def text(self) -> str:
-        """All that it has written so far, stdout first."""
+        """All output so far, stdout first."""
         return self.out.read_text(errors="replace") + self.err.read_text(errors="replace")
 
     def send(self, number: signal.Signals) -> None:
-        """Send it a signal."""
+        """Send a signal to the process."""
         self.process.send_signal(number)
 
     def kill(self) -> None:
-        """Kill it, and nothing else, and wait for its end."""
+        """Kill this process only, and wait for its end."""
         self.process.kill()
         self.process.wait(10)
 
@@ -75,7 +75,7 @@ class Running:
 
 
 class Host:
-    """A network namespace with one link to the bridge. Made and removed by a Lab."""
+    """A network namespace with one link to the bridge. A Lab creates and removes it."""
 
     def __init__(
         self, name: str, address: str, *, space: str, switch: str, folder: Path, certs: Path
@@ -167,7 +167,7 @@ class Host:
         return self.service
 
     def await_node(self, deadline: float = 20) -> None:
-        """Wait until somebody listens at the node's port."""
+        """Wait until the node's port is open."""
         service = self.service
 
         def ready() -> bool:
@@ -178,30 +178,30 @@ class Host:
         wait_for(ready, f"fission-node of {self.name} listens", deadline)
 
     def ports(self) -> list[int]:
-        """Return the TCP ports of this host at which somebody listens, for others too; touches none of them."""
+        """Return the open TCP ports of this host that other hosts reach, without connecting to them."""
         lines = system("ip", "netns", "exec", self.space, "ss", "-Hltn").splitlines()
         places = [line.split()[3].rpartition(":") for line in lines]
         return [int(port) for address, _, port in places if not address.startswith("127.")]
 
     def listens_at(self, port: int) -> bool:
-        """Whether somebody listens at this TCP port of the host."""
+        """Whether this TCP port of the host is open."""
         return port in self.ports()
 
     # -- faults ------------------------------------------------------------------------------------------------
 
     def kill(self) -> list[int]:
-        """Kill every process on this host, as if the power had failed; return who that was."""
+        """Kill every process on this host, as a power failure does; return their ids."""
         victims = self.pids()
         names.clear(self.space)
         self._reap()
         return victims
 
     def freeze(self, pids: Iterable[int] | None = None) -> list[int]:
-        """Stop all processes of this host (or these) without ending them, until `thaw`."""
+        """Stop all processes of this host, or the given ones, by SIGSTOP; `thaw` continues them."""
         return self._signal(signal.SIGSTOP, pids)
 
     def thaw(self, pids: Iterable[int] | None = None) -> list[int]:
-        """Let processes go on that were frozen."""
+        """Continue the processes that `freeze` has stopped."""
         return self._signal(signal.SIGCONT, pids)
 
     def _signal(self, number: signal.Signals, pids: Iterable[int] | None) -> list[int]:
@@ -214,15 +214,15 @@ class Host:
         return chosen
 
     def link_down(self) -> None:
-        """Pull the cable, at the switch's end: packets vanish, and nobody is told."""
+        """Disconnect the cable at the switch: packets are lost without an error at the host."""
         system("ip", "-n", self._switch, "link", "set", self._port, "down")
 
     def link_up(self) -> None:
-        """Put the cable back."""
+        """Connect the cable again."""
         system("ip", "-n", self._switch, "link", "set", self._port, "up")
 
     def slow(self, rate: str = "10mbit") -> None:
-        """Limit the link in both directions (a rate of `tc`); `fast` ends that."""
+        """Limit the rate of the link in both directions (a rate of `tc`); `fast` removes the limit."""
         for space, device in ((self.space, LINK), (self._switch, self._port)):
             system(
                 *("tc", "-n", space, "qdisc", "replace", "dev", device, "root"),
@@ -230,13 +230,13 @@ class Host:
             )
 
     def fast(self) -> None:
-        """Take the limit away."""
+        """Remove the limit."""
         for space, device in ((self.space, LINK), (self._switch, self._port)):
             with suppress(LabError):  # there was none
                 system("tc", "-n", space, "qdisc", "delete", "dev", device, "root")
 
     def drop(self, percent: int = 100, *, incoming: bool = True, outgoing: bool = True) -> None:
-        """Lose packets of the link by chance, in these directions; `undrop` ends that."""
+        """Drop packets of the link at random, in these directions; `undrop` ends that."""
         chosen = "drop" if percent >= 100 else f"numgen random mod 100 < {percent} drop"
         lines = ["table inet lab {"]
         if incoming:
@@ -247,14 +247,14 @@ class Host:
         system("ip", "netns", "exec", self.space, "nft", "-f", "-", given="\n".join([*lines, "}", ""]))
 
     def undrop(self) -> None:
-        """Lose nothing any more."""
+        """Drop no more packets."""
         with suppress(LabError):  # there was nothing
             system("ip", "netns", "exec", self.space, "nft", "delete", "table", "inet", "lab")
 
     # -- end ---------------------------------------------------------------------------------------------------
 
     def remove(self) -> None:
-        """End everything that runs here, and the host."""
+        """Kill every process of the host and remove the host."""
         try:
             names.remove(self.space)
         finally:

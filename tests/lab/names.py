@@ -1,6 +1,6 @@
-"""Network namespaces: their names, who is in them, and the end of both.
+"""Network namespaces: their names, their processes, and the removal of both.
 
-A name tells the process that made it, so that what a crashed test run has left behind can be recognized.
+A name contains the id of the process that created it, so that leftovers of a crashed test run can be recognized.
 """
 
 import itertools
@@ -18,7 +18,7 @@ _counter = itertools.count(1)
 
 
 def fresh_prefix() -> str:
-    """Return a beginning of names that nobody else uses."""
+    """Return an unused prefix for names."""
     return f"fission-{os.getpid()}-{next(_counter)}-"
 
 

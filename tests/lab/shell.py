@@ -1,4 +1,4 @@
-"""Commands of the system that the lab is built with, and waiting."""
+"""System commands that build the lab, and waiting for conditions."""
 
 import os
 import shutil
@@ -12,11 +12,11 @@ _COMMAND_SECONDS = 10.0
 
 
 class LabError(Exception):
-    """The lab, or something that a test does with it, does not work."""
+    """The lab, or an operation on it, failed."""
 
 
 def system(*command: str, given: str | None = None) -> str:
-    """Run a command of the system and return what it prints. Raises LabError with its complaint."""
+    """Run a system command and return its output. Raises LabError with its error output."""
     try:
         done = subprocess.run(
             command, input=given, capture_output=True, text=True, timeout=_COMMAND_SECONDS, check=False
@@ -30,7 +30,7 @@ def system(*command: str, given: str | None = None) -> str:
 
 @cache
 def unavailable() -> str:
-    """Say why there can be no lab on this machine, or ""."""
+    """Return the reason why this machine cannot run a lab, or ""."""
     if os.geteuid() != 0:
         return "network namespaces need root"
     missing = [tool for tool in ("ip", "tc", "nft") if shutil.which(tool) is None]

@@ -1,7 +1,7 @@
-"""A small network to be disturbed: a source that can be replayed, work with a state, and a sink at the client.
+"""A small network for fault tests: a source that can be replayed, a job with state, and a sink at the client.
 
-Block n of the source is n; the work makes the sum of all numbers so far of it; the sink writes a row per block, with the
-time of its arrival. What the sink must have written is known beforehand, so every loss, double and wrong order shows.
+Block n of the source is n; the work job adds up all numbers so far; the sink writes a row per block, with the
+time of its arrival. The rows of an undisturbed run are known, so every lost, duplicated or reordered block shows.
 """
 
 import itertools
@@ -96,7 +96,7 @@ NODES = [
 class Row:
     """A row of the sink: a number of the source, the sum up to it, and when it arrived (CLOCK_MONOTONIC).
 
-    `pids` are the processes of source, work and sink that have made this row.
+    `pids` are the processes of source, work and sink that produced this row.
     """
 
     number: int
@@ -105,12 +105,12 @@ class Row:
     arrived: float
 
     def pid_of(self, job: int) -> int:
-        """The process of SOURCE, WORK or SINK that has made this row."""
+        """The process of SOURCE, WORK or SINK that produced this row."""
         return self.pids[job - 1]
 
 
 class Stream:
-    """The network's project. Nodes are asked for by the groups `head` (source) and `work`."""
+    """The project of the network. The groups `head` (source) and `work` select the nodes."""
 
     def __init__(
         self,
@@ -152,7 +152,7 @@ class Stream:
         return host.popen(self.command("run", *options))
 
     def rows(self) -> list[Row]:
-        """What the sink has written so far, as whole lines."""
+        """The complete rows that the sink has written so far."""
         try:
             text = (self.network / "local" / str(SINK) / "out.csv").read_text()
         except FileNotFoundError:
@@ -166,7 +166,7 @@ class Stream:
         return rows
 
     def await_rows(self, count: int, client: Running, deadline: float = 60) -> None:
-        """Wait until so many rows are there."""
+        """Wait until the sink has written `count` rows."""
 
         def there() -> bool:
             if len(self.rows()) >= count:
@@ -183,11 +183,11 @@ class Stream:
             raise LabError(f"{error}; it has {len(self.rows())}\n{client.tail()}") from None
 
     def await_more(self, client: Running, count: int = 20, deadline: float = 30) -> None:
-        """Wait until some more rows are there than now."""
+        """Wait until the sink has written `count` more rows."""
         self.await_rows(min(len(self.rows()) + count, self.blocks), client, deadline)
 
     def mistakes(self) -> str:
-        """Say what the sink has lost, doubled, mixed up or computed wrongly; "" if nothing."""
+        """Describe the first lost, duplicated, reordered or wrong row; "" if there is none."""
         expected = zip(itertools.count(1), itertools.accumulate(itertools.count(1)), strict=False)
         for place, (row, (number, total)) in enumerate(zip(self.rows(), expected, strict=False), 1):
             if (row.number, row.total) != (number, total):
@@ -196,12 +196,12 @@ class Stream:
 
 
 def job_processes(host: Host, network: str = NAME) -> dict[int, int]:
-    """The processes of a network's jobs on a host: id of the job to id of the process, the youngest of each."""
+    """Map the id of each job of a network on a host to the id of its youngest process."""
     return jobs_among(host.pids(), network)
 
 
 def jobs_among(pids: Iterable[int], network: str = NAME) -> dict[int, int]:
-    """The same for any processes. A job is known by its working directory."""
+    """Do the same among any processes. The working directory identifies a job."""
     found: dict[int, tuple[int, int]] = {}
     for pid in pids:
         with suppress(OSError, ValueError):
