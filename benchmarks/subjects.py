@@ -1,4 +1,4 @@
-"""Who is measured, with which blocks, and how each is started."""
+"""The subjects of the measurement and how each is started."""
 
 import shutil
 import sys
@@ -57,7 +57,7 @@ def prepare_wires(kind: str) -> Callable[[Path, Plan], Launch]:
 
 
 def fission_command() -> str:
-    """Give the `fission` command that belongs to this Python, else the one in PATH."""
+    """Return the `fission` command that belongs to this Python, else the one in PATH."""
     beside = Path(sys.executable).parent / "fission"
     return str(beside) if beside.exists() else shutil.which("fission") or str(beside)
 

@@ -66,7 +66,7 @@ class Plan(NamedTuple):
         return self.warmup + self.seconds + (0.0 if self.paced else 0.3)
 
     def to_text(self) -> str:
-        """Give the plan as text for an environment variable."""
+        """Return the plan as text for an environment variable."""
         return f"{self.kind} {self.workload.name} {self.warmup!r} {self.seconds!r}"
 
     @classmethod

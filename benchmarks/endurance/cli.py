@@ -54,7 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _plain(kills: Kills | None, slow: Slow | None) -> dict[str, object]:
-    """Give plain data for JSON."""
+    """Return plain data for JSON."""
     plain: dict[str, object] = {}
     if kills is not None:
         names = ("wanted", "done", "rows", "seconds", "problem", "sound")

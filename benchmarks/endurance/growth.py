@@ -48,7 +48,7 @@ class Growth:
         return self.grown > self.allowed
 
     def as_dict(self) -> dict[str, Any]:
-        """Give plain data for JSON."""
+        """Return plain data for JSON."""
         return {"what": self.what, "points": self.points, "grown": self.grown, "grows": self.grows}
 
 

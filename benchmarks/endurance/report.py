@@ -7,7 +7,7 @@ from benchmarks.report.tables import Table, described
 
 
 def tables(kills: Kills | None, slow: Slow | None, machine: dict[str, str]) -> list[Table]:
-    """Give the tables of what was run."""
+    """Return the tables of what was run."""
     made = [described(machine)]
     if kills is not None:
         note = (
@@ -26,7 +26,7 @@ def tables(kills: Kills | None, slow: Slow | None, machine: dict[str, str]) -> l
 
 
 def kills_verdict(kills: Kills) -> str:
-    """Say in one line how the failovers went."""
+    """Describe in one line how the failovers went."""
     if kills.problem:
         return f"FAILED after {kills.done} of {kills.wanted} failovers: {kills.problem}"
     short = "" if kills.done == kills.wanted else f"{kills.wanted} were wanted, "
@@ -38,7 +38,7 @@ def kills_verdict(kills: Kills) -> str:
 
 
 def slow_verdict(slow: Slow) -> str:
-    """Say in one line how the slow sink went."""
+    """Describe in one line how the slow sink went."""
     if slow.problem:
         return f"FAILED: {slow.problem}"
     grows = f"GROWING: {', '.join(slow.growths.growing)}" if slow.growths.growing else "nothing grows"

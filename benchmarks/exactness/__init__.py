@@ -1,1 +1,1 @@
-"""What exactness costs: exact delivery beside live delivery, and checkpoints of states of all sizes."""
+"""The cost of exactness: exact delivery beside live delivery, and checkpoints of states of all sizes."""

@@ -54,7 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def cases(only: Sequence[str] | None, sizes: Sequence[int]) -> list[Case]:
-    """Give the runs of one round; what is compared stands side by side."""
+    """Return the runs of one round; what is compared stands side by side."""
     parts = only or ("delivery", "states")
     wanted: list[Case] = []
     for elements in ELEMENTS:

@@ -41,14 +41,14 @@ class Outcomes:
 
 
 def tables(outcomes: list[Outcome], pickles: dict[int, float], machine: dict[str, str]) -> list[Table]:
-    """Give the tables that have rows; `pickles` has the seconds of a bare pickle by size of state."""
+    """Return the tables that have rows; `pickles` has the seconds of a bare pickle by size of state."""
     asked = Outcomes(outcomes)
     made = (described(machine), _delivery(asked), _states(asked, pickles), _problems(asked))
     return [table for table in made if table.rows]
 
 
 def sentences(outcomes: list[Outcome], *, interrupted: bool) -> list[str]:
-    """Say in short how the runs went, and what speaks against quoting their figures."""
+    """Describe in short how the runs went, and what speaks against quoting their figures."""
     problems = sum(bool(outcome.problem) for outcome in outcomes)
     said = [f"{len(outcomes)} runs, {problems} with problems{', interrupted' * interrupted}."]
     rounds = max((outcome.round + 1 for outcome in outcomes), default=0)

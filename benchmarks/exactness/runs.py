@@ -35,7 +35,7 @@ class Outcome:
     problem: str = ""
 
     def as_dict(self) -> dict[str, Any]:
-        """Give plain data for JSON."""
+        """Return plain data for JSON."""
         return asdict(self)
 
 
@@ -110,7 +110,7 @@ def run_case(case: Case, number: int, seconds: float, watch: Watch | None = None
 
 
 def judged(case: Case, figures: Mapping[str, float]) -> str:
-    """Say what is wrong about a run that came to its end; "" if nothing."""
+    """Describe what is wrong about a run that came to its end; "" if nothing."""
     missing = {"sent", "rounds", "others", "rate", "longest"} - set(figures)
     if missing:
         return f"no figure for {', '.join(sorted(missing))}"

@@ -58,7 +58,7 @@ class Cost:
     problem: str = ""
 
     def as_dict(self) -> dict[str, Any]:
-        """Give plain data for JSON."""
+        """Return plain data for JSON."""
         return dict(vars(self))
 
 

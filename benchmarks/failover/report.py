@@ -9,7 +9,7 @@ from benchmarks.report.tables import Table, described, spread
 
 
 def tables(trials: list[Trials], costs: list[Cost], machine: dict[str, str]) -> list[Table]:
-    """Give the tables that have rows."""
+    """Return the tables that have rows."""
     made = [described(machine), _gaps(trials), _costs(costs)]
     return [table for table in made if table.rows]
 

@@ -50,7 +50,7 @@ class Trials:
     """What the sink has lost, doubled or mixed up, or how the run failed; "" when it is whole."""
 
     def as_dict(self) -> dict[str, Any]:
-        """Give plain data for JSON."""
+        """Return plain data for JSON."""
         return dict(vars(self))
 
 

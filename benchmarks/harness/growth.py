@@ -27,7 +27,7 @@ class MemoryWatch:
         self.samples.append((age, total))
 
     def figures(self, begin: float, end: float) -> dict[str, float]:
-        """Give sizes in bytes and growth in bytes per second between two times (seconds after the start).
+        """Return sizes in bytes and growth in bytes per second between two times (seconds after the start).
 
         `growth` is over the second half: queues that fill up to a bound are full by then.
         """

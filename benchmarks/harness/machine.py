@@ -13,7 +13,7 @@ from benchmarks.subjects import ROOT
 
 
 def describe() -> dict[str, str]:
-    """Give machine and versions as text, in the order to show them."""
+    """Return machine and versions as text, in the order to show them."""
     load = ", ".join(f"{value:.2f}" for value in os.getloadavg())
     return {
         "date": time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime()),

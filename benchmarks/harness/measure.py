@@ -36,7 +36,7 @@ class Measure:
     """The last lines that the subject printed, kept when there is a problem."""
 
     def as_dict(self) -> dict[str, Any]:
-        """Give plain data for JSON."""
+        """Return plain data for JSON."""
         return asdict(self)
 
 

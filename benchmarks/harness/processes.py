@@ -89,7 +89,7 @@ class Run:
         return None
 
     def tail(self, lines: int = 5) -> str:
-        """Give the last lines of what the command printed."""
+        """Return the last lines of what the command printed."""
         text = self.output.read_text(encoding="utf-8", errors="replace").strip()
         return " | ".join(text.splitlines()[-lines:])
 

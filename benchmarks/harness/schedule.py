@@ -23,7 +23,7 @@ class Selection:
     growth_seconds: float
 
     def plan(self, kind: str, workload: str) -> Plan:
-        """Give the plan of one run."""
+        """Return the plan of one run."""
         warmup, seconds = {
             "throughput": (1.0, self.seconds),
             "latency": (1.0, self.seconds),

@@ -1,1 +1,1 @@
-"""The peers: what carries the same blocks without FISSION, each written as well as we can."""
+"""The peers carry the same blocks without FISSION; each is written as well as we can."""

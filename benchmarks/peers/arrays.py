@@ -16,7 +16,7 @@ _cache: dict[tuple[Any, tuple[int, ...]], bytes] = {}
 
 
 def encode_header(array: "NDArray[Any]") -> bytes:
-    """Give the 64 bytes before the array's data; at most 6 dimensions; kept for the next one of its kind."""
+    """Return the 64 bytes before the array's data; at most 6 dimensions; kept for the next one of its kind."""
     key = (array.dtype, array.shape)
     header = _cache.get(key)
     if header is None:
@@ -28,7 +28,7 @@ def encode_header(array: "NDArray[Any]") -> bytes:
 
 @lru_cache(maxsize=16)
 def decode_header(header: bytes) -> "tuple[np.dtype[Any], tuple[int, ...], int]":
-    """Give dtype, shape and number of bytes of the array that follows."""
+    """Return dtype, shape and number of bytes of the array that follows."""
     import numpy as np
 
     nbytes, ndim, dtype, *shape = _PARTS.unpack(header)

@@ -28,5 +28,5 @@ def latency_figures(latencies: Sequence[tuple[float, float]], begin: float) -> d
 
 
 def percentile(ordered: Sequence[float], percent: float) -> float:
-    """Give the nearest-rank percentile of values in ascending order (not empty)."""
+    """Return the nearest-rank percentile of values in ascending order (not empty)."""
     return ordered[max(0, math.ceil(len(ordered) * percent / 100) - 1)]

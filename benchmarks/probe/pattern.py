@@ -17,7 +17,7 @@ FULL_CHECK = 256
 
 
 def make_array(elements: int) -> "Array":
-    """Give the pattern of so many float64, with the three variable elements set to 0."""
+    """Return the pattern of so many float64, with the three variable elements set to 0."""
     import numpy as np
 
     array = (np.arange(elements) % 251).astype(np.float64)

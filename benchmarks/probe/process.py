@@ -1,4 +1,4 @@
-"""What a measured process tells about itself: age, memory, CPU time; as report.json in its working directory.
+"""The report of a measured process about itself: age, memory, CPU time; as report.json in its working directory.
 
 Linux only where /proc is read; a figure that the system does not give is left out.
 """

@@ -41,7 +41,7 @@ class Sink:
         return self.next - 1 - self.lost + self.again
 
     def result(self) -> dict[str, float]:
-        """Give what the report of the sink says: counts, and rate or latency of the time that counts."""
+        """Return what the report of the sink says: counts, and rate or latency of the time that counts."""
         counts = {
             "received": self.received,
             "last": self.next - 1,

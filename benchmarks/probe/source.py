@@ -29,7 +29,7 @@ class Source:
         return self._fast_arrays() if self.plan.workload.elements else self._fast_ints()
 
     def result(self) -> dict[str, float]:
-        """Give what the report of the source says."""
+        """Return what the report of the source says."""
         return {"sent": self.sent, "late": self.late}
 
     def _fast_ints(self) -> Iterator[int]:

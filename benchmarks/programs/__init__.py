@@ -1,1 +1,1 @@
-"""How fast blocks go through programs: `python -m benchmarks.programs`."""
+"""The rate of blocks through programs: `python -m benchmarks.programs`."""

@@ -38,7 +38,7 @@ class Result:
     interrupted: bool = False
 
     def of(self, kind: str, workload: str, subject: str) -> list[Measure]:
-        """Give the runs of one cell of a table, failed ones too."""
+        """Return the runs of one cell of a table, failed ones too."""
         wanted = (kind, workload, subject)
         return [one for one in self.measures if (one.kind, one.workload, one.subject) == wanted]
 
@@ -67,7 +67,7 @@ class Result:
         return not any(one.problem or any(one.figures.get(name) for name in bad) for one in own)
 
     def as_dict(self) -> dict[str, Any]:
-        """Give plain data for JSON."""
+        """Return plain data for JSON."""
         return vars(self) | {"measures": [one.as_dict() for one in self.measures]}
 
     @classmethod

@@ -35,7 +35,7 @@ def _show_rich(tables: Sequence[Table]) -> None:
 
 
 def markdown(table: Table) -> str:
-    """Give a table as Markdown, with its title as a heading."""
+    """Return a table as Markdown, with its title as a heading."""
     lines = [table.head, tuple("---" for _ in table.head), *table.rows]
     body = "\n".join("| " + " | ".join(cell.replace("|", "/") for cell in line) + " |" for line in lines)
     return "\n\n".join(filter(None, (f"### {table.title}", table.note, body)))

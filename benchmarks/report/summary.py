@@ -9,7 +9,7 @@ ROUNDS_TO_QUOTE = 3
 
 
 def sentences(result: Result) -> list[str]:
-    """Give the sentences, the warnings first; none when FISSION was not measured."""
+    """Return the sentences, the warnings first; none when FISSION was not measured."""
     own = [item for item in result.measures if item.subject == "fission"]
     if not own:
         return []

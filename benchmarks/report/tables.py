@@ -24,13 +24,13 @@ class Table(NamedTuple):
 
 
 def all_tables(result: Result) -> list[Table]:
-    """Give every table that has rows."""
+    """Return every table that has rows."""
     made = (machine, throughput, latency, memory, start, growth, targets, problems)
     return [table for table in (make(result) for make in made) if table.rows]
 
 
 def described(machine: dict[str, str]) -> Table:
-    """Say what the figures belong to."""
+    """Describe what the figures belong to."""
     return Table("Machine", "", ("what", "value"), list(machine.items()))
 
 

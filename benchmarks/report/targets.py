@@ -29,7 +29,7 @@ class Target(NamedTuple):
     subject: str = "fission"
 
     def measured(self, result: Result) -> Spread:
-        """Give the figure in the target's unit; empty when it was not measured."""
+        """Return the figure in the target's unit; empty when it was not measured."""
         if self.base.startswith("/"):
             runs = result.of(self.kind, self.workload, self.subject)
             pairs = [(one.figures.get(self.figure), one.figures.get(self.base[1:])) for one in runs]

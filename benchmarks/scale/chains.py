@@ -143,7 +143,7 @@ def rows_of(text: str) -> list[Row]:
 
 
 def mistakes(chains: list[list[Row]]) -> str:
-    """Say what was lost, doubled or mixed up; "" if nothing. The n-th row is n, and n of each job that counts."""
+    """Describe what was lost, doubled or mixed up; "" if nothing. The n-th row is n, and n of each job that counts."""
     for number, rows in enumerate(chains, 1):
         for place, row in enumerate(rows, 1):
             if row.value != place * LENGTH:

@@ -15,7 +15,7 @@ from benchmarks.scale.trial import placement, run_chains
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run what the arguments ask for; exit code 1 when something failed or a block was lost, doubled or mixed up."""
+    """Run the trials; the exit code is 1 when one failed or a block was lost, duplicated or reordered."""
     options = _parser().parse_args(arguments)
     if not options.only_placement and no_lab():
         return 2

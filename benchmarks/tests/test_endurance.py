@@ -1,4 +1,4 @@
-"""Long runs have verdicts that can fail: what grows is found, what is lost is said."""
+"""The verdicts of long runs can fail: growth and losses are detected."""
 
 import os
 from pathlib import Path

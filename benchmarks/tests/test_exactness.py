@@ -1,4 +1,4 @@
-"""Figures of exactness are those of the runs, and what is wrong about a run is said."""
+"""Figures of exactness equal those of the runs, and faults of a run are reported."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Figures of failures are those of the rows and lines that they are made of."""
+"""Figures of failures follow from the rows and lines of a run."""
 
 import math
 import time

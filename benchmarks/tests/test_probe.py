@@ -1,4 +1,4 @@
-"""The sink must see what a bad chain does; otherwise a column of zeros means nothing."""
+"""The sink detects every fault of a chain; otherwise a column of zeros means nothing."""
 
 from collections.abc import Iterator
 from typing import Any

@@ -1,4 +1,4 @@
-"""Figures in tables are those of the runs: medians, ratios within a round, no figure without a run."""
+"""Figures in tables equal those of the runs: medians, ratios within a round, no figure without a run."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""A run ends every process that it started, in good and in bad days; everyone carries the whole stream."""
+"""A run ends every process that it started, also after errors; every subject carries the whole stream."""
 
 import os
 import signal

@@ -1,4 +1,4 @@
-"""Rows of the chains are read and judged as they are."""
+"""Rows of the chains are read and checked."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Job processes that know each other by TCP addresses only."""
+"""Job processes that reach each other by TCP addresses only."""
 
 import asyncio
 import ctypes

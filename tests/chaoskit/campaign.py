@@ -1,4 +1,4 @@
-"""A chaos network runs in a lab, faults happen to it, and at the end its output is that of an undisturbed run."""
+"""Campaigns: a chaos network runs in a lab with faults, and its output must equal that of an undisturbed run."""
 
 import os
 import shutil
@@ -23,7 +23,7 @@ MAX_RESTARTS = 1000
 """
 _DISK_SIZE = "16m"
 _REFUSED = "its state cannot be written to"
-"""What a job says, once, whose state does not fit on the disk."""
+"""The warning, printed once, of a job whose state does not fit on the disk."""
 
 
 class Campaign:
@@ -113,7 +113,7 @@ class Campaign:
             wait_for(lambda: not self._jobs(), f"no process of jobs {sorted(left)} is left", 5)
 
     def _ready_for(self, fault: Fault) -> bool:
-        """Wait until it is time; False when the run has ended before."""
+        """Wait until the time of the fault; return False when the run has ended before."""
         if not fault.at_once and self.struck:
             before, rest = self.project.progress(), 2.0
             self._await(
@@ -146,7 +146,7 @@ class Campaign:
         self._heals.append((time.monotonic() + fault.seconds, heal))
 
     def _effect(self, fault: Fault) -> Callable[[], None] | None:
-        """Let a fault happen; return what heals it, or None when there is nothing that it could happen to."""
+        """Cause a fault; return the function that heals it, or None when the fault has no target."""
         match fault.kind:
             case Kind.JOB | Kind.FREEZE_JOB:
                 return self._hurt_job(fault)
@@ -210,7 +210,7 @@ class Campaign:
     # -- disks -----------------------------------------------------------------------------------------------
 
     def _mount(self, host: Host) -> None:
-        """Give the states on a node small disks of their own: those of its jobs, and those that it keeps for others."""
+        """Return the states on a node small disks of their own: those of its jobs, and those that it keeps for others."""
         for place in state_folders(host):
             place.mkdir(parents=True)
             system("mount", "-t", "tmpfs", "-o", f"size={_DISK_SIZE},mode=700", "tmpfs", str(place))
@@ -248,7 +248,7 @@ def state_folders(host: Host) -> tuple[Path, Path]:
 
 
 class Filler:
-    """A file that takes all the room of a disk. Call `fill` again and again: old states are removed meanwhile."""
+    """A file that fills a disk. Call `fill` repeatedly, because old states are removed meanwhile."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -256,7 +256,7 @@ class Filler:
         self.fill()
 
     def fill(self) -> None:
-        """Take what room there is."""
+        """Fill the free space of the disk."""
         size = 1 << 20
         while size >= 1 << 9:
             try:
@@ -265,7 +265,7 @@ class Filler:
                 size //= 2
 
     def remove(self) -> None:
-        """Give the room back."""
+        """Return the room back."""
         os.close(self._file)
         self._path.unlink(missing_ok=True)
 

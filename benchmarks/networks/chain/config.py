@@ -1,6 +1,6 @@
 """source -> forward -> sink, the chain of the benchmarks.
 
-The harness says by an environment variable what to send. Without it, `fission simulate chain` in
+An environment variable of the harness selects what to send. Without it, `fission simulate chain` in
 `benchmarks/networks` (with the repository's root in PYTHONPATH) sends ints at full speed for three seconds.
 """
 

@@ -28,7 +28,7 @@ class MeasuredSource(PythonJob):
         yield from self.source.blocks()
 
     def teardown(self) -> None:
-        """Say how many blocks were sent."""
+        """Return how many blocks were sent."""
         self.report.write(self.source.result())
 
 
@@ -41,7 +41,7 @@ class Forward(PythonJob):
         self.report = Report()
 
     def run(self, block: Any) -> Any:
-        """Give the block on."""
+        """Return the block on."""
         return block
 
     def teardown(self) -> None:
