@@ -26,6 +26,8 @@ import time
 
 from fission.core.jobs import CSVSinkJob, PythonJob
 
+FINISH = {finish}
+
 
 class Source(PythonJob):
     GROUPS = "head"
@@ -40,13 +42,19 @@ class Source(PythonJob):
         self.due = time.monotonic()
 
     def run(self):
-        if self.count == self.blocks:
+        if self.count == self.blocks or self.stopped:
+            with open(FINISH + "ed", "w") as file:
+                file.write(str(self.count))
             return None
         if self.interval and not self.repeating:
             self.due = max(self.due + self.interval, time.monotonic() - 1)
             time.sleep(max(0, self.due - time.monotonic()))
         self.count += 1
         return ((self.count, os.getpid()),)  # one block, not one per output
+
+    @property
+    def stopped(self):
+        return self.interval and not self.repeating and os.path.exists(FINISH)
 
     def snapshot(self):
         return self.count
@@ -127,7 +135,9 @@ class Stream:
         (self.network / "jobs").mkdir(parents=True)
         for package in (self.network, self.network / "jobs"):
             (package / "__init__.py").touch()
-        (self.network / "jobs" / "jobs.py").write_text(_JOBS, encoding="utf-8")
+        self._finish = folder / "finish"
+        jobs = _JOBS.replace("{finish}", repr(os.fspath(self._finish.absolute())))
+        (self.network / "jobs" / "jobs.py").write_text(jobs, encoding="utf-8")
         lines = "\n".join(
             f"    BaseNode({', '.join(map(repr, (address, *groups)))})," for address, groups in nodes
         )
@@ -150,6 +160,15 @@ class Stream:
     def start(self, host: Host, *options: str) -> Running:
         """Start `run` on a host."""
         return host.popen(self.command("run", *options))
+
+    def finish(self) -> None:
+        """End a paced source after its current block, whatever it has left."""
+        self._finish.touch()
+
+    @property
+    def sent(self) -> int:
+        """The number of blocks that the source has made; it is known when the source has ended."""
+        return int(self._finish.with_name("finished").read_text(encoding="utf-8"))
 
     def rows(self) -> list[Row]:
         """The complete rows that the sink has written so far."""
