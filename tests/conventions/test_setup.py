@@ -1,9 +1,11 @@
 """The set-up of `make`: a line per step, and the error of the step that fails."""
 
+import re
 import subprocess
 from pathlib import Path
 
-ROOT = Path(__file__).parents[2]
+SCRIPT = Path(__file__).parents[2] / "scripts" / "setup.sh"
+NEEDED = re.findall(r"^need (\S+) ", SCRIPT.read_text(encoding="utf-8"), re.MULTILINE)
 
 PYTHON = """\
 #!/bin/sh
@@ -29,7 +31,7 @@ def test_a_step_that_fails_shows_its_output(tmp_path: Path) -> None:
     (programs / "python3").write_text(PYTHON)
     (programs / "python3").chmod(0o755)
     done = subprocess.run(
-        ["/bin/sh", ROOT / "scripts" / "setup.sh", tmp_path / "venv"],
+        ["/bin/sh", SCRIPT, tmp_path / "venv"],
         env={"PATH": f"{programs}:/usr/bin:/bin", "TMPDIR": str(tmp_path)},
         capture_output=True,
         text=True,
