@@ -73,7 +73,7 @@ def rows(project: Project) -> list[str]:
 
 def test_lines_from_another_machine(project: Project, address: str) -> None:
     done = interact(project, address, "5\nfive\n7\n")
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == 1, done.stderr
     assert done.stdout.startswith("Numbers 1: each line that you type becomes a block.")
     assert "not sent: ValueError" in done.stdout
     wait_for(lambda: rows(project) == ["5", "7"], "two rows")
