@@ -54,14 +54,14 @@ class StateWatch:
         return len(self._seen)
 
     def look(self, _age: float) -> None:
-        """Count the checkpoints: empty files named EPOCH-ROUND-DIGEST-SIZE, beside states named by their digests."""
+        """Count the checkpoints: empty files named EPOCH-ROUND-DIGEST-SIZE-INCARNATION-CODE, beside states named by their digests."""
         places: dict[str, int] = {}
         names: list[Path] = []
         with suppress(OSError):  # a folder has gone meanwhile
-            names += self._scratch.rglob(f"{NAME}/*/{CONNECTOR}/*-*-*-*")
+            names += self._scratch.rglob(f"{NAME}/*/{CONNECTOR}/*-*-*-*-*-*")
         for path in names:
             with suppress(OSError, ValueError):  # it is not needed any more, or something else
-                epoch, round, digest, size = path.name.split("-")
+                epoch, round, digest, size, _incarnation, _code = path.name.split("-")
                 whole = (path.parent / digest).stat().st_size == int(size)
                 places[digest] = places.get(digest, 0) + whole
                 self._seen.add((int(epoch), int(round)))

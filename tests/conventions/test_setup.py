@@ -19,14 +19,7 @@ esac
 def test_a_step_that_fails_shows_its_output(tmp_path: Path) -> None:
     programs = tmp_path / "bin"
     programs.mkdir()
-    for name in (
-        "dot",
-        "espeak-ng",
-        "gcc",
-        "tmux",
-        "ip",
-        "nft",
-    ):  # nothing is missing: no package is installed
+    for name in NEEDED:  # nothing is missing: no package is installed
         (programs / name).symlink_to("/bin/true")
     (programs / "python3").write_text(PYTHON)
     (programs / "python3").chmod(0o755)
