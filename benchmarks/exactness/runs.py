@@ -54,7 +54,7 @@ class StateWatch:
         return len(self._seen)
 
     def look(self, _age: float) -> None:
-        """Count the checkpoints: empty files named EPOCH-ROUND-DIGEST-SIZE-INCARNATION-CODE, beside states named by their digests."""
+        """Count the checkpoints: empty files named EPOCH-ROUND-DIGEST-SIZE-INCARNATION-CODE, beside the states."""
         places: dict[str, int] = {}
         names: list[Path] = []
         with suppress(OSError):  # a folder has gone meanwhile

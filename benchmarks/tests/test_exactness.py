@@ -40,7 +40,7 @@ def test_states_are_counted_where_they_are_whole(tmp_path: Path) -> None:
         folder = tmp_path / place / NAME / "run" / str(CONNECTOR)
         folder.mkdir(parents=True)
         (folder / "abcd").write_bytes(data)
-        (folder / "1-5-abcd-3").touch()
+        (folder / "1-5-abcd-3-1-00ff").touch()
         (folder / "from-1").touch()
     watch = StateWatch(tmp_path)
     watch.look(0)
