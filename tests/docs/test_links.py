@@ -91,3 +91,10 @@ def check_command(words: list[str], line: str) -> None:
     known = {name for parameter in command.params for name in parameter.opts} | {"--help", "-h"}
     if not command.context_settings.get("ignore_unknown_options"):  # else they are another program's
         assert {word for word in words if word.startswith("-")} <= known, line
+
+
+def test_the_map_names_files_that_exist() -> None:
+    text = (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"`((?:[a-z_]+/)+[a-z_]+\.py)`", text))
+    assert len(named) > 20
+    assert sorted(name for name in named if not (ROOT / "src/fission" / name).exists()) == []
