@@ -96,11 +96,8 @@ def open_run(
         if embedded and node_command is not None:
             # nodes of an embedded cluster end with their client: there is nothing to take over
             home = stack.enter_context(scratch(EMBEDDED))
-            network, nodes = plan(network, embedded)
-            command = node_command(max(os.cpu_count() or 1, len(network.jobs)))
-            secure = network.settings.security == "tls"
-            cluster = EmbeddedCluster(nodes, home, command=command, secure=secure)
-            playing = Playing(nodes, cluster.client)
+            network, cluster = _embed(network, embedded, home, node_command)
+            playing = Playing(cluster.nodes, cluster.client)
         elif playing is not None:
             network = played(network, playing.nodes)
         if network.settings.client_ip:
@@ -244,6 +241,16 @@ class RunSession:
             return {"text": await executor.link.request(request.node, "log")}
         except LinkError as error:
             return {"error": str(error)}
+
+
+def _embed(
+    network: Network, count: int, folder: Path, node_command: NodeCommand
+) -> tuple[Network, EmbeddedCluster]:
+    """Return the network with embedded nodes in the place of its own, and their cluster, which is not started yet."""
+    network, nodes = plan(network, count)
+    command = node_command(max(os.cpu_count() or 1, len(network.jobs)))
+    secure = network.settings.security == "tls"
+    return network, EmbeddedCluster(nodes, folder, command=command, secure=secure)
 
 
 def _warnings(code: Bundle, files: Mapping[int, Bundle]) -> Iterator[str]:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO, Self
 
-from fission.engine.client.records import Record, files_of, run_of
+from fission.management.console.records import Record, files_of, run_of
 
 _CHUNK = 1 << 20
 

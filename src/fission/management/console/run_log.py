@@ -8,13 +8,13 @@ from pathlib import Path
 from fission.cluster.state import NodeRecord
 from fission.core.groups import LOCAL
 from fission.core.network import Network
-from fission.engine.client.records import LOG_NAME, Record, RecordFile
 from fission.engine.client.views import JobPlace
 from fission.engine.protocol.interfaces import JobSaid
 from fission.engine.protocol.job_report import JobReport
 from fission.errors import ProjectError
 from fission.management.console.job_console import JobConsole
 from fission.management.console.log_files import DegradingFileHandler
+from fission.management.console.records import LOG_NAME, Record, RecordFile
 from fission.management.console.run_console import ClusterConsole
 from fission.placement import Placement
 from fission.runtime.launch.supervisor import OutputLine

@@ -15,9 +15,9 @@ from fission.core import base
 from fission.core.jobs import SourceJob
 from fission.core.network import Network
 from fission.core.pipes import PicklePipe
-from fission.engine.client.records import Record, RecordFile
 from fission.management.cli.log_options import parse_since
 from fission.management.console.log_reader import LogReader
+from fission.management.console.records import Record, RecordFile
 from fission.management.console.run_log import SimulationLog, log_file, record_file
 from fission.runtime.launch.supervisor import OutputLine
 from kits.command_line import Run

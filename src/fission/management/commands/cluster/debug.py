@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from fission.core.network import Network
-from fission.engine.client.records import LOG_NAME
 from fission.engine.client.run_folder import private_folder
 from fission.engine.files.locks import is_locked
 from fission.errors import RunError, UserError
@@ -16,6 +15,7 @@ from fission.management.access.running_client import LOGS, SIMULATION, ask
 from fission.management.commands.cluster.logs import LinePrinter, RecordFilter, follow_log
 from fission.management.console.exit_codes import exit_code_of
 from fission.management.console.log_reader import LogReader
+from fission.management.console.records import LOG_NAME
 from fission.project.load import find_network, networks_of
 from fission.project.suggest import listed
 from fission.runtime.job.terminal_window import open_window

@@ -9,11 +9,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from fission.engine.client.records import LOG_NAME, Record
 from fission.engine.client.run_folder import private_folder
 from fission.errors import ProjectError, UserError
 from fission.management.access.running_client import LOGS, SIMULATION
 from fission.management.console.log_reader import LogReader
+from fission.management.console.records import LOG_NAME, Record
 from fission.project.load import find_network
 from fission.project.suggest import did_you_mean, listed
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from fission.engine.client.records import Record, RecordFile, files_of
+from fission.management.console.records import Record, RecordFile, files_of
 
 
 def texts(path: Path) -> list[str]:
