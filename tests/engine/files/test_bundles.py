@@ -181,7 +181,10 @@ def test_sockets_and_pipes_stay_with_a_warning(tmp_path: Path, monkeypatch: pyte
         listener.bind("plug")
     bundle = code(tmp_path)
     assert len(bundle.listing.files) == 1
-    assert bundle.warnings == ("demo/pipe is no file and stays here", "demo/plug is no file and stays here")
+    assert bundle.warnings == (
+        "demo/pipe is not a file and is not copied",
+        "demo/plug is not a file and is not copied",
+    )
 
 
 def test_a_job_gets_what_simulate_gives_it(tmp_path: Path) -> None:
