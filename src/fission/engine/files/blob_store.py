@@ -1,4 +1,4 @@
-"""BlobStore of files, kept by their SHA-256 in a folder: whole ones, and those of which a part has arrived."""
+"""A content-addressed store: files by their SHA-256, complete ones and partly received ones."""
 
 import contextlib
 import errno
@@ -13,7 +13,7 @@ from fission.engine.files.manifest import ManifestError, free_bytes, hash_file, 
 from fission.errors import RunError
 
 _SPARE = 64 << 20
-"""Bytes that stay free on the disk, for the node itself."""
+"""Bytes that stay free on the disk for the node itself."""
 
 
 class NoRoomError(RunError):
@@ -22,16 +22,16 @@ class NoRoomError(RunError):
 
 @dataclass(slots=True)
 class _Arriving:
-    """A content of which a part is there: how much, and the hash of that."""
+    """A partly received content: its size so far, and the hash of that."""
 
     have: int = 0
     hash: Any = field(default_factory=hashlib.sha256)
 
 
 class BlobStore:
-    """Keeps contents in `folder`, which exists and belongs to this process alone.
+    """Stores contents in `folder`, which exists and belongs to this process alone.
 
-    A content is whole when its hash is right, and only then gets its name; so nothing needs to be synced, and after a crash
+    A content is complete when its hash matches, and only then gets its name; so nothing needs to be synced, and after a crash
     whatever has a name is read once before it is trusted. May be used by several threads.
     """
 
@@ -46,7 +46,7 @@ class BlobStore:
         self._writing = threading.Lock()
 
     def find(self, digest: str, size: int) -> Path | None:
-        """Return the file with this content, None when it is not there whole. Raises RunError."""
+        """Return the file with this content, None unless it is complete. Raises RunError."""
         path = self._whole / digest
         try:
             if path.stat().st_size == size and (digest in self._trusted or hash_file(path) == digest):
@@ -61,16 +61,16 @@ class BlobStore:
         return None
 
     def have(self, digest: str, size: int) -> int:
-        """Bytes of this content that have arrived; only for one that `find` does not find."""
+        """Return the received bytes of a content; only for one that `find` does not find."""
         with self._writing, contextlib.suppress(FileNotFoundError):
             found = (self._parts / digest).stat().st_size
             if found < size:
                 return found
-            self._forget(digest)  # one that was whole would not lie here any more
+            self._forget(digest)  # a complete one would have been renamed
         return 0
 
     def put(self, digest: str, size: int, offset: int, data: bytes) -> bool:
-        """Add a part of a content; False when it does not follow on what is there, or the whole turned out wrong.
+        """Append a part of a content; False when it does not continue the received bytes, or the hash is wrong.
 
         Then ask `find` and `have` again. A part that is there already is passed over. Raises ManifestError for what
         cannot belong to it, NoRoomError, RunError.
@@ -105,7 +105,7 @@ class BlobStore:
             )
 
     def sizes(self) -> dict[str, int]:
-        """Bytes on disk of every content, partly or whole. Raises OSError."""
+        """Return the bytes on disk of every content, partial or complete. Raises OSError."""
         found: dict[str, int] = {}
         for folder in (self._whole, self._parts):
             for entry in os.scandir(folder):
@@ -114,7 +114,7 @@ class BlobStore:
         return found
 
     def remove(self, digest: str) -> None:
-        """Forget a content. Raises OSError."""
+        """Remove a content. Raises OSError."""
         with self._writing:
             self._trusted.discard(digest)
             (self._whole / digest).unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""Bundles: the files of a project that go to nodes, listed by content, and how they get there.
+"""Bundles: the files of a project that nodes receive, listed by content.
 
 `code_bundle` has the user's modules, `job_bundle` what lies in the folder of one job, `bundles_of` both for a network,
 read in a thread. `ship` brings the contents of bundles to a node that lacks them.
@@ -25,32 +25,32 @@ __all__ = ["Bundle", "HashCache", "Source", "bundles_of", "code_bundle", "job_bu
 
 @dataclass(frozen=True)
 class Bundle:
-    """A list of files on the machine where they are: `sources` says for every content where it can be read."""
+    """A manifest on the machine that has the files: `sources` has the path of every content."""
 
     listing: Manifest
     sources: Mapping[str, Source] = field(repr=False)
     warnings: tuple[str, ...] = ()
-    """What was left out, and why."""
+    """The files that were left out, with reasons."""
 
     @property
     def digest(self) -> str:
-        """Stands for all files: equal digests, equal folders."""
+        """The digest of the manifest: equal digests mean equal folders."""
         return self.listing.digest
 
     @property
     def size(self) -> int:
-        """Bytes of all files."""
+        """The size of all files in bytes."""
         return self.listing.size
 
 
 class HashCache:
-    """Digests of files that have been read before and look unchanged."""
+    """A cache of digests of files that look unchanged since they were read."""
 
     def __init__(self) -> None:
         self._known: dict[tuple[str, int, int, int], str] = {}
 
     def digest(self, path: Path) -> tuple[os.stat_result, str]:
-        """Return what `path` is and its content's digest. Raises ProjectError when it cannot be read."""
+        """Return the entry of `path` and its content's digest. Raises ProjectError when it cannot be read."""
         try:
             about = path.stat()
             key = (str(path), about.st_size, about.st_mtime_ns, about.st_ino)
@@ -62,13 +62,13 @@ class HashCache:
 
 
 def code_bundle(network: Network, root: Path, hashes: HashCache | None = None) -> Bundle:
-    """List the user's modules in the project `root`; every node gets them. Raises ProjectError."""
+    """List the user's modules in the project `root`, which every node receives. Raises ProjectError."""
     tree, warnings = own_code(root, without=root / network.settings.log_file)
     return _bundle(tree, hashes or HashCache(), warnings)
 
 
 def job_bundle(network: Network, job: BaseJob, hashes: HashCache | None = None) -> Bundle:
-    """List what lies in the folder of a job when it starts, as in `simulate`. Raises ProjectError."""
+    """List the files in the folder of a job at its start, as in `simulate`. Raises ProjectError."""
     tree = dependency_tree(network, job)
     warnings = tuple(f"{path} in DEPENDENCIES of {job.name} is no file" for path in tree.left_out)
     return _bundle(tree, hashes or HashCache(), warnings)

@@ -1,4 +1,4 @@
-"""Folders that belong to one process at a time: a lock that ends with the process, however it ends.
+"""Locks folders for one process at a time; a lock ends with its process, however that ends.
 
 The lock is a `flock` on something that no other user can open: on the folder itself where it is closed to others (0700), else on
 the file `.lock` (0600) in it. A local user who may read a folder could lock the folder itself, and keep a network from starting.
@@ -14,7 +14,7 @@ from pathlib import Path
 from fission.errors import RunError
 
 LOCK_FILE = ".lock"
-"""Stays in the folder; who empties a folder while it is locked leaves this file."""
+"""The lock file. It stays in the folder, also when the folder is emptied while it is locked."""
 
 
 def lock_folder(folder: Path) -> bool:
@@ -24,7 +24,7 @@ def lock_folder(folder: Path) -> bool:
 
 @contextmanager
 def locked(folder: Path) -> Iterator[bool]:
-    """Lock an existing folder for a while; False when another process holds the lock. Raises OSError."""
+    """Lock an existing folder inside a `with` block; False when another process holds the lock. Raises OSError."""
     handle = _lock(folder)
     try:
         yield handle >= 0
@@ -34,12 +34,12 @@ def locked(folder: Path) -> Iterator[bool]:
 
 
 def _lockable(folder: Path) -> Path:
-    """What is locked for a folder."""
+    """Return the path that is locked for a folder."""
     return folder / LOCK_FILE if folder.stat().st_mode & 0o077 else folder
 
 
 def _lock(folder: Path) -> int:
-    """The descriptor that keeps the lock, or -1."""
+    """Return the descriptor that holds the lock, or -1."""
     path = _lockable(folder)
     flags = os.O_RDONLY | os.O_DIRECTORY if path == folder else os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW
     handle = os.open(path, flags | os.O_CLOEXEC, 0o600)
@@ -57,7 +57,7 @@ def _lock(folder: Path) -> int:
 
 
 def is_locked(folder: Path) -> bool:
-    """Whether another process than this one holds the lock of a folder. Raises OSError."""
+    """Return whether another process holds the lock of a folder. Raises OSError."""
     try:
         handle = os.open(_lockable(folder), os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
     except FileNotFoundError:
@@ -72,9 +72,9 @@ def is_locked(folder: Path) -> bool:
 
 
 def lock_holder(folder: Path) -> int:
-    """The process that holds the lock of a folder; 0 when there is none, or none that is visible to this user.
+    """Return the process that holds the lock of a folder; 0 when there is none, or none visible to this user.
 
-    The lock itself is not touched, so a process that takes it at this moment is not refused because of the question.
+    The lock itself is not touched, so a process that takes it at this moment is not refused by the query.
     """
     with suppress(OSError):
         wanted = _lockable(folder).stat()
@@ -86,7 +86,7 @@ def lock_holder(folder: Path) -> int:
 
 
 def _holds(process: Path, wanted: os.stat_result) -> bool:
-    """Whether a process has this file open, and locked."""
+    """Return whether a process has this file open and locked."""
     with suppress(OSError):  # it has ended, or belongs to another user
         for handle in (process / "fd").iterdir():
             with suppress(OSError):  # it was closed meanwhile

@@ -1,4 +1,4 @@
-"""Lists of files that travel by their content, as values that client and node both understand.
+"""Manifests: lists of files by content, as values that client and node exchange.
 
 A listing names files by path and by the SHA-256 of what is in them; it does not contain them. Its own digest stands
 for all of it, so a machine that has the contents of every digest in the list can build the folder, and one that
@@ -20,7 +20,7 @@ from typing import Any
 from fission.errors import RunError
 
 CHUNK = 2 << 20
-"""Bytes that are read, sent and written at once."""
+"""Bytes of a chunk that is read, sent and written."""
 
 _MOST_ENTRIES = 200_000
 _LONGEST_PATH = 1024
@@ -29,7 +29,7 @@ _HEX = frozenset("0123456789abcdef")
 
 
 class ManifestError(RunError):
-    """A list of files that came from the other side and cannot be right."""
+    """A received manifest that is invalid."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,36 +51,36 @@ class Manifest:
 
     @cached_property
     def digest(self) -> str:
-        """Stands for the whole list: equal digests, equal folders."""
+        """The digest of the manifest: equal digests mean equal folders."""
         return hashlib.sha256(self.encoded()).hexdigest()
 
     @property
     def size(self) -> int:
-        """Bytes of all files."""
+        """The size of all files in bytes."""
         return sum(file.size for file in self.files)
 
     def contents(self) -> dict[str, int]:
-        """What must be there to build the folder: digest to size, each content once."""
+        """The contents that the folder needs: digest to size, each once."""
         return {file.digest: file.size for file in self.files}
 
     def encoded(self) -> bytes:
-        """The list as bytes, always the same for equal ones; `decoded` reads them."""
+        """Return the manifest as canonical bytes; `decoded` reads them."""
         return json.dumps(self.plain(), separators=(",", ":"), sort_keys=True).encode()
 
     def plain(self) -> dict[str, Any]:
-        """The list as plain data; `from_plain` reads it."""
+        """Return the manifest as plain data; `from_plain` reads it."""
         files = [[file.path, file.size, file.mode, file.digest] for file in self.files]
         return {"files": files, "folders": list(self.folders)}
 
 
 def hash_file(path: Path) -> str:
-    """SHA-256 of a file's content. Raises OSError."""
+    """Return the SHA-256 of a file's content. Raises OSError."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def decoded(data: bytes) -> Manifest:
-    """Read what `Manifest.encoded` has written. Raises ManifestError."""
+    """Read the bytes of `Manifest.encoded`. Raises ManifestError."""
     try:
         plain = json.loads(data)
     except ValueError as error:
@@ -89,7 +89,7 @@ def decoded(data: bytes) -> Manifest:
 
 
 def from_plain(value: object) -> Manifest:
-    """Make a listing of what another machine has sent. Raises ManifestError unless every path stays in the folder."""
+    """Read a received manifest. Raises ManifestError unless every path stays in the folder."""
     if not isinstance(value, Mapping) or set(value) != {"files", "folders"}:
         raise ManifestError("a list of files was expected", found=type(value).__name__)
     files = tuple(_file(entry) for entry in _list(value["files"]))
@@ -100,7 +100,7 @@ def from_plain(value: object) -> Manifest:
 
 
 def safe_path(value: object) -> str:
-    """Return a path that stays in the folder it is relative to. Raises ManifestError for any other."""
+    """Return a relative path that stays in its folder. Raises ManifestError for any other."""
     if not isinstance(value, str):
         raise ManifestError("the path of a file is no text", found=type(value).__name__)
     try:
@@ -122,7 +122,7 @@ def safe_path(value: object) -> str:
 
 
 def is_digest(value: object) -> bool:
-    """Tell whether this is written like a SHA-256, and so may be the name of a file."""
+    """Return whether a text has the form of a SHA-256 and may be a file name."""
     return isinstance(value, str) and len(value) == 64 and _HEX.issuperset(value)
 
 
@@ -151,7 +151,7 @@ def _check_sizes(files: Iterable[File]) -> None:
 
 
 def _check_tree(files: list[str], folders: tuple[str, ...]) -> None:
-    """Every path once, in order, and nothing inside of a file."""
+    """Check that every path occurs once, in order, and that no file contains another."""
     if files != sorted(files) or list(folders) != sorted(folders):
         raise ManifestError("a list of files is not in the order of the paths")
     names = set(files)
@@ -169,7 +169,7 @@ def _parents(path: str) -> Iterator[str]:
 
 
 def readable(size: float) -> str:
-    """Bytes for people: "12.3 MB"."""
+    """Format a number of bytes: "12.3 MB"."""
     for unit in ("bytes", "kB", "MB"):
         if size < 1000:
             return f"{size:.0f} {unit}" if unit == "bytes" else f"{size:.1f} {unit}"
@@ -178,6 +178,6 @@ def readable(size: float) -> str:
 
 
 def free_bytes(folder: Path) -> int:
-    """Bytes that may still be written in an existing folder. Raises OSError."""
+    """Return the free bytes on the disk of a folder. Raises OSError."""
     found = os.statvfs(folder)
     return found.f_bavail * found.f_frsize

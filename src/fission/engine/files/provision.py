@@ -1,4 +1,4 @@
-"""Where a `JobHost` gets the files of its jobs: a node from its store, the client from where they are.
+"""Provides the files of jobs to a `JobHost`: on a node from its store, on the client from the project.
 
 Both do their work in threads, so that nothing else has to wait.
 """
@@ -17,11 +17,11 @@ from fission.engine.protocol.interfaces import Plain
 from fission.errors import FissionError, RunError
 
 Operation = Callable[[Mapping[str, Plain]], Awaitable[Plain]]
-"""`await operation(arguments)`: what a node does for a client."""
+"""`await operation(arguments)`: an operation that a node offers to its clients."""
 
 
 class StoredFiles:
-    """The files of a node's jobs, out of its store."""
+    """The files of a node's jobs, from its store."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -52,11 +52,11 @@ class OriginalFiles:
 
 
 def operations(store: Store) -> dict[str, Operation]:
-    """Return what a node does for its clients' files, by the name of the operation (see `engine.shipping`).
+    """Return a node's operations on files by name (see `engine.files.transfer`).
 
-    A refusal is part of the answer, so that a client can tell it from a broken link.
+    A refusal is part of the answer, so that a client can distinguish it from a broken link.
     """
-    in_order = asyncio.Lock()  # wakes who waits in the order in which they came
+    in_order = asyncio.Lock()  # first come, first served
 
     def put_all(parts: Plain) -> bool:
         whole = True

@@ -1,4 +1,4 @@
-"""The files that a node has got from its clients: what they need is kept by content, and folders are made of it.
+"""The files that a node has received from its clients: stored by content, and assembled to folders.
 
 ```
 <root>/.store/lock            held by the one process that uses the store
@@ -27,17 +27,17 @@ from fission.errors import RunError
 
 FOLDER = ".store"
 BOUND = 4 << 30
-"""Bytes that files of earlier networks may take."""
+"""The most bytes that files of earlier networks may occupy."""
 
 _RECENT = 600.0
-"""Seconds for which a listing is kept that a client has asked for, so that a start can follow."""
+"""Seconds for which a requested manifest is retained, so that a start can follow."""
 _COMPILE_SECONDS = 120.0
 
 
 class Store:
-    """Keeps files in `<root>/.store`; `root` is made if need be. Close it at the end.
+    """Stores files in `<root>/.store`; `root` is created if necessary. Close it at the end.
 
-    Say with `keep` of which listings the jobs of this node are made. What nobody uses is collected when all takes more
+    `keep` names the manifests that jobs of this node use. Unused contents are collected when all take more
     than `bound` bytes, the longest unused first. All methods block, and may be called in threads.
 
     Raises RunError when the folder cannot be used, or another process uses it.
@@ -62,22 +62,22 @@ class Store:
             self._lists.mkdir(exist_ok=True)
             self._code.mkdir()
             for path in self._lists.iterdir():
-                if not is_digest(path.name):  # a draft that a crash has left
+                if not is_digest(path.name):  # unfinished when the process crashed
                     path.unlink()
             self._contents = BlobStore(folder)
         except OSError as error:
             raise _failed(error, folder) from error
 
     def close(self) -> None:
-        """Let another process use the folder."""
+        """Release the folder."""
         self._held.close()
 
     def keep(self, digests: Iterable[str]) -> None:
-        """Say which listings are in use from now on; they are not collected."""
+        """Set the manifests that are in use; they are not collected."""
         self._kept = frozenset(digests)
 
     def lacks(self, listings: Sequence[Plain]) -> list[tuple[str, int]]:
-        """Return the contents that are not here yet, each with the number of its bytes that are; expect them now.
+        """Return the missing contents, each with its received bytes; they are expected from now on.
 
         Raises ManifestError, NoRoomError, RunError.
         """
@@ -95,7 +95,7 @@ class Store:
         return list(missing.items())
 
     def put(self, digest: Plain, offset: Plain, data: Plain) -> bool:
-        """Add a part of a content that is expected; False: ask `lacks` again. Raises as `BlobStore.put`."""
+        """Append a part of an expected content; after False, call `lacks` again. Raises as `BlobStore.put`."""
         if type(digest) is not str or type(offset) is not int or not isinstance(data, bytes | bytearray):
             raise ManifestError("a part of a content is wrong", found=ascii((digest, offset))[:200])
         with self._lock:
@@ -103,7 +103,7 @@ class Store:
         return size is not None and self._contents.put(digest, size, offset, bytes(data))
 
     def install(self, digest: str, folder: Path) -> None:
-        """Copy the files of a listing into an existing folder, in the place of what has their names there.
+        """Copy the files of a manifest into an existing folder, and replace files of the same names.
 
         Raises RunError when that cannot be done, because a content is not here or else.
         """
@@ -115,7 +115,7 @@ class Store:
             raise _failed(error, folder) from error
 
     def code_path(self, digest: str) -> Path:
-        """Return a folder with the modules of a listing, to be put on `sys.path`; its files are read-only.
+        """Return a folder with the modules of a manifest, for `sys.path`; its files are read-only.
 
         Raises RunError.
         """
@@ -131,13 +131,13 @@ class Store:
         return path
 
     def collect(self, bound: int | None = None) -> None:
-        """Remove what nobody uses, the longest unused first, until no more than `bound` bytes are left."""
+        """Remove unused contents, the longest unused first, until at most `bound` bytes are left."""
         bound = self._bound if bound is None else bound
         with self._lock, contextlib.suppress(OSError):
             self._collect(bound)
 
     def drop(self, digests: Iterable[str]) -> None:
-        """Remove these listings, unless jobs are made of them, and the contents that no other one needs."""
+        """Remove these manifests unless jobs use them, and the contents that no other one needs."""
         with self._lock, contextlib.suppress(OSError):
             using = {path.name: self._contents_of(path.name) for path in self._lists.iterdir()}
             for digest in (using.keys() & set(digests)) - self._kept:
@@ -158,7 +158,7 @@ class Store:
                 raise _failed(error, self._lists) from error
 
     def _recall(self, digest: str) -> Manifest:
-        """The listing with this digest; it counts as used now."""
+        """Return the manifest with this digest, and mark it as used now."""
         if not is_digest(digest):
             raise ManifestError("the digest of a list of files is wrong", found=ascii(digest)[:200])
         with self._lock:
@@ -206,7 +206,7 @@ class Store:
             self._copy(listing, draft)
             _compile(draft, path)
             _forbid_writing(draft)
-            draft.chmod(0o755)  # mkdtemp made it ours alone
+            draft.chmod(0o755)  # mkdtemp creates it private
             os.rename(draft, path)
         except BaseException:
             remove_tree(draft)
@@ -222,11 +222,11 @@ class Store:
             if total <= bound:
                 break
             total -= sum(sizes.pop(content, 0) for content in self._forget(digest, using))
-        for content in sizes.keys() - set().union(*using.values()):  # of a listing that was lost
+        for content in sizes.keys() - set().union(*using.values()):  # of a lost manifest
             self._contents.remove(content)
 
     def _forget(self, digest: str, using: dict[str, set[str]]) -> set[str]:
-        """Remove a listing and what only it needs, which is returned; `using`: what each listing needs."""
+        """Remove a manifest and the contents that only it needs; return these. `using`: the needs of each manifest."""
         (self._lists / digest).unlink(missing_ok=True)
         self._listings.pop(digest, None)
         self._asked.pop(digest, None)
@@ -253,7 +253,7 @@ def remove_tree(folder: Path) -> None:
 
 
 def _forbid_writing(folder: Path) -> None:
-    """Make the files in a folder read-only; not the folders, which somebody may want to remove."""
+    """Make the files in a folder read-only, but not the folders, so that they can be removed."""
     for path, _folders, files in os.walk(folder):
         for name in files:
             file = os.path.join(path, name)
@@ -261,7 +261,7 @@ def _forbid_writing(folder: Path) -> None:
 
 
 def _real_folder(folder: Path, path: str) -> Path:
-    """Make the folder `path` in `folder`; no part of it may be a link, which could lead out of it."""
+    """Create the folder `path` in `folder`; no part of it may be a link, which could lead outside."""
     for part in path.split("/") if path else ():
         folder /= part
         if folder.is_symlink():
@@ -271,13 +271,13 @@ def _real_folder(folder: Path, path: str) -> Path:
 
 
 def _compile(folder: Path, final: Path) -> None:
-    """Compile the modules, so that a start of a job need not; what cannot be compiled says so when it is imported.
+    """Compile the modules ahead of the start of jobs; errors appear when a module is imported.
 
     In a process of its own: Python's compiler may run out of stack on what users write.
     """
     command = [sys.executable, "-I", "-m", "compileall", "-qq", "--invalidation-mode", "unchecked-hash"]
     with contextlib.suppress(subprocess.SubprocessError, OSError):
-        subprocess.run(  # noqa: S603 - our own interpreter, on a folder that we have made
+        subprocess.run(  # noqa: S603 - this interpreter, on a folder of the store
             [*command, "-s", str(folder), "-p", str(final), str(folder)],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,

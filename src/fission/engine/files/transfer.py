@@ -1,4 +1,4 @@
-"""Bring contents to a node: ask what it lacks, send that in chunks, begin again where it broke off.
+"""Transfers contents to a node: queries what is missing, sends it in chunks, resumes after a break.
 
 Two operations of the node do it (`engine.provision.operations`):
 
@@ -28,22 +28,22 @@ DROP = "bundle.drop"
 
 _IN_FLIGHT = 4
 _TRIES = 8
-"""How often in a row nothing new may arrive before it is given up."""
+"""Consecutive attempts without progress before the transfer fails."""
 _PAUSE = 0.1
 _LONGEST_PAUSE = 3.0
 _ANSWER = 60.0
-"""Seconds for an answer: a node may have to read a gigabyte to know what it has."""
+"""Seconds for an answer: a node may have to hash a gigabyte first."""
 
 Request = Callable[..., Awaitable[Plain]]
 """`await request(operation, timeout=seconds, **arguments)`, as `ClientLink.request` for one node. Raises LinkError."""
 
 Progress = Callable[[int, int], None]
-"""`progress(done, total)`: bytes of what had to be sent."""
+"""`progress(done, total)`: bytes of the transfer."""
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A file whose content is to be sent, and what it looked like when its digest was taken."""
+    """A file to send, with its size and time when its digest was computed."""
 
     path: Path
     size: int
@@ -51,22 +51,22 @@ class Source:
 
 
 class Transferable(Protocol):
-    """What `ship` needs to know of a bundle."""
+    """What `ship` needs of a bundle."""
 
     @property
     def listing(self) -> Manifest:
-        """The files, for the node."""
+        """The manifest for the node."""
 
     @property
     def sources(self) -> Mapping[str, Source]:
-        """Where each content can be read."""
+        """The path of each content."""
 
 
 async def ship(request: Request, bundles: Sequence[Transferable], progress: Progress | None = None) -> None:
-    """Make sure that a node has all contents of `bundles`; returns when it has.
+    """Transfer all contents of `bundles` that a node lacks; return when it has them.
 
     Raises ProjectError when a file has changed or vanished meanwhile, RunError when the node refuses or has no room,
-    LinkError when it cannot be reached any more. Cancel it when the node is lost.
+    LinkError when the link is lost. Cancel it when the node is lost.
     """
     await _Shipment(request, bundles, progress or (lambda _done, _total: None)).run()
 
@@ -110,7 +110,7 @@ class _Shipment:
         return missing
 
     def _gets_on(self, missing: dict[str, int]) -> bool:
-        """Tell whether more is there than when it was asked last. Counts contents that have become less."""
+        """Return whether the node has more than at the last query. Also count contents that have shrunk."""
         before, self._before = self._before, missing
         for digest, have in missing.items():
             if have < before.get(digest, 0):
@@ -122,7 +122,7 @@ class _Shipment:
         return any(missing.get(digest, have + 1) > have for digest, have in before.items())
 
     async def _send(self, missing: dict[str, int]) -> bool:
-        """Send what is missing, some requests at a time; ends early, with False, when one of them did not go well."""
+        """Send the missing parts, several requests at a time; stop and return False when one fails."""
         running: set[asyncio.Task[bool]] = set()
         requests = self._requests(missing)
         good = True
@@ -157,7 +157,7 @@ class _Shipment:
         return answer
 
     def _requests(self, missing: dict[str, int]) -> "Iterator[list[_Part]]":
-        """Cut what is missing into requests of about one chunk: parts of large contents, many small ones together."""
+        """Split the missing contents into requests of about one chunk: parts of large ones, several small ones together."""
         parts: list[_Part] = []
         room = CHUNK
         for digest, have in missing.items():
@@ -196,7 +196,7 @@ class _Part:
 
 
 def _read(parts: list[_Part]) -> list[list[Any]]:
-    """Read the parts of one request. Raises ProjectError when a file is not what it was."""
+    """Read the parts of one request. Raises ProjectError when a file has changed."""
     return [[part.digest, part.offset, _read_part(part)] for part in parts]
 
 

@@ -1,4 +1,4 @@
-"""What the parts of an engine say to each other: orders, events, and the link between a client and its nodes.
+"""Interfaces between the parts of an engine: orders, events, and the link between a client and its nodes.
 
 ```
 Run (client) --instructions--> InstructionExecutor --requests--> ClientLink ==TLS== NodeLink --> NodeService --> JobHost
@@ -124,7 +124,7 @@ client as a LinkError with the same text."""
 class NodeLink(Protocol):
     """A node's end of the links to its clients (there may be several, each with another network).
 
-    `admit(client, about)` is asked when a client wants to join; it returns the reason for refusing or "". `gone(client)`
+    `admit(client, about)` is called when a client joins; it returns the reason for refusing or "". `gone(client)`
     is called when an admitted client is gone, however that became clear.
     """
 

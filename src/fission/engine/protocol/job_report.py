@@ -1,4 +1,4 @@
-"""What is known of the jobs while a network runs, and who is told of it."""
+"""Reports on the jobs of a running network, and the observer that receives them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -70,7 +70,7 @@ def missing_output(network: Network, reports: Mapping[int, JobReport]) -> str:
 
 
 class ProgressObserver(Protocol):
-    """Who is told what happens: a console, a log file, a test."""
+    """Receives what happens: a console, a log file, a test."""
 
     def line(self, job: int, line: OutputLine) -> None:
         """A job wrote a line."""

@@ -1,4 +1,4 @@
-"""What client and nodes say to each other, as plain data and back. Nothing else than these types can be read.
+"""Messages between client and nodes as plain data, and back. No other types can be read.
 
 What comes from the other side is read by the `..._from_plain` functions, which raise WireError, one line, for
 everything that is not what it should be. The conversion follows the annotations of the classes (`serialization.plain`).
@@ -53,10 +53,10 @@ NodeFact = (
     | NodeDraining
     | JobSaid
 )
-"""What a node tells its client. That it has joined or is lost is what the client sees for itself."""
+"""Events that a node sends to its client. The client itself detects joins and losses."""
 
 JobControlMessage = Route | ReceiverGone | SenderGone | BeginEpoch | Stored
-"""What a job is told while it runs."""
+"""Messages to a running job."""
 
 
 def event_to_plain(event: NodeFact) -> Plain:

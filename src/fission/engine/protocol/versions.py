@@ -57,7 +57,7 @@ def differences(
 def _distributions_with(modules: Iterable[str]) -> Iterator[str]:
     """The names of the installed distributions that have one of these modules.
 
-    `metadata.packages_distributions` says the same in 0.4 s, as it makes a path of every installed file.
+    `metadata.packages_distributions` returns the same in 0.4 s, as it makes a path of every installed file.
     """
     file = re.compile(rf"^(?:{'|'.join(map(re.escape, sorted(modules)))})(?:[/.]|$)", re.MULTILINE)
     for one in metadata.distributions():
