@@ -1,4 +1,4 @@
-"""When the state of a job is captured, and what becomes of it: a file, a message, and in the end a restart point.
+"""Schedules checkpoints of a job: when its state is captured, stored, and becomes the restart point.
 
 The job's thread captures between two rounds; a thread of our own writes the file, so that a large state stops
 the stream no longer than it takes to pickle it. One checkpoint at a time is on its way.
@@ -29,24 +29,24 @@ from fission.runtime.messages import Checkpoint
 
 _WARNING = 30
 _PATIENCE = 5.0
-"""Seconds (and checkpoint intervals) after which an answer is no longer waited for."""
+"""Seconds (and checkpoint intervals) after which an answer is no longer awaited."""
 _MOST_WAITING = 4
-"""Checkpoints that may wait for the outputs to be released before more are pointless."""
+"""Checkpoints that may wait for releases of the outputs; more are useless."""
 _SHARE = 10
-"""The job is not stopped for more than one part in so many, unless a checkpoint is requested."""
+"""Captures take at most this fraction (1/n) of the job's time, unless a checkpoint is requested."""
 
 _CHEAP = 16 << 10
 """Bytes of the largest state that is stored more often than once per interval."""
 _OFTEN = 10
-"""As many times at most."""
+"""The most checkpoints of a small state per interval."""
 _DRAFTS = 10
-"""Drafts that are made from one to the other."""
+"""Drafts between two such checkpoints."""
 _DRAFT_SHARE = 50
-"""Drafts take no more than one part in so many of the job's time."""
+"""Drafts take at most this fraction (1/n) of the job's time."""
 _TRIP_SHARE = 16
-"""One is on its way, to the other machines and back, for no more than one part in so many of the time."""
+"""A checkpoint is in flight for at most this fraction (1/n) of the time."""
 _SMOOTH = 0.25
-"""Part of the latest one in the time that they are taken to be on their way."""
+"""Weight of the latest sample in the average round trip of checkpoints."""
 
 NOTHING = b""
 """The state of a job that has no attributes."""
@@ -93,12 +93,12 @@ class Checkpoints:
         self._writer: threading.Thread | None = None
         self._complained = False
         self.keeping = False
-        """There is something to keep; a job without attributes has none at first."""
+        """Whether there is a state; a job without attributes has none at first."""
 
     # -- for the exchange --------------------------------------------------------------------------------
 
     def begin(self, point: Position, *, stored: bool) -> None:
-        """The job begins after this point, in the state that it has now; `stored`: that state is known outside."""
+        """Start after this point, with the present state; `stored`: that state is stored elsewhere."""
         self._sweep()
         if self._state.empty:
             return
@@ -109,7 +109,7 @@ class Checkpoints:
             self._send(point, point, data)
 
     def appeared(self, ledger: Ledger) -> bool:
-        """Whether a job that had no attributes has some now. From now on its state counts; up to now it had none."""
+        """Return whether a job without attributes has some now; its state counts from now on."""
         if self.keeping or self._state.empty:
             return False
         self.keeping = True
@@ -118,7 +118,7 @@ class Checkpoints:
         return True
 
     def look(self, progress: Position, ledger: Ledger, *, checkpoint_requested: bool) -> float | None:
-        """Capture the state after the last round, if it is time to; return when to look again if nothing happens."""
+        """Capture the state after the last round if it is due; return the next time."""
         if not self.keeping:
             return None
         now = monotonic()
@@ -133,7 +133,7 @@ class Checkpoints:
         return _sooner(draft_due, _sooner(often_due, due))
 
     def stored(self, position: Position, restart: Position) -> None:
-        """A copy of the state after this round is safe; what is older than `restart` is not needed any more."""
+        """Record that the state after this round is stored; states older than `restart` are obsolete."""
         if position == self._on_its_way:
             self._on_its_way = None
             trip = monotonic() - self._sent
@@ -146,7 +146,7 @@ class Checkpoints:
     def _send_newest(
         self, progress: Position, ledger: Ledger, now: float, *, checkpoint_requested: bool
     ) -> float | None:
-        """Capture and send the state after the last round, if it is time to; return when to look again."""
+        """Capture and send the state after the last round if it is due; return the next time."""
         if self._on_its_way is not None or progress <= self._captured or ledger.waiting >= _MOST_WAITING:
             return None
         due = self._last + (self._cost if checkpoint_requested else max(self._interval, _SHARE * self._cost))
@@ -161,7 +161,7 @@ class Checkpoints:
         return self._patience
 
     def _send_draft(self, ledger: Ledger, now: float) -> float | None:
-        """Send the latest draft that becomes the restart point by that, if it is time to; return when to look again."""
+        """Send the latest draft whose round is released, if it is due; return the next time."""
         if not self._drafts.ready(ledger.bound):
             return None
         due = self._often_due
@@ -176,7 +176,7 @@ class Checkpoints:
         return None
 
     def _draft(self, progress: Position, ledger: Ledger, now: float) -> float | None:
-        """Hold the state after the last round, if it is cheap and time to; return when to look again."""
+        """Capture a draft after the last round if the state is small and it is due; return the next time."""
         if not self._cheap or progress <= max(self._captured, self._drafts.newest):
             return None
         if progress <= ledger.bound:  # as with a sink: the newest one can be stored itself
@@ -201,7 +201,7 @@ class Checkpoints:
         return self._sent + max(self._interval / _OFTEN, _TRIP_SHARE * self._trip * busy)
 
     def _capture(self, now: float) -> bytes | None:
-        """Capture the state, and see what that costs."""
+        """Capture the state, and measure the cost."""
         data = self._state.capture()
         self._cost = monotonic() - now
         self._cheap = data is not None and len(data) <= _CHEAP
@@ -227,7 +227,7 @@ class Checkpoints:
                 self._complain(error)
 
     def _write(self, position: Position, restart: Position, data: bytes) -> None:
-        """In the thread of our own: write a file, unless the state is what it was, and tell."""
+        """In the writer thread: write a file unless the state is unchanged, and report it."""
         digest = state_digest(data)
         path = ""
         if digest != self._newest[0]:
@@ -240,7 +240,7 @@ class Checkpoints:
         self._tell(Checkpoint(*position, path, digest, len(data), restart))
 
     def _forget(self, restart: Position) -> None:
-        """In the thread of our own: remove the files of states that are not needed any more."""
+        """In the writer thread: remove the files of obsolete states."""
         old = {self._files.pop(point) for point in list(self._files) if point < restart}
         for file in old - {self._newest[1], *self._files.values()}:
             file.unlink(missing_ok=True)
@@ -253,7 +253,7 @@ class Checkpoints:
             self._log(_WARNING, text)
 
     def _sweep(self) -> None:
-        """Take over the files of predecessors: they go when they are not needed any more."""
+        """Adopt the files of predecessors, which are removed when they are obsolete."""
         with contextlib.suppress(OSError):
             for file in self._folder.glob(f"*{_SUFFIX}*"):
                 parts = file.name.removesuffix(_SUFFIX).split("-")
@@ -264,12 +264,12 @@ class Checkpoints:
 
 
 def _sooner(one: float | None, other: float | None) -> float | None:
-    """The earlier of two moments; None is never."""
+    """Return the earlier of two times; None means never."""
     return min((moment for moment in (one, other) if moment is not None), default=None)
 
 
 def _write_file(file: Path, data: bytes) -> None:
-    """Write all of it or nothing."""
+    """Write a file completely or not at all."""
     unfinished = file.with_suffix(f"{_SUFFIX}.new")
     try:
         unfinished.write_bytes(data)
@@ -281,7 +281,7 @@ def _write_file(file: Path, data: bytes) -> None:
 
 
 def load(checkpoints: Sequence[Checkpoint], point: Position, *, where: str) -> bytes | None:
-    """Return the state that was captured at this point, None if there was none. Raises RunError."""
+    """Return the state captured at this point, None if there was none. Raises RunError."""
     path = ""
     for one in checkpoints:
         path = one.path or path

@@ -1,11 +1,11 @@
-"""States that are only held in memory: one of them is stored as soon as all receivers have released its round."""
+"""Drafts: states held in memory, of which one is stored once all receivers have released its round."""
 
 from collections import deque
 
 from fission.channel.ranges import Position
 
 MOST = 32
-"""As many are held at most; then every second one is forgotten, and they are made half as often."""
+"""The most drafts held; beyond it every second one is dropped, and the spacing is doubled."""
 
 
 class Drafts:
@@ -30,11 +30,11 @@ class Drafts:
             self.spacing *= 2
 
     def ready(self, bound: Position) -> bool:
-        """Whether there is one that is not behind this position."""
+        """Whether there is a draft at or before this position."""
         return bool(self._held) and self._held[0][0] <= bound
 
     def take(self, bound: Position) -> tuple[Position, bytes] | None:
-        """Return the latest that is not behind this position, and forget it and all before it."""
+        """Return the latest draft at or before this position; drop it and all earlier ones."""
         latest = None
         while self.ready(bound):
             latest = self._held.popleft()
@@ -43,6 +43,6 @@ class Drafts:
         return latest
 
     def clear(self) -> None:
-        """Forget all."""
+        """Drop all drafts."""
         self._held.clear()
         self.spacing = self._least

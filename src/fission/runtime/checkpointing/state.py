@@ -70,7 +70,7 @@ class SavedState:
         return found
 
     def capture(self) -> bytes | None:
-        """The state as it is now; what happens to the objects later does not change it. None: try again later."""
+        """Return the present state as bytes, independent of later changes. None: try again later."""
         job = self._job
         if self._explicit:
             return self._pickled(("told", job._finishing, job.snapshot(), job._pace))  # type: ignore[attr-defined]
@@ -92,7 +92,7 @@ class SavedState:
         return data
 
     def restore(self, data: bytes) -> None:
-        """Give the job the state that was captured."""
+        """Restore a captured state into the job."""
         global _restoring  # noqa: PLW0603 - what is unpickled finds the job by it
         job = self._job
         _restoring = job
@@ -125,7 +125,7 @@ class SavedState:
         return {name: value for name, value in self._own().items() if name not in self._left_out}
 
     def _own(self) -> dict[str, Any]:
-        """The attributes that are not those of the framework."""
+        """Return the attributes that are not the framework's."""
         unsaved = self._job._UNSAVED
         return {name: value for name, value in list(self._job.__dict__.items()) if name not in unsaved}
 

@@ -22,14 +22,14 @@ if TYPE_CHECKING:
     from fission.runtime.checkpointing.checkpoints import Checkpoints
 
 SLICE = 0.0002
-"""Seconds that a block may wait for others to leave with it while the job is busy computing more."""
+"""Seconds that a block may be held back to be sent together with later ones while the job computes."""
 
 REPORT_INTERVAL = 0.5
 """Seconds between two status reports."""
 
 
 class Exchange:
-    """Use from the job's thread: `begin`, `next_rounds`, `append` to a port's pending, `service`, at last `finish`.
+    """The job's thread calls `begin`, `next_rounds`, `append` on a port's pending blocks, `service`, finally `finish`.
 
     `report` is called about twice a second. The loop reports epoch and number of the last complete round, with `complete`,
     before it calls in here. `resuming`: senders and receivers do not know yet where they begin; call `settle`, and `offers`
@@ -55,11 +55,11 @@ class Exchange:
         self.epoch = 0
         """The newest epoch that an origin was ordered to begin."""
         self.repeated = 0
-        """After a restart: up to this round receivers have the blocks already."""
+        """After a restart: the last round whose blocks the receivers already have."""
         self.serviced_at = monotonic()
-        """When the job's thread was last in here."""
+        """When the job's thread last used the exchange."""
         self.waiting = False
-        """The job's thread is in here."""
+        """The job's thread is inside the exchange."""
         self.parked = False
         """The I/O thread sleeps until `unpark` is set."""
         self.unpark = threading.Event()
@@ -75,7 +75,7 @@ class Exchange:
     # -- what the job's thread calls ---------------------------------------------------------------------
 
     def settle(self) -> tuple[list[Position], bool]:
-        """Wait until every receiver that counts has said what it has released; return that, and whether one cannot know."""
+        """Wait until every exact receiver has reported its releases; return them, and whether one has no record of them."""
         with self.lock:
             senders = [port.sender for port in self._backing]
             while not all(sender.settled for sender in senders):
@@ -95,7 +95,7 @@ class Exchange:
             return []
 
     def begin(self, point: Position, *, stateful: bool) -> None:
-        """Take and number the rounds after this point. Call it once, before the first round."""
+        """Start after this point: number rounds from there. Call it once, before the first round."""
         with self.lock:
             self.progress = point
             counts = {port.pipe.id: port.pipe.BLOCK_COUNT for port in self.incoming.joined}
@@ -109,7 +109,7 @@ class Exchange:
             self.hand_over()
 
     def next_rounds(self) -> RoundBatch | None:
-        """Wait for rounds that can be computed; None when there will be none any more."""
+        """Wait for rounds that can be computed; return None at the end of the stream."""
         incoming = self.incoming
         with self.lock:
             self.hand_over()
@@ -124,7 +124,7 @@ class Exchange:
             return stretch
 
     def wait_for_mail(self) -> bool:
-        """Wait until a block waits in a mailbox; False when none will come any more."""
+        """Wait for a block in any mailbox; return False at the end of the stream."""
         incoming = self.incoming
         with self.lock:
             self.hand_over()
@@ -137,14 +137,14 @@ class Exchange:
             return True
 
     def keep(self, checkpoints: "Checkpoints", *, stored: bool) -> None:
-        """Keep the state of the job, which is that after `begin`; `stored`: it is safe outside already."""
+        """Start checkpointing the job, from its state after `begin`; `stored`: that state is already stored elsewhere."""
         with self.lock:
             checkpoints.begin(self.progress, stored=stored)
             self._ledger.stateful = checkpoints.keeping
             self._checkpoints = checkpoints
 
     def complete(self, epoch: int, round: int) -> None:
-        """All rounds up to this one are computed; their outputs have been appended."""
+        """Record that all rounds up to this one are computed and their outputs appended."""
         checkpoints = self._checkpoints
         if checkpoints is not None and not checkpoints.keeping:
             with self.lock:
@@ -152,7 +152,7 @@ class Exchange:
         self.progress = (epoch, round)
 
     def set_head(self, port: OutPort, head: int) -> None:
-        """Let the blocks that are appended from now on travel with this head."""
+        """Set the head of the blocks that are appended from now on."""
         with self.lock:
             self.outgoing.write_pending(port)
             port.head = head
@@ -183,22 +183,22 @@ class Exchange:
     # -- what the loop of a program calls, which waits for more than rounds --------------------------------
 
     def watch(self, fd: int) -> None:
-        """Let `turn` return when there is something to read from `fd`."""
+        """Let `turn` return when `fd` is readable."""
         with self.lock:
             self._poller.watch(fd, lambda _event: None)
 
     def forget(self, fd: int) -> None:
-        """Watch it no longer."""
+        """Stop watching `fd`."""
         with self.lock:
             self._poller.forget(fd)
 
     def take(self, limit: int) -> RoundBatch | None:
-        """Return rounds that are there now, at most `limit`; None when there are none, or none any more."""
+        """Return available rounds, at most `limit`; None if there are none."""
         with self.lock:
             return self.incoming.take(limit)
 
     def turn(self, *, wait: bool, due: float | None) -> None:
-        """Send what is pending and take in what has come; `wait` until something happens, or until it is `due`."""
+        """Send pending blocks and read received ones; with `wait`, block until something happens or until `due`."""
         with self.lock:
             self.hand_over()
             if wait:
@@ -209,7 +209,7 @@ class Exchange:
             self._leave()
 
     def begin_epoch_of(self, port: OutPort, epoch: int) -> None:
-        """Number one output from 1 again: those of a program need not be at the same round."""
+        """Start a new epoch on one output: the outputs of a program need not be at the same round."""
         with self.lock:
             self.outgoing.begin_epoch(epoch, port)
 
@@ -225,7 +225,7 @@ class Exchange:
             self.incoming.processed(epoch, round)
 
     def finish(self) -> None:
-        """End all outputs and wait until everything sent has been worked off downstream."""
+        """End all outputs and wait until everything sent is processed downstream."""
         incoming, outgoing = self.incoming, self.outgoing
         with self.lock:
             self._checkpoints = None  # `run` may have begun a round that it did not complete
@@ -246,7 +246,7 @@ class Exchange:
     # -- what both threads call, holding the lock --------------------------------------------------------
 
     def pump(self, timeout: float) -> bool:
-        """Take in what is ready on the sockets; wait for it up to `timeout` seconds.
+        """Handle sockets that are ready; wait for one up to `timeout` seconds.
 
         Call `hand_over` afterwards, but first compute: a round that is ready is more urgent than acknowledgements.
         Returns whether anything was ready.
@@ -275,14 +275,14 @@ class Exchange:
         self.incoming.acknowledge()
 
     def stored(self, position: Position) -> None:
-        """A copy of the state after this round is safe."""
+        """Record that the state after this round is stored elsewhere."""
         if self._checkpoints is not None:
             self._ledger.stored(*position)
             self._checkpoints.stored(position, self._ledger.restart)
             self.incoming.mark_durable(position)
 
     def report_if_due(self) -> float:
-        """Report when it is time to, and look after connections that do not stand. Returns the time."""
+        """Report when it is due, and maintain connections that are not established. Returns the time."""
         now = monotonic()
         if now >= self._report_at:
             self._report_at = now + REPORT_INTERVAL
@@ -292,7 +292,7 @@ class Exchange:
         return now
 
     def counters(self) -> Mapping[int, dict[str, float]]:
-        """Counters of every pipe of this job, by pipe id; inputs have `queued` and `lag`."""
+        """Return the counters of every pipe of this job, by pipe id; inputs have `queued` and `lag`."""
         report: dict[int, dict[str, float]] = {}
         join = self.incoming.join
         for port in self.inputs:
@@ -312,7 +312,7 @@ class Exchange:
     # -- inside ------------------------------------------------------------------------------------------
 
     def _wait(self, due: float | None = None) -> None:
-        """Pump until something happened, the next deadline has come, or it is `due`."""
+        """Serve the sockets until something happens, the next deadline, or `due`."""
         if not self._handed_over:
             self.hand_over()
         now = self.report_if_due()
@@ -325,7 +325,7 @@ class Exchange:
         self.pump(max(0.0, until - now))
 
     def _look(self) -> float | None:
-        """See to checkpoints, and let those downstream see to theirs if a sender needs it; return when to look again."""
+        """Take checkpoints that are due, and request them downstream if a sender needs a release; return the next time."""
         checkpoint_requested = False
         for port in self.incoming.joined:
             checkpoint_requested |= port.receiver.checkpoint_requested
@@ -342,7 +342,7 @@ class Exchange:
             self._wait()
 
     def _leave(self) -> None:
-        """The job's thread goes back to user code: from now on the I/O thread has to look after the sockets."""
+        """Leave for user code: from now on the I/O thread serves the sockets."""
         self.serviced_at = monotonic()
         if self.waiting:
             self.waiting = False

@@ -1,4 +1,4 @@
-"""The receiving side of a job: connections that come in, and what they bring, up to the rounds."""
+"""The receiving side of a job: from accepted connections to rounds."""
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -43,7 +43,7 @@ class Incoming:
         self.join: Join | None = None
         self.eager = False
         self.closing = False
-        """The job's last round was computed; what still comes is read and forgotten."""
+        """The last round is computed; later blocks are read and dropped."""
         self.live = tuple(port for port in self.joined if port.pipe.DELIVERY == "live")
         self._sources = dict(sources or {})  # the sending job of each pipe
         self._nodes: dict[int, str] = {}  # its node, where the client has announced it
@@ -61,7 +61,7 @@ class Incoming:
         )
 
     def take(self, limit: int = 4096) -> RoundBatch | None:
-        """Return rounds that can be computed now, at most `limit`, or None. Reads again from inputs that have room now."""
+        """Return computable rounds, at most `limit`, or None. Resumes reading from inputs that have room."""
         stretch = self._straight
         if stretch is not None:
             self._straight = None
@@ -77,7 +77,7 @@ class Incoming:
 
     @property
     def finished(self) -> bool:
-        """Whether no round can come any more: `take` has returned None and this is True."""
+        """Whether the stream has ended: `take` has returned None and this is True."""
         if self.join is not None:
             return self.join.finished
         return all(port.ended for port in self.ports)
@@ -88,7 +88,7 @@ class Incoming:
             port.receiver.ask()
 
     def offers(self) -> list[tuple[Position, int]] | None:
-        """What the senders have released, with the block counts; None until all have said it.
+        """Return what the senders have released, with the block counts; None until all have reported.
 
         Live inputs, which may have gaps, are asked only if there are no others.
         """
@@ -100,7 +100,7 @@ class Incoming:
         return offers
 
     def begin(self, point: Position, *, place: bool) -> None:
-        """Take the rounds after this point; `place`: the receivers do not know it yet. Once, before the first `take`."""
+        """Start after this point; `place`: the receivers do not know it yet. Call it once, before the first `take`."""
         epoch, number = point
         if place:
             for port in self.joined:
@@ -118,22 +118,22 @@ class Incoming:
                 port.receiver.announce(incarnation)
 
     def sender_gone(self, pipe: int) -> None:
-        """The sender of an asynchronous input has finished: no END will come from it."""
+        """Handle the end of an asynchronous input's sender, which will send no END."""
         port = self._by_pipe.get(pipe)
         if port is not None and port.mailbox is not None:
             port.ended = True
 
     def release(self, pipe: int, epoch: int, sqn: int) -> None:
-        """Blocks of an input up to this one will never be needed again."""
+        """Release the blocks of an input up to this one."""
         self._by_pipe[pipe].receiver.release(epoch, sqn)
 
     def processed(self, epoch: int, number: int) -> None:
-        """The job has computed this round: the senders of live pipes may send more."""
+        """Report a computed round to the senders of live pipes, which may send more."""
         for port in self.live:
             port.receiver.processed(epoch, number * port.pipe.BLOCK_COUNT)
 
     def mark_durable(self, point: Position) -> None:
-        """What was made of the rounds up to this one is stored, here or downstream."""
+        """Report that the results of the rounds up to this one are stored, here or downstream."""
         epoch, number = point
         for port in self.joined:
             port.receiver.mark_durable(epoch, number * port.pipe.BLOCK_COUNT)
@@ -151,22 +151,22 @@ class Incoming:
                     self._poller.want(connection, paused=port.paused)
 
     def deadline(self) -> float | None:
-        """When `acknowledge` has something to do even if nothing comes."""
+        """When `acknowledge` has something to do without new blocks."""
         times = [port.receiver.deadline() for port in self.ports]
         return min((time for time in times if time is not None), default=None)
 
     def round_due(self) -> float | None:
-        """When `take` will give a round even if nothing comes."""
+        """When `take` returns a round without new blocks."""
         return None if self.join is None else self.join.deadline()
 
     @property
     def mail(self) -> bool:
-        """Whether a block waits in any mailbox."""
+        """Whether any mailbox holds a block."""
         return any(port.mailbox for port in self.ports)
 
     @property
     def backlog(self) -> bool:
-        """Whether acknowledgements wait for a socket."""
+        """Whether acknowledgements are queued for a socket."""
         return any(port.connection is not None and port.connection.backlog for port in self.ports)
 
     # -- connections -------------------------------------------------------------------------------------

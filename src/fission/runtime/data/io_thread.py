@@ -1,4 +1,4 @@
-"""The second thread of a job process: it pumps while the job's own thread is in user code for long."""
+"""The second thread of a job process: it serves the sockets while user code runs for long."""
 
 import threading
 from collections.abc import Callable
@@ -41,7 +41,7 @@ class IoThread(threading.Thread):
             self._on_error(error)
 
     def _look(self, tick: float) -> float:
-        """Do what is needed now; return the seconds until the next look."""
+        """Serve the sockets if needed; return the seconds until the next check."""
         exchange = self._exchange
         away = monotonic() - exchange.serviced_at
         if exchange.waiting:

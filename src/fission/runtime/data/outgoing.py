@@ -1,4 +1,4 @@
-"""The sending side of a job: connections to the receivers of its outputs, made again when they break."""
+"""The sending side of a job: connections to the receivers of its outputs, renewed when they break."""
 
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from fission.runtime.sockets.tls import Certificate
 
 CONNECT_SECONDS = 5.0
-"""Time for a connection to stand, its TLS handshake included; then it is tried anew."""
+"""Seconds for a connection to be established, including its TLS handshake, before it is retried."""
 
 _RETRY_FIRST, _RETRY_MOST = 0.005, 0.5
 _RETRIES_TOLD = 10  # after about 2 s
@@ -56,14 +56,14 @@ class Outgoing:
 
     @property
     def finished(self) -> bool:
-        """Whether nothing that was sent is needed any more.
+        """Whether all that was sent is released.
 
         Asynchronous outputs are only sent to their end: who reads them may be waiting for us, in a loop.
         """
         return all(port.sender.finished or (port.pipe.ASYNC and _flushed(port)) for port in self.ports)
 
     def route(self, pipe: int, address: str) -> None:
-        """The receiver of output `pipe` listens at `address`; a connection to where it was before is given up."""
+        """The receiver of output `pipe` listens at `address`; the connection to its earlier address is closed."""
         endpoint = choose(address, self._machine)
         if not endpoint.local and (endpoint.kind == "tls") != (self._certificate is not None):
             raise RunError(
@@ -81,7 +81,7 @@ class Outgoing:
                 port.retries = 0
 
     def receiver_gone(self, pipe: int) -> None:
-        """The job that receives output `pipe` has finished."""
+        """Handle the end of the job that receives output `pipe`."""
         for port in self.ports:
             if port.pipe.id == pipe:
                 port.endpoint = None
@@ -107,7 +107,7 @@ class Outgoing:
             port.sender.resume(after)
 
     def request_checkpoint(self) -> None:
-        """Ask all receivers that keep blocks of ours for a release."""
+        """Request a release from all receivers with unreleased blocks."""
         for port in self.ports:
             connection = port.connection
             if connection is not None and not connection.backlog:
@@ -129,13 +129,13 @@ class Outgoing:
             port.sender.reset(epoch)
 
     def end(self) -> None:
-        """Let the END follow what was written."""
+        """Send END after the written blocks."""
         for port in self.ports:
             self.write_pending(port)
             port.sender.finish()
 
     def deadline(self) -> float | None:
-        """When a broken connection is to be tried again: call `hand_over` then."""
+        """When a broken connection is retried next: call `hand_over` then."""
         times = [p.retry_at for p in self.ports if p.connection is None and p.endpoint is not None]
         return min(times, default=None)
 
@@ -157,7 +157,7 @@ class Outgoing:
     # -- inside ------------------------------------------------------------------------------------------
 
     def _send(self, port: OutPort, connection: Connection) -> None:
-        """Send what is pending and what waits in the window, as much as the socket takes."""
+        """Send pending blocks and the window, as much as the socket accepts."""
         sender, pending = port.sender, port.pending
         blocks = [pending.popleft()] if len(pending) == 1 else _drain(port)
         buffers = sender.send(blocks, port.head, monotonic(), time()) if blocks else sender.take()
@@ -228,7 +228,7 @@ class Outgoing:
         self._retry_later(port)
 
     def _complain(self, port: OutPort, text: str) -> None:
-        """Log why a connection failed, once: it is tried again twice a second."""
+        """Log a new reason of a failed connection once; it is retried twice a second."""
         if text != port.complaint:
             port.complaint = text
             self._log(30, f"pipe {port.pipe.id} to {port.endpoint}: {text}")
@@ -244,5 +244,5 @@ def _drain(port: OutPort) -> list[Payload]:
 
 
 def _flushed(port: OutPort) -> bool:
-    """Whether the END has left."""
+    """Whether END has been sent."""
     return port.sender.end_sent and port.connection is not None and not port.connection.backlog

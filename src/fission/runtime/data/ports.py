@@ -1,4 +1,4 @@
-"""The ends of a job's pipes as its process holds them: protocol state, codec, connection."""
+"""The ends of a job's pipes in its process: protocol state, codec, connection."""
 
 from collections import deque
 from collections.abc import Callable
@@ -15,7 +15,7 @@ from fission.runtime.sockets.endpoints import Endpoint
 
 QUEUE_BLOCKS = 4096
 QUEUE_BYTES = 4 << 20
-"""Reading from an input pauses when so much of it waits for its rounds."""
+"""Reading from an input pauses when this much is queued for its rounds."""
 
 
 class OutPort:
@@ -34,9 +34,9 @@ class OutPort:
         self.endpoint: Endpoint | None = None
         self.connection: Connection | None = None
         self.stands_by: float | None = None
-        """Until when the connection has to stand; None when it does."""
+        """The deadline for establishing the connection; None when it is established."""
         self.complaint = ""
-        """What was logged last about a connection that failed."""
+        """The last logged reason of a failed connection."""
         self.retry_at = 0.0
         self.retries = 0
 
@@ -62,7 +62,7 @@ class InPort:
         self.queue_blocks = max(rounds, 2 * pipe.BLOCK_COUNT)
 
     def crowded(self, blocks: int, size: int) -> bool:
-        """Whether so many blocks and bytes are enough for now; a full round is never refused."""
+        """Whether this many queued blocks and bytes are enough for now; a full round is always accepted."""
         if blocks < self.pipe.BLOCK_COUNT:
             return False
         return blocks >= self.queue_blocks or size >= QUEUE_BYTES
