@@ -14,10 +14,10 @@ demo: $(VENV)/.ready ## see networks work on this machine, and a node die (about
 	@$(PYTHON) examples/demo.py
 
 test: $(VENV)/.ready ## run the tests of every room, the examples and the pages (five minutes)
-	$(PYTHON) -m pytest -m "not long" -n 2 --dist worksteal
+	$(PYTHON) -m pytest -m "not long" -n 2 --dist worksteal --durations=10
 
 test-all: test $(VENV)/.ansible ## then the long tests as well: faults on real hosts, chaos, memory, mutants (half an hour)
-	$(PYTHON) -m pytest -m "long or hypothesis" --hypothesis-profile thorough
+	$(PYTHON) -m pytest -m "long or hypothesis" --hypothesis-profile thorough --durations=10
 	$(PYTHON) -m pytest benchmarks/tests
 
 lint: $(VENV)/.ready ## check style, types and the rules between the rooms
