@@ -331,6 +331,9 @@ for name, value, expected in (
     ("STATE", None, "STATE: expected 'auto' or 'none'"),
     ("CHECKPOINT_INTERVAL", 0, "CHECKPOINT_INTERVAL: expected a number of seconds above 0"),
     ("CHECKPOINT_INTERVAL", "1", "CHECKPOINT_INTERVAL: expected a number of seconds above 0"),
+    ("PROGRESS_TIMEOUT", 0.5, "PROGRESS_TIMEOUT: expected a number of seconds from 1"),
+    ("PROGRESS_TIMEOUT", False, "PROGRESS_TIMEOUT: expected a number of seconds from 1"),
+    ("PROGRESS_TIMEOUT", "5", "PROGRESS_TIMEOUT: expected a number of seconds from 1"),
 ):
 
     @case("E207")

@@ -146,8 +146,9 @@ def _between(low: float, high: float) -> Callable[[object], float]:
     return read
 
 
-def _seconds_or_none(value: object) -> float | None:
-    return None if value is None else _between(0, 1e9)(value)
+def _seconds_or_none(low: float, high: float) -> Callable[[object], float | None]:
+    read = _between(low, high)
+    return lambda value: None if value is None else read(value)
 
 
 def _security(value: object) -> str:
@@ -179,8 +180,11 @@ SETTINGS: Final = (
     Setting("CERTS", "certs", "the path of a folder", _path),
     Setting("NODE_PORT", "node_port", "a port from 1 to 65535", _whole(1, 65535)),
     Setting("MAX_RESTARTS", "max_restarts", "a whole number from 0 to 1000000", _whole(0, 1_000_000)),
-    Setting("ALLOCATION_TIMEOUT", "allocation_timeout", "seconds or None", _seconds_or_none),
+    Setting("ALLOCATION_TIMEOUT", "allocation_timeout", "seconds or None", _seconds_or_none(0, 1e9)),
     Setting("ORPHAN_TIMEOUT", "orphan_timeout", "seconds from 1 to 1000000", _between(1, 1_000_000)),
+    Setting(
+        "PROGRESS_TIMEOUT", "progress_timeout", "seconds from 1 to 1000000, or None", _seconds_or_none(1, 1e6)
+    ),
     Setting("XML_FILE", "xml_file", "the path of a file or None", _optional_path),
     Setting("XML_ARGS", "xml_args", f"a dict with any of {', '.join(XML_ARGUMENTS)}", _xml_args),
 )

@@ -97,6 +97,8 @@ class JobSpec:
     """Where the job writes its checkpoints; "" when they are not kept."""
     checkpoints: "tuple[Checkpoint, ...]" = ()
     """The stored checkpoints of the predecessor."""
+    progress_timeout: float = 0.0
+    """Seconds after which a process without progress is ended; such a process reports several times within them. 0: never."""
     trial: str = ""
     """File for rounds that are repeated elsewhere (see `runtime.checkpointing.replay_check`); "" for none."""
 
@@ -176,6 +178,8 @@ class Status:
     epoch: int = 1
     gave_nothing: bool = False
     """The first round of the job returned None although it has outputs."""
+    computing: bool | None = None
+    """Whether a round is being computed; not while the job waits for blocks or for room. None: before and after all rounds."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -189,7 +189,14 @@ def test_the_place_of_the_mistake_is_named(data: Any, line: str) -> None:
 def test_keys_that_are_no_numbers_are_refused(key: str) -> None:
     what = [
         "Status",
-        {"rounds": 1, "cpu_seconds": 0.5, "pipes": {key: {}}, "epoch": 1, "gave_nothing": False},
+        {
+            "rounds": 1,
+            "cpu_seconds": 0.5,
+            "pipes": {key: {}},
+            "epoch": 1,
+            "gave_nothing": False,
+            "computing": None,
+        },
     ]
     with pytest.raises(WireError, match="whole numbers as keys"):
         link_messages.event_from_plain(["JobSaid", {"node": "n", "job": 1, "incarnation": 1, "what": what}])

@@ -47,6 +47,9 @@ class BaseJob:
     CHECKPOINT_INTERVAL: float = 1.0
     """Seconds between two copies of the job's state."""
 
+    PROGRESS_TIMEOUT: float | None = None
+    """Seconds that one round may take before the process is restarted; 0: no limit; None: as config.py says."""
+
     DEPENDENCIES: str | ModuleType | Sequence[str | ModuleType] | None = None
     """Files that the job needs: a folder, a module, or a list of at most one folder and any number of modules."""
 

@@ -6,7 +6,7 @@ from fission.cluster import StartJob
 from fission.core.network import Network
 from fission.engine.checkpoints.authentication import job_key
 from fission.engine.checkpoints.store import CheckpointKey
-from fission.engine.host.job_spec import needed_blocks, pickle_job, queue_limits
+from fission.engine.host.job_spec import needed_blocks, pickle_job, progress_timeout, queue_limits
 from fission.engine.protocol.interfaces import JobOrder
 from fission.runtime.messages import JobSpec
 
@@ -62,6 +62,7 @@ class JobOrderFactory:
             stored=start.stored,
             senders=dict(start.senders),
             sources={pipe.id: self._sources[pipe.id] for pipe in job.inputs},
+            progress_timeout=progress_timeout(job, settings),
         )
         return JobOrder(
             network=self._network.name,

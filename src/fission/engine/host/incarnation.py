@@ -1,6 +1,7 @@
 """One incarnation of a job on a machine, from its order to its end, with the events that it reports."""
 
 import asyncio
+import time
 from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
@@ -17,6 +18,7 @@ from fission.cluster import (
     JobReady,
     JobStored,
 )
+from fission.cluster.stall_detector import Stall, StallDetector
 from fission.engine.protocol.interfaces import CheckpointWriter, EngineEvent, JobOrder, JobSaid
 from fission.errors import RunError
 from fission.runtime import messages
@@ -25,6 +27,10 @@ from fission.runtime.launch.supervisor import GRACE, Event, Exited, JobSuperviso
 from fission.runtime.messages import JobSpec, Phase
 
 _WARNING = 30
+_STALLS = {
+    Stall.COMPUTING: "the round has begun and is not complete",
+    Stall.SILENT: "the process reports nothing; it is stopped, or its code does not release the interpreter",
+}
 _T = TypeVar("_T")
 
 
@@ -70,6 +76,8 @@ class Incarnation:
         self._supervisor: JobSupervisor | None = None
         self._kept: asyncio.Queue[messages.Checkpoint] = asyncio.Queue()
         self._keeping: asyncio.Task[None] | None = None
+        self._detector = StallDetector(spec.progress_timeout)
+        self._watching: asyncio.Task[None] | None = None
         self._waiting: asyncio.Task[Any] | None = None
 
     @property
@@ -153,6 +161,7 @@ class Incarnation:
                 self._on_event(JobSaid(*who, event))
             case messages.Status():
                 self._round = max(self._round, event.rounds)
+                self._detector.report((event.epoch, event.rounds), event.computing, time.monotonic())
                 self._on_event(JobProgress(*who, event.rounds))
                 self._on_event(JobSaid(*who, event))
             case messages.Listening():
@@ -161,6 +170,7 @@ class Incarnation:
             case messages.Ready():
                 self._status, self._round = IncarnationStatus.RUNNING, max(self._round, event.round)
                 self._on_event(JobReady(*who, event.round))
+                self._watch(event.round)
             case messages.Finished():
                 self._status, self._round = IncarnationStatus.FINISHED, event.rounds
                 self._on_event(JobFinished(*who, event.rounds))
@@ -182,11 +192,30 @@ class Incarnation:
         self.code = code
         if self._status is not IncarnationStatus.FINISHED:
             self._status = IncarnationStatus.GONE
-        if self._keeping is not None:
-            self._keeping.cancel()
+        for task in (self._keeping, self._watching):
+            if task is not None:
+                task.cancel()
         self._supervisor = None  # it holds the whole job
         self.ended.set()
         self._on_event(JobExited(self._node, self.job, self.incarnation, code, self.run))
+
+    def _watch(self, begun: int) -> None:
+        """Watch the progress of the process, whose rounds begin after `begun`, if the job has a PROGRESS_TIMEOUT."""
+        if self._detector.timeout:
+            self._detector.begin((1, begun), time.monotonic())
+            self._watching = asyncio.create_task(self._end_stalled())
+
+    async def _end_stalled(self) -> None:
+        """End the process when it makes no progress: that is a failure in its round."""
+        detector = self._detector
+        while (stall := detector.look(time.monotonic())) is None:
+            await asyncio.sleep(detector.period)
+        if self._supervisor is None or self.stopping:
+            return
+        round = detector.position[1] + 1
+        text = f"no progress for {detector.timeout:g} s (PROGRESS_TIMEOUT): {_STALLS[stall]}"
+        self._on_event(JobFailed(self._node, self.job, self.incarnation, round, str(Phase.RUN), text))
+        await self._supervisor.stop()
 
     def _say(self, level: int, text: str) -> None:
         self._on_event(JobSaid(self._node, self.job, self.incarnation, messages.Log(level, text)))

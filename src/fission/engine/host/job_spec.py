@@ -4,7 +4,7 @@ import pickle
 
 from fission.channel.windows import needed_blocks as channel_need
 from fission.core.jobs import BaseJob
-from fission.core.network import Edge, Network
+from fission.core.network import Edge, Network, Settings
 from fission.errors import NetworkError
 
 
@@ -41,6 +41,16 @@ def needed_blocks(network: Network) -> dict[int, int]:
     for edge in network.edges:
         need(edge)
     return needed
+
+
+def progress_timeout(job: BaseJob, settings: Settings) -> float:
+    """Return the seconds that a round of the job may take; 0 for no limit.
+
+    The setting of the network is for jobs with inputs: how long a source waits for its device is known to its class only.
+    """
+    if job.PROGRESS_TIMEOUT is not None:
+        return job.PROGRESS_TIMEOUT
+    return settings.progress_timeout or 0.0 if job.inputs else 0.0
 
 
 def queue_limits(network: Network) -> dict[int, int]:

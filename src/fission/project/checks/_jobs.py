@@ -228,11 +228,20 @@ def _is_interval(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < float("inf")
 
 
+def _is_timeout(value: object) -> bool:
+    if value is None:
+        return True
+    return (
+        isinstance(value, int | float) and not isinstance(value, bool) and (value == 0 or 1 <= value <= 1e6)
+    )
+
+
 _SETTINGS: tuple[tuple[str, str, Callable[[object], bool]], ...] = (
     ("HEAD", "True or False", lambda value: isinstance(value, bool)),
     ("MAX_QUEUE", "a number of rounds, 0 for no limit", _is_queue),
     ("STATE", "'auto' or 'none'", lambda value: value in ("auto", "none")),
     ("CHECKPOINT_INTERVAL", "a number of seconds above 0", _is_interval),
+    ("PROGRESS_TIMEOUT", "a number of seconds from 1 to 1000000, 0 for no limit, or None", _is_timeout),
 )
 
 

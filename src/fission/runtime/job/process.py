@@ -73,7 +73,9 @@ class JobProcess:
         self._standard = StandardDescriptors(self._descriptors, self._log)
         self._guard = ForkGuard(self._descriptors, self._on_fork)
         self._stateful = False
-        self._reporter = Reporter(control.send, lambda: getattr(self._loop, "cpu_seconds", 0.0))
+        self._reporter = Reporter(
+            control.send, lambda: getattr(self._loop, "cpu_seconds", 0.0), spec.progress_timeout
+        )
 
     def run(self) -> int:
         """Run the job to its end and return the exit code of the process."""
@@ -94,6 +96,7 @@ class JobProcess:
         where, also = self._where, ""
         if where in (Phase.SETUP, Phase.RUN, Phase.FINISH):
             self._where = Phase.TEARDOWN
+            self._report()
             late = self._attempt(self._teardown)
             if failed is None:
                 failed, where = late, Phase.TEARDOWN
@@ -337,7 +340,13 @@ class JobProcess:
     def _report(self) -> None:
         self._standard.repair()
         if self._exchange is not None:
-            self._reporter.report(self._exchange)
+            self._reporter.report(self._exchange, computing=self._computing())
+
+    def _computing(self) -> bool | None:
+        """Whether a round is being computed; None before the first and after the last one."""
+        if self._where is Phase.RUN and self._loop is not None:
+            return self._loop.computing
+        return False if self._where is Phase.FINISH else None
 
 
 def _carry_out(message: messages.ToJob, exchange: Exchange) -> None:

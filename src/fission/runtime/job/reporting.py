@@ -15,25 +15,35 @@ class Reporter:
     """Call `report` about twice a second, `report_losses` at the end.
 
     `send` sends a message to the supervisor. `cpu_seconds` returns the processor time of other processes of the job.
+    `timeout` is the job's progress timeout: silence that lasts so long ends the process.
     """
 
-    def __init__(self, send: Callable[[messages.FromJob], None], cpu_seconds: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        send: Callable[[messages.FromJob], None],
+        cpu_seconds: Callable[[], float],
+        timeout: float = 0.0,
+    ) -> None:
         self._send = send
+        self._anyway = min(_ANYWAY, timeout / 4) if timeout else _ANYWAY
         self._cpu_seconds = cpu_seconds
         self._last: tuple[object, ...] = ()
         self._sent_at = 0.0
 
-    def report(self, exchange: Exchange, *, gave_nothing: bool = False) -> None:
+    def report(
+        self, exchange: Exchange, *, gave_nothing: bool = False, computing: bool | None = None
+    ) -> None:
         """Send the counters, unless they have not changed: an idle network is silent."""
         epoch, round = exchange.progress
         pipes = dict(exchange.counters())
         now = monotonic()
-        if (epoch, round, pipes) == self._last and not gave_nothing and now < self._sent_at + _ANYWAY:
+        said = (epoch, round, pipes, computing)
+        if said == self._last and not gave_nothing and now < self._sent_at + self._anyway:
             return
-        self._last, self._sent_at = (epoch, round, pipes), now
+        self._last, self._sent_at = said, now
         times = os.times()
         seconds = times.user + times.system + self._cpu_seconds()
-        self._send(messages.Status(round, seconds, pipes, epoch, gave_nothing))
+        self._send(messages.Status(round, seconds, pipes, epoch, gave_nothing, computing))
 
     def report_losses(self, exchange: Exchange) -> None:
         """Log the blocks that were dropped, or were left over at the end."""

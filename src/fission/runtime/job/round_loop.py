@@ -84,6 +84,11 @@ class RoundLoop:
         except EndOfStream:
             pass
 
+    @property
+    def computing(self) -> bool:
+        """Whether the job's thread is in user code: it has a round and does not wait for blocks or for room."""
+        return not self._exchange.waiting
+
     # -- where rounds come from --------------------------------------------------------------------------
 
     def _run_source(self) -> None:

@@ -5,6 +5,7 @@ order and write as late as it likes. What bounds the memory: a stretch of rounds
 nothing is read from an output whose window is full.
 """
 
+import contextlib
 import select
 from collections.abc import Callable
 from time import monotonic
@@ -118,6 +119,15 @@ class ProgramLoop:
         if self._child is not None:
             self._cpu_seconds = max(self._cpu_seconds, self._child.cpu_seconds())
         return self._cpu_seconds
+
+    @property
+    def computing(self) -> bool:
+        """Whether the program leaves blocks unread although its outputs have room; a source has to write."""
+        if self._loose or not all(out.wanted for out in self._outputs):
+            return False
+        with contextlib.suppress(OSError):  # the I/O thread may ask while the pipe is being closed
+            return not self._joined or not all(end.drained for end in self._joined)
+        return False
 
     # -- one turn ----------------------------------------------------------------------------------------
 
