@@ -3,15 +3,9 @@
 import pytest
 
 from fission.channel.counters import PipeCounters
+from fission.channel.lossy_windows import LIVE_BLOCKS, LiveWindow, live_room
 from fission.channel.retained import FRAME_BLOCKS, FRAME_BYTES, FRAME_COST
-from fission.channel.windows import (
-    LIVE_BLOCKS,
-    LiveWindow,
-    ReceiveWindow,
-    SendWindow,
-    live_room,
-    needed_blocks,
-)
+from fission.channel.windows import ReceiveWindow, SendWindow, needed_blocks
 from fission.channel.wire.frames import WIRE_FINISHED, WIRE_RESET, Batch
 
 

@@ -19,7 +19,7 @@ SLEEPS = {
     "tests/lab/shell.py": (1, "the step of the waits of the lab, which benchmarks use without pytest"),
     "tests/lab/stream.py": (1, "the pace of a source"),
     "tests/chaoskit/jobs_of_users.py": (2, "the pace of jobs"),
-    "tests/integration/restarts/restarted_jobs.py": (7, "the pace of jobs"),
+    "tests/integration/restarts/restarted_jobs.py": (9, "the pace of jobs"),
     "tests/integration/restarts/test_restarts.py": (2, "a kill at a random moment of a stream"),
     "tests/integration/wires/wired_jobs.py": (4, "the pace of jobs"),
     "tests/integration/wires/test_strangers.py": (1, "the pace of a slow stranger"),

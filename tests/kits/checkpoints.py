@@ -24,11 +24,11 @@ NODE = "127.0.0.1"
 
 
 def entry(
-    round: int, state: bytes = STATE, *, digest: str = "", size: int = -1, by: int = 1
+    round: int, state: bytes = STATE, *, digest: str = "", size: int = -1, by: int = 1, epoch: int = 1
 ) -> CheckpointEntry:
     """A signed entry of incarnation `by`, for a state or for a digest and size that the test makes up."""
     digest, size = digest or state_digest(state), len(state) if size < 0 else size
-    one = CheckpointEntry(1, round, digest, size, by, "")
+    one = CheckpointEntry(epoch, round, digest, size, by, "")
     return replace(one, code=checkpoint_code(SECRET, KEY, one))
 
 

@@ -23,6 +23,7 @@ counted.
 """
 
 from collections import deque
+from collections.abc import Iterable
 
 from fission.channel.wire.frames import Payload, frozen, payload_size
 from fission.core.pipes import BasePipe, OptionalMixIn
@@ -100,7 +101,7 @@ class Mailbox:
         """Take in a block that has arrived."""
         waiting = self._waiting
         size = payload_size(payload)
-        while waiting and self._crowded(size):
+        while waiting and self.crowded(len(waiting), self._came - self._taken, size):
             if self._delete_newest:
                 self.dropped += 1
                 return
@@ -126,7 +127,21 @@ class Mailbox:
             self._stored = frozen(payload)
         return payload
 
-    def _crowded(self, size: int) -> bool:
-        if len(self._waiting) >= self._most:
-            return True
-        return 0 < self._most_bytes < self._came - self._taken + size
+    @property
+    def deletes_newest(self) -> bool:
+        """Whether a block without room is dropped itself, and not the oldest that waits."""
+        return self._delete_newest
+
+    def crowded(self, count: int, waiting: int, size: int) -> bool:
+        """Whether a block of `size` bytes has no room beside `count` blocks of `waiting` bytes in all."""
+        return count >= self._most or 0 < self._most_bytes < waiting + size
+
+    def contents(self) -> tuple[Payload | None, list[Payload]]:
+        """Return the stored block, and those that wait; nobody may `put` or `take` meanwhile."""
+        return self._stored, list(self._waiting)
+
+    def fill(self, stored: Payload | None, waiting: Iterable[Payload]) -> None:
+        """Replace the contents by those of a predecessor."""
+        self._stored = stored if self._store else None
+        self._waiting = deque(waiting)
+        self._came, self._taken = sum(map(payload_size, self._waiting)), 0

@@ -68,7 +68,9 @@ class Receiver:
         self._ask = False
         self._pipe = pipe
         self._run = run
+        self._lossy = delivery != "exact"
         self._live = delivery == "live"
+        self._repeat: Position = (0, 0)
         self._retain = retain
         self._window = ReceiveWindow(self.counters, start=start)
         self._machine: Machine[ReceiverState, ReceiverEvent] = Machine(
@@ -166,7 +168,8 @@ class Receiver:
         out: list[Buffer] = []
         if self._welcome:
             self._welcome = False
-            out.append(encode_control(Welcome(*self._window.wanted)))
+            epoch, repeat = self._repeat
+            out.append(encode_control(Welcome(*self.wanted, repeat if epoch == self.wanted[0] else 0)))
         if self._released > self._reported and self._due(now):
             self._reported = self._released
             self._report_bound = 0.0
@@ -201,13 +204,17 @@ class Receiver:
         """Let a sender that waits for us choose where to begin, if it does not know it either."""
         self._ask = True
 
-    def place(self, start: Position) -> None:
-        """Begin with this block; everything before it counts as released. Once only, and before anything has come."""
+    def place(self, start: Position, repeat: int = 0) -> None:
+        """Begin with this block; everything before it counts as released. Once only, and before anything has come.
+
+        `repeat`: the results of the blocks of this epoch up to this one are known downstream (see `Welcome`).
+        """
         if self._placed:
             self._machine.misused("placed twice", expected=str(self.wanted), found=str(start))
         self._placed = True
         self._window = ReceiveWindow(self.counters, start=start)
         self._released = self._worked_off = (start[0], start[1] - 1)
+        self._repeat = (start[0], repeat)
         self._welcome = self._connected
 
     def release(self, epoch: int, sqn: int) -> None:
@@ -219,7 +226,7 @@ class Receiver:
         if position <= self._released:
             return
         limit = self.wanted if self.ended else (self.wanted[0], self.wanted[1] - 1)
-        if position > limit and not self._live:
+        if position > limit and not self._lossy:
             self._machine.misused(
                 "released what never came", expected=f"at most {limit}", found=str(position)
             )
@@ -255,6 +262,11 @@ class Receiver:
         return self._machine.state
 
     @property
+    def placed(self) -> bool:
+        """Whether it is known where to begin."""
+        return self._placed
+
+    @property
     def wanted(self) -> Position:
         """The position that is wanted next."""
         return self._window.wanted
@@ -268,7 +280,7 @@ class Receiver:
     def lost(self) -> bool:
         """Whether required blocks were released: the sender offers only later ones. That would be a bug."""
         offered = self.offered
-        if offered is None or self._live or not self._placed or self._machine.state is _S.DONE:
+        if offered is None or self._lossy or not self._placed or self._machine.state is _S.DONE:
             return False
         return offered[1] > 0 and offered >= self.wanted
 
@@ -316,7 +328,7 @@ class Receiver:
             or batch.epoch != window.epoch
             or first == 1
             or window.end is not None
-            or self._live
+            or self._lossy
             or self._machine.state is not _S.STREAMING
         ):
             return False
@@ -336,7 +348,7 @@ class Receiver:
             self._machine.broken("blocks before a WELCOME", found=str((batch.epoch, batch.first)))
         if batch.first == 1 and not batch.head & WIRE_RESET:
             self._machine.broken("the first block of an epoch has no reset bit")
-        if window.gap(batch.epoch, batch.first) and not self._live:
+        if window.gap(batch.epoch, batch.first) and not self._lossy:
             found = str((batch.epoch, batch.first))
             self._machine.broken("blocks are missing", expected=str(window.wanted), found=found)
         if window.end is not None and (batch.epoch, batch.last) >= window.end:
@@ -347,7 +359,7 @@ class Receiver:
             return []
         size = new.nbytes
         self.counters.bytes += size
-        if not self._live:
+        if not self._lossy:
             size += FRAME_COST + BLOCK_COST * new.count
             self._unreleased_bytes += size
             self._weights.append((new.epoch, new.last, size))
@@ -355,7 +367,7 @@ class Receiver:
 
     def _check_end(self, end: Position) -> None:
         window = self._window
-        if (end < window.wanted or window.gap(*end)) and not self._live:
+        if (end < window.wanted or window.gap(*end)) and not self._lossy:
             what = "the stream does not end where its blocks end"
             self._machine.broken(what, expected=str(window.wanted), found=str(end))
         window.finish(end)

@@ -9,9 +9,10 @@ from fission.channel.conversation import (
     StreamState,
 )
 from fission.channel.counters import PipeCounters
+from fission.channel.lossy_windows import LIVE_BLOCKS, LiveWindow, OptionalWindow
 from fission.channel.machine import Machine
 from fission.channel.ranges import Position
-from fission.channel.windows import LIVE_BLOCKS, LiveWindow, SendWindow
+from fission.channel.windows import SendWindow
 from fission.channel.wire.encoder import encode_control
 from fission.channel.wire.frames import (
     VERSION,
@@ -49,7 +50,8 @@ class Sender:
     `start` is the position (epoch, number) of the first block that will be written. A job that is `resuming` does not
     know it yet: connect, wait until the sender is `settled`, then call `resume`. `needed` is the number of blocks that the
     receiving side needs before it can release any (see `needed_blocks`): whatever their size, so many are let through.
-    For live pipes, `max_queue` blocks may wait here and `room` blocks at the receiver (see `live_room`).
+    For live pipes, `max_queue` blocks may wait here and `room` blocks at the receiver (see `live_room`). An "optional" one is
+    never full, and keeps some blocks for a receiver that is restarted (see `OptionalWindow`).
     """
 
     def __init__(
@@ -70,15 +72,18 @@ class Sender:
         self.refused = ""
         self.durable_advanced = False
         """Set when `durable` has advanced without a release; the exchange resets it."""
-        self._live = delivery == "live"
+        self._lossy = delivery != "exact"
+        self._repeat: Position | None = None
         self._who = (VERSION, run, pipe, incarnation)
         self._resuming = resuming
         self._anywhere = False
-        self._window = (
-            LiveWindow(self.counters, limit=max_queue or LIVE_BLOCKS, room=room, start=start)
-            if self._live
-            else SendWindow(self.counters, retain=retain, needed=needed, start=start)
-        )
+        self._window: SendWindow
+        if delivery == "live":
+            self._window = LiveWindow(self.counters, limit=max_queue or LIVE_BLOCKS, room=room, start=start)
+        elif delivery == "optional":
+            self._window = OptionalWindow(self.counters, retain=retain, start=start)
+        else:
+            self._window = SendWindow(self.counters, retain=retain, needed=needed, start=start)
         where = f"sender of pipe {pipe}"
         self._connection: Machine[SenderState, SenderEvent] = Machine(
             where, _S.IDLE, SENDER_TABLE, SENDER_LOCAL
@@ -165,8 +170,8 @@ class Sender:
 
     @property
     def released(self) -> Position:
-        """Up to where nothing will ever be asked for again. Live pipes never ask again."""
-        if self._live or self.done:
+        """Up to where nothing will ever be asked for again, as far as the job depends on it: only exact pipes do."""
+        if self._lossy or self.done:
             return self.written
         return self._window.released
 
@@ -189,6 +194,11 @@ class Sender:
     def wanted(self) -> Position:
         """What the receiver wanted next when it was last connected; where we begin, before that."""
         return self._window.wanted
+
+    @property
+    def horizon(self) -> Position | None:
+        """Up to where the results of our blocks are known downstream; None as long as the receiver has not said so."""
+        return self.written if self.done else self._repeat
 
     @property
     def waiting(self) -> bool:
@@ -251,6 +261,7 @@ class Sender:
             self._anywhere = True
             self._greet = not self._resuming
         elif isinstance(frame, Welcome):
+            self._repeat = (frame.epoch, max(frame.repeat, frame.next - 1))
             self._welcome((frame.epoch, frame.next))
         elif isinstance(frame, Refuse):
             self.refused = frame.reason or "refused"
@@ -284,7 +295,7 @@ class Sender:
         return self._window.epoch, self._window.last + 1
 
     def _welcome(self, wanted: Position) -> None:
-        if not self._window.replay_from(wanted) and not self._live:
+        if not self._window.replay_from(wanted) and not self._lossy:
             self._connection.broken(
                 "the receiver asks for a block that it has released",
                 expected=f"a position after {self._window.released}",

@@ -42,11 +42,16 @@ class Phase(StrEnum):
     TEARDOWN = "teardown"
 
 
+LOG_EPOCH = 0
+"""The epoch of a checkpoint that is no state, but the log of a job's optional inputs; its versions are counted as rounds."""
+
+
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
     """From the job process: its state after a round is in a file. The answer is `Stored`, once a copy exists elsewhere.
 
-    `digest` is that of the state. `path` is "" where the state equals the previous one, whose file stays valid.
+    With `epoch` `LOG_EPOCH` it is a version of the log of the job's optional inputs. `digest` is that of the state. `path` is ""
+    where the state equals the previous one, whose file stays valid.
     """
 
     epoch: int

@@ -8,6 +8,7 @@ import pytest
 
 from fission.engine.checkpoints.store import LARGEST, CheckpointEntry, CheckpointKey, CheckpointStore
 from fission.errors import RunError
+from fission.runtime.messages import LOG_EPOCH
 from kits.checkpoints import KEY, entry
 
 
@@ -41,6 +42,20 @@ def test_what_is_not_needed_any_more_is_forgotten(tmp_path: Path) -> None:
     }
     with pytest.raises(RunError, match="no such state"):
         store.open(KEY, "00000001")
+
+
+def test_of_the_log_of_optional_inputs_the_newest_version_is_kept(tmp_path: Path) -> None:
+    store = CheckpointStore(tmp_path)
+    assert store.put(KEY, 1, entry(5), (1, 0), b"state")
+    for version in (9, 10, 8):  # an answer may come late
+        data = b"log %d" % version
+        assert store.put(KEY, 1, entry(version, data, epoch=LOG_EPOCH), (1, 5), data)
+    assert store.put(KEY, 1, entry(7), (1, 5), None)
+    newest = entry(10, b"log 10", epoch=LOG_EPOCH)
+    assert store.fence(KEY, 2) == (newest, entry(5), entry(7))
+    data = b"log 11"
+    assert store.put(KEY, 2, entry(11, data, epoch=LOG_EPOCH, by=2), (1, 7), data)
+    assert store.fence(KEY, 3) == (entry(11, data, epoch=LOG_EPOCH, by=2), entry(7))
 
 
 def test_an_older_incarnation_is_refused(tmp_path: Path) -> None:

@@ -239,6 +239,50 @@ class Bytes(FileSinkJob):
         super().run(*(f"{value}\n" for value in values))
 
 
+class Knob(PythonJob):
+    """Sends 1, 2, ... `total` on an optional pipe, one each 10 ms, and is not killed."""
+
+    def __init__(self, total, **pipes):
+        super().__init__(**pipes)
+        self.total = total
+
+    def run(self):
+        for number in range(1, self.total + 1):
+            yield number
+            sleep(0.01)
+
+
+class Steady(PythonJob):
+    """A source that counts until there is a file `stop` beside its folder."""
+
+    STATE = "none"
+
+    def run(self):
+        for number in count(1):
+            yield number
+            if number % 20 == 0:
+                sleep(0.01)
+                if Path("../stop").exists():
+                    return
+
+
+class Tuned(PythonJob):
+    """Returns its block, what its optional input had, and a digest of all that it has had so far."""
+
+    CHECKPOINT_INTERVAL = 0.05
+
+    def run(self, number, knob):
+        self.digest = crc32(repr((number, knob)).encode(), getattr(self, "digest", 0))
+        return [number, knob, self.digest]
+
+
+class Stateless(PythonJob):
+    """The same without attributes: the digest is that of the round alone."""
+
+    def run(self, number, knob):
+        return [number, knob, crc32(repr((number, knob)).encode())]
+
+
 class Write(PythonJob):
     """A sink that is not killed."""
 

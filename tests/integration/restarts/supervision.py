@@ -192,7 +192,8 @@ class Run:
             return
         copies = self.folder / f"kept-{life.job.id}"
         copies.mkdir(exist_ok=True)
-        path = life.stored[-1].path if not event.path else str(copies / f"{event.epoch}-{event.round}")
+        states = [one.path for one in life.stored if one.epoch != messages.LOG_EPOCH]
+        path = states[-1] if not event.path else str(copies / f"{event.epoch}-{event.round}")
         if event.path:
             Path(path).write_bytes(Path(event.path).read_bytes())
         life.stored.append(replace(event, path=path))

@@ -18,7 +18,7 @@ from wired import Certificates, Wired
 from wired_jobs import chain
 
 from fission.channel.wire.encoder import encode_batch, encode_control
-from fission.channel.wire.frames import Batch, Hello
+from fission.channel.wire.frames import VERSION, Batch, Hello
 from fission.runtime.sockets.endpoints import Endpoint, parse
 from fission.security import Role
 from fission.security.authority import Authority
@@ -157,7 +157,11 @@ def test_a_certificate_that_has_expired(tmp_path: Path, makers: Makers) -> None:
 
 @pytest.mark.parametrize(
     "said",
-    [b"GET / HTTP/1.1\r\nHost: me\r\n\r\n", bytes(range(256)) * 50, encode_control(Hello(1, "run", 2, 1))],
+    [
+        b"GET / HTTP/1.1\r\nHost: me\r\n\r\n",
+        bytes(range(256)) * 50,
+        encode_control(Hello(VERSION, "run", 2, 1)),
+    ],
     ids=["http", "garbage", "clear text"],
 )
 def test_no_tls(tmp_path: Path, makers: Makers, said: bytes) -> None:
@@ -169,8 +173,8 @@ def test_members_of_the_cluster_that_say_the_wrong_thing(tmp_path: Path, makers:
     friend = makers.node("127.0.0.3")
     said = [
         bomb,
-        encode_control(Hello(1, "another run", 2, 1)),
-        encode_control(Hello(1, "another run", 77, 9)),
+        encode_control(Hello(VERSION, "another run", 2, 1)),
+        encode_control(Hello(VERSION, "another run", 77, 9)),
         b"".join(map(bytes, encode_batch(Batch(1, 1, 0, 1.0, 2.0, [bomb])))),
     ]
 
@@ -202,7 +206,7 @@ def test_a_member_that_pretends_to_be_the_sender(
 
     def pretend(there: Endpoint) -> None:
         for pipe in (2, 2, 2):
-            ended(dial_tls(there, member, encode_control(Hello(1, "0a1b", pipe, incarnation))))
+            ended(dial_tls(there, member, encode_control(Hello(VERSION, "0a1b", pipe, incarnation))))
 
     attack(tmp_path, makers, pretend, (3, "the client has not announced incarnation"), run="0a1b")
 
@@ -237,7 +241,7 @@ def test_a_thousand_connections(tmp_path: Path, makers: Makers) -> None:
 
     def storm(there: Endpoint) -> None:
         socks = [dial(there) for _ in range(1000)]
-        refused = dial_tls(there, friend, encode_control(Hello(1, "another run", 2, 9)))
+        refused = dial_tls(there, friend, encode_control(Hello(VERSION, "another run", 2, 9)))
         assert ended(refused)
         for sock in socks:
             sock.close()

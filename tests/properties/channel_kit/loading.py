@@ -7,7 +7,17 @@ from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 
-MODULES = ("ranges", "retained", "windows", "machine", "sender", "receiver", "join", "ledger")
+MODULES = (
+    "ranges",
+    "retained",
+    "windows",
+    "lossy_windows",
+    "machine",
+    "sender",
+    "receiver",
+    "join",
+    "ledger",
+)
 _copies = itertools.count()
 
 

@@ -117,8 +117,8 @@ PIPE = (
     Mutant(
         "WELCOME asks for one block too few",
         "receiver",
-        "Welcome(*self._window.wanted)",
-        "Welcome(self.wanted[0], self.wanted[1] + 1)",
+        "Welcome(*self.wanted, repeat",
+        "Welcome(self.wanted[0], self.wanted[1] + 1, repeat",
     ),
     Mutant(
         "a missing reset bit is overlooked",
@@ -142,9 +142,11 @@ PIPE = (
 )
 
 LIVE = (
-    Mutant("a live queue grows without end", "windows", "excess = self.waiting - self._limit", "excess = 0"),
+    Mutant(
+        "a live queue grows without end", "lossy_windows", "excess = self.waiting - self._limit", "excess = 0"
+    ),
     Mutant("drops are not counted", "windows", "        self._counters.dropped += count\n", ""),
-    Mutant("the newest are dropped", "windows", "entry = self._queue[0]", "entry = self._queue[-1]"),
+    Mutant("the newest are dropped", "lossy_windows", "entry = self._queue[0]", "entry = self._queue[-1]"),
     Mutant(
         "a shortened frame keeps its first number",
         "retained",
@@ -165,13 +167,16 @@ LIVE = (
     ),
     Mutant(
         "more is sent than the receiver has room for",
-        "windows",
+        "lossy_windows",
         "if self._queue[0].count > room:",
         "if False:",
     ),
-    Mutant("room is never taken", "windows", "self._sent_ahead += entry.count", "pass"),
+    Mutant("room is never taken", "lossy_windows", "self._sent_ahead += entry.count", "pass"),
     Mutant(
-        "room is never given back", "windows", "self._sent_ahead -= ahead.popleft()[1]", "ahead.popleft()"
+        "room is never given back",
+        "lossy_windows",
+        "self._sent_ahead -= ahead.popleft()[1]",
+        "ahead.popleft()",
     ),
     Mutant(
         "nobody is told that there is room",

@@ -16,6 +16,8 @@ DEADLINE = 20.0
 class State:
     """Stands for a job's state: a text that the test changes."""
 
+    settled = True
+
     def __init__(self) -> None:
         self.text, self.empty, self.captures = "a", False, 0
 
@@ -57,7 +59,7 @@ class Bench:
     def files(self) -> list[str]:
         """What lies in the folder once everything that was asked for is done."""
         done: queue.Queue[None] = queue.Queue()
-        self.one._work.put(lambda: done.put(None))
+        self.one._writer.submit(lambda: done.put(None))
         done.get(timeout=DEADLINE)
         return sorted(path.name for path in self.folder.iterdir())
 

@@ -27,6 +27,7 @@ from fission.channel.wire.frames import (
     MAX_BLOCKS,
     MAX_CONTROL,
     POSITION,
+    REQUEST,
     SIZE,
     Ack,
     Batch,
@@ -288,8 +289,7 @@ class FrameDecoder:
             )
 
 
-_WITH_POSITION: dict[int, type[Welcome | Ack | End | Durable]] = {
-    Kind.WELCOME: Welcome,
+_WITH_POSITION: dict[int, type[Ack | End | Durable]] = {
     Kind.ACK: Ack,
     Kind.END: End,
     Kind.SECURED: Durable,
@@ -301,7 +301,9 @@ def _control(kind: int, body: bytes) -> Control:
         case Kind.HELLO:
             version, pipe, incarnation, epoch, sqn = HELLO.unpack_from(body)
             return Hello(version, body[HELLO.size :].decode(), pipe, incarnation, (epoch, sqn))
-        case Kind.WELCOME | Kind.ACK | Kind.END | Kind.SECURED:
+        case Kind.WELCOME:
+            return Welcome(*REQUEST.unpack(body))
+        case Kind.ACK | Kind.END | Kind.SECURED:
             return _WITH_POSITION[kind](*POSITION.unpack(body))
         case Kind.DONE if not body:
             return Done()

@@ -18,6 +18,7 @@ from fission.channel.wire.frames import (
     MAX_CONTROL,
     PARTS,
     POSITION,
+    REQUEST,
     SIZE,
     Ack,
     Batch,
@@ -70,7 +71,6 @@ def encode_control(frame: Control) -> bytes:
 
 
 _WITH_POSITION: dict[type, int] = {
-    Welcome: Kind.WELCOME,
     Ack: Kind.ACK,
     End: Kind.END,
     Durable: Kind.SECURED,
@@ -81,7 +81,9 @@ def _body(frame: Control) -> tuple[int, bytes]:
     match frame:
         case Hello(version, run, pipe, incarnation, released):
             return Kind.HELLO, HELLO.pack(version, pipe, incarnation, *released) + run.encode()
-        case Welcome(epoch, number) | Ack(epoch, number) | End(epoch, number) | Durable(epoch, number):
+        case Welcome(epoch, number, repeat):
+            return Kind.WELCOME, REQUEST.pack(epoch, number, repeat)
+        case Ack(epoch, number) | End(epoch, number) | Durable(epoch, number):
             return _WITH_POSITION[type(frame)], POSITION.pack(epoch, number)
         case Done():
             return Kind.DONE, b""

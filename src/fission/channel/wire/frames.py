@@ -31,7 +31,7 @@ The other kinds go on, from offset 8, with
 |-----------|----------|-------------------------------------------------------------------------------|
 | 2 HELLO   | sender   | version u16, pipe u32, incarnation u32, released: epoch u32 and sqn u64, run: |
 |           |          | UTF-8 text to the end                                                         |
-| 3 WELCOME | receiver | epoch u32, next u64; 0 and 0: wherever the sender begins                      |
+| 3 WELCOME | receiver | epoch u32, next u64, repeat u64; epoch 0: wherever the sender begins          |
 | 4 ACK     | receiver | epoch u32, sqn u64                                                            |
 | 5 END     | sender   | epoch u32, next u64                                                           |
 | 6 DONE    | receiver |                                                                               |
@@ -63,6 +63,7 @@ __all__ = [
     "MAX_CONTROL",
     "PARTS",
     "POSITION",
+    "REQUEST",
     "SIZE",
     "VERSION",
     "WIRE_CORRUPTED",
@@ -93,7 +94,7 @@ Payload = Buffer | tuple[Buffer, ...]
 A memoryview has one dimension of single bytes.
 """
 
-VERSION = 1
+VERSION = 2
 """Version of this protocol; both ends must speak the same one."""
 
 MAGIC = 0xF155
@@ -113,6 +114,7 @@ DATA_HEADER = Struct("<IBBHIQIIdd")
 LONE = Struct("<IBBHIQIIddI")
 """Header and size of a DATA frame with one block of one part."""
 POSITION = Struct("<IQ")
+REQUEST = Struct("<IQQ")
 HELLO = Struct("<HIIIQ")
 SIZE = Struct("<I")
 
@@ -185,10 +187,15 @@ class Hello:
 
 @dataclass(frozen=True, slots=True)
 class Welcome:
-    """The receiver's answer: the next position that it requests; (0, 0) leaves the choice to the sender."""
+    """The receiver's answer: the next position that it requests; (0, 0) leaves the choice to the sender.
+
+    `repeat`: the results of all blocks of this epoch up to here are known downstream, although the receiver was restarted and
+    requests some of them again. They must be the same blocks.
+    """
 
     epoch: int
     next: int
+    repeat: int = 0
 
 
 @dataclass(frozen=True, slots=True)

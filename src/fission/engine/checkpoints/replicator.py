@@ -19,7 +19,7 @@ from fission.engine.checkpoints.store import CheckpointEntry, CheckpointKey
 from fission.engine.protocol.interfaces import CheckpointWriter, JobOrder
 from fission.engine.transport.dialer import Dialer
 from fission.errors import RunError
-from fission.runtime.messages import Checkpoint
+from fission.runtime.messages import LOG_EPOCH, Checkpoint
 from fission.security import IdentityFiles, Role
 
 _log = logging.getLogger(__name__)
@@ -49,7 +49,9 @@ class CheckpointReplicator:
         self._dialer: Dialer | None = None
         self._replicas: dict[str, tuple[str, ...]] = {}
         self._clients: dict[str, CheckpointClient] = {}
-        self._last: dict[CheckpointKey, tuple[str, Path]] = {}
+        self._last: dict[
+            tuple[CheckpointKey, bool], tuple[str, Path]
+        ] = {}  # a state, or a log of optional inputs
         self._puts: dict[asyncio.Task[bool], tuple[str, CheckpointKey]] = {}
         self._repairs: set[asyncio.Task[None]] = set()
 
@@ -61,9 +63,10 @@ class CheckpointReplicator:
     async def store(self, writer: CheckpointWriter, checkpoint: Checkpoint) -> bool:
         """Copy a checkpoint to where it outlives this machine; return whether it is stored. Raises RunError."""
         key = CheckpointKey(writer.network, writer.run, writer.job)
+        kind = (key, checkpoint.epoch == LOG_EPOCH)
         if checkpoint.path:
-            self._last[key] = (checkpoint.digest, Path(checkpoint.path))
-        digest, file = self._last.get(key, ("", Path()))
+            self._last[kind] = (checkpoint.digest, Path(checkpoint.path))
+        digest, file = self._last.get(kind, ("", Path()))
         known = file if digest == checkpoint.digest else None
         entry = _signed(writer, key, checkpoint)
         reasons: list[str] = []
@@ -114,8 +117,8 @@ class CheckpointReplicator:
         """Drop the replicas of a network that has no job here; the next order names them again."""
         self._replicas.pop(network, None)
         self._close_unused()
-        for key in [key for key in self._last if key.network == network]:
-            del self._last[key]
+        for kind in [kind for kind in self._last if kind[0].network == network]:
+            del self._last[kind]
 
     def close(self) -> None:
         """Close all connections."""

@@ -1,7 +1,8 @@
 """Checkpoints of jobs that other machines host, stored in files of this machine until they are not needed any more.
 
 A *state* is what the process of a job has written at a checkpoint; an *entry* names the round after which the job had it.
-Several entries may have the same state. A successor fences its job: it gets the entries, and from then on the store refuses
+Several entries may have the same state. Entries of epoch 0 have no state, but the log of the job's optional inputs; of these the
+newest counts. A successor fences its job: it gets the entries, and from then on the store refuses
 older incarnations.
 
 ```
@@ -27,6 +28,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from fission.errors import RunError
+from fission.runtime.messages import LOG_EPOCH
 
 _log = logging.getLogger(__name__)
 
@@ -128,11 +130,7 @@ class CheckpointStore:
                 (folder / f"from-{incarnation}").touch()
             if entry not in entries:
                 (folder / entry.name).touch()
-            entries = sorted({entry, *entries})
-            first = max(
-                (i for i, one in enumerate(entries) if (one.epoch, one.round) <= needed_from), default=0
-            )
-            _tidy(folder, incarnation, entries[first:])
+            _tidy(folder, incarnation, _needed({entry, *entries}, needed_from))
             return True
 
     def fence(self, key: CheckpointKey, incarnation: int) -> tuple[CheckpointEntry, ...]:
@@ -268,6 +266,15 @@ def _whole(folder: Path, entry: CheckpointEntry) -> bool:
         return (folder / entry.digest).stat().st_size == entry.size
     except FileNotFoundError:
         return False
+
+
+def _needed(entries: Iterable[CheckpointEntry], needed_from: tuple[int, int]) -> list[CheckpointEntry]:
+    """Return the newest log of optional inputs, the job's state at `needed_from`, and all later states."""
+    logs = [one for one in entries if one.epoch == LOG_EPOCH]
+    states = sorted(one for one in entries if one.epoch != LOG_EPOCH)
+    first = max((i for i, one in enumerate(states) if (one.epoch, one.round) <= needed_from), default=0)
+    newest = max(logs, key=lambda one: (one.incarnation, one.round), default=None)
+    return states[first:] if newest is None else [newest, *states[first:]]
 
 
 def _tidy(folder: Path, oldest: int, entries: list[CheckpointEntry]) -> None:

@@ -74,8 +74,7 @@ class Incarnation:
         self._sys_path: Sequence[str] = ()
         self._stored = False
         self._supervisor: JobSupervisor | None = None
-        self._kept: asyncio.Queue[messages.Checkpoint] = asyncio.Queue()
-        self._keeping: asyncio.Task[None] | None = None
+        self._keeping: dict[bool, tuple[asyncio.Queue[messages.Checkpoint], asyncio.Task[None]]] = {}
         self._detector = StallDetector(spec.progress_timeout)
         self._watching: asyncio.Task[None] | None = None
         self._waiting: asyncio.Task[Any] | None = None
@@ -192,7 +191,7 @@ class Incarnation:
         self.code = code
         if self._status is not IncarnationStatus.FINISHED:
             self._status = IncarnationStatus.GONE
-        for task in (self._keeping, self._watching):
+        for task in (self._watching, *(task for _, task in self._keeping.values())):
             if task is not None:
                 task.cancel()
         self._supervisor = None  # it holds the whole job
@@ -221,14 +220,18 @@ class Incarnation:
         self._on_event(JobSaid(self._node, self.job, self.incarnation, messages.Log(level, text)))
 
     def _keep(self, checkpoint: messages.Checkpoint) -> None:
-        self._kept.put_nowait(checkpoint)
-        if self._keeping is None and self._replicator is not None:
-            self._keeping = asyncio.create_task(self._replicate(self._replicator))
+        if self._replicator is None:
+            return
+        log = checkpoint.epoch == messages.LOG_EPOCH  # must not wait for a large state
+        if log not in self._keeping:
+            queue: asyncio.Queue[messages.Checkpoint] = asyncio.Queue()
+            self._keeping[log] = queue, asyncio.create_task(self._replicate(self._replicator, queue))
+        self._keeping[log][0].put_nowait(checkpoint)
 
-    async def _replicate(self, replicator: Replicator) -> None:
+    async def _replicate(self, replicator: Replicator, kept: asyncio.Queue[messages.Checkpoint]) -> None:
         complained = False
         while True:
-            checkpoint = await self._kept.get()
+            checkpoint = await kept.get()
             try:
                 stored = await replicator.store(self._writer, checkpoint)
             except Exception as error:  # noqa: BLE001 - the job goes on, and upstream keeps more
@@ -238,7 +241,7 @@ class Incarnation:
                 complained = True
             if stored:
                 complained = False
-                if not self._stored:
+                if not self._stored and checkpoint.epoch != messages.LOG_EPOCH:
                     self._stored = True
                     self._on_event(JobStored(self._node, self.job, self.incarnation))
                 self.tell(messages.Stored(checkpoint.epoch, checkpoint.round))

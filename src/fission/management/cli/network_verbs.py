@@ -110,6 +110,14 @@ def check(
             help="Duration of the simulation for --replay. Default: 5s.",
         ),
     ] = None,
+    typed: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--type",
+            metavar="JOB=LINE",
+            help="Line that is typed at an InteractiveJob during --replay, again and again. May be repeated.",
+        ),
+    ] = None,
     project: Project = None,
     debug: Debug = False,
 ) -> None:
@@ -122,6 +130,7 @@ def check(
       fission check demo
       fission check demo --json
       fission check demo --replay --for 10s
+      fission check demo --replay --type 'Operator=+'
       fission check --list
     """
     from fission.management.commands.network.check import check_command, replay_command
@@ -129,7 +138,8 @@ def check(
     def work() -> int:
         root = find_root(project)
         if replay:
-            return replay_command(root, net, seconds=5.0 if seconds is None else seconds, as_json=as_json)
+            duration = 5.0 if seconds is None else seconds
+            return replay_command(root, net, seconds=duration, typed=typed or [], as_json=as_json)
         return check_command(root, net, as_json=as_json)
 
     exit_with(exit_code_of(work, debug=debug))

@@ -12,22 +12,20 @@ again, and few copies are made that nobody can use. What that may cost is a part
 
 import contextlib
 import os
-import queue
-import threading
 from collections.abc import Callable, Sequence
 from math import inf
 from pathlib import Path
 from time import monotonic
+from typing import Protocol
 
 from fission.channel.ledger import Ledger
 from fission.channel.ranges import Position
 from fission.errors import RunError
 from fission.runtime.checkpointing.digest import state_digest
 from fission.runtime.checkpointing.drafts import Drafts
-from fission.runtime.checkpointing.state import SavedState
+from fission.runtime.checkpointing.writer import FileWriter, write_file
 from fission.runtime.messages import Checkpoint
 
-_WARNING = 30
 _PATIENCE = 5.0
 """Seconds (and checkpoint intervals) after which an answer is no longer awaited."""
 _MOST_WAITING = 4
@@ -54,6 +52,21 @@ NOTHING = b""
 _SUFFIX = ".state"
 
 
+class State(Protocol):
+    """What is captured: `SavedState`, alone or with the optional inputs."""
+
+    @property
+    def empty(self) -> bool:
+        """Whether there is nothing to capture."""
+
+    @property
+    def settled(self) -> bool:
+        """Whether all that the state depends on is stored; else it is captured later."""
+
+    def capture(self) -> bytes | None:
+        """Return the present state as bytes. None: try again later."""
+
+
 class Checkpoints:
     """Call `begin` once, then `look` whenever the job's thread is between two rounds, `stored` on the report of it.
 
@@ -62,7 +75,7 @@ class Checkpoints:
 
     def __init__(
         self,
-        state: SavedState,
+        state: State,
         folder: str,
         incarnation: int,
         *,
@@ -75,7 +88,6 @@ class Checkpoints:
         self._incarnation = incarnation
         self._interval = interval
         self._tell = tell
-        self._log = log
         self._captured: Position = (0, 0)
         self._on_its_way: Position | None = None
         self._patience = 0.0  # until when we wait for the answer
@@ -89,9 +101,9 @@ class Checkpoints:
         self._drafts = Drafts(interval / _OFTEN / _DRAFTS)
         self._files: dict[Position, Path] = {}
         self._newest: tuple[str, Path] = ("", Path())  # digest and file of what was written last
-        self._work: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
-        self._writer: threading.Thread | None = None
-        self._complained = False
+        self._writer = FileWriter(
+            self._folder, log, what="its state", effect="blocks are kept upstream meanwhile"
+        )
         self.keeping = False
         """Whether there is a state; a job without attributes has none at first."""
 
@@ -119,7 +131,7 @@ class Checkpoints:
 
     def look(self, progress: Position, ledger: Ledger, *, checkpoint_requested: bool) -> float | None:
         """Capture the state after the last round if it is due; return the next time."""
-        if not self.keeping:
+        if not self.keeping or not self._state.settled:
             return None
         now = monotonic()
         draft_due = self._draft(progress, ledger, now)
@@ -139,7 +151,7 @@ class Checkpoints:
             trip = monotonic() - self._sent
             self._trip += (_SMOOTH if self._trip else 1.0) * (trip - self._trip)
             self._best = min(self._best, self._trip)
-        self._work.put(lambda: self._forget(restart))
+        self._writer.submit(lambda: self._forget(restart))
 
     # -- inside ------------------------------------------------------------------------------------------
 
@@ -213,18 +225,7 @@ class Checkpoints:
         self._on_its_way = position
         self._sent = monotonic()
         self._patience = self._sent + _PATIENCE * max(1.0, self._interval)
-        self._work.put(lambda: self._write(position, restart, data))
-        if self._writer is None:
-            self._writer = threading.Thread(target=self._write_all, name="fission-state", daemon=True)
-            self._writer.start()
-
-    def _write_all(self) -> None:
-        while True:
-            work = self._work.get()
-            try:
-                work()
-            except OSError as error:
-                self._complain(error)
+        self._writer.submit(lambda: self._write(position, restart, data))
 
     def _write(self, position: Position, restart: Position, data: bytes) -> None:
         """In the writer thread: write a file unless the state is unchanged, and report it."""
@@ -232,11 +233,11 @@ class Checkpoints:
         path = ""
         if digest != self._newest[0]:
             file = self._folder / f"{self._incarnation}-{position[0]}-{position[1]}{_SUFFIX}"
-            _write_file(file, data)
+            write_file(file, data)
             self._newest = (digest, file)
             path = os.fspath(file)
         self._files[position] = self._newest[1]
-        self._complained = False
+        self._writer.written()
         self._tell(Checkpoint(*position, path, digest, len(data), restart))
 
     def _forget(self, restart: Position) -> None:
@@ -244,13 +245,6 @@ class Checkpoints:
         old = {self._files.pop(point) for point in list(self._files) if point < restart}
         for file in old - {self._newest[1], *self._files.values()}:
             file.unlink(missing_ok=True)
-
-    def _complain(self, error: OSError) -> None:
-        if not self._complained:
-            self._complained = True
-            where = error.filename or self._folder
-            text = f"its state cannot be written to {where}: {error.strerror}; blocks are kept upstream meanwhile"
-            self._log(_WARNING, text)
 
     def _sweep(self) -> None:
         """Adopt the files of predecessors, which are removed when they are obsolete."""
@@ -266,18 +260,6 @@ class Checkpoints:
 def _sooner(one: float | None, other: float | None) -> float | None:
     """Return the earlier of two times; None means never."""
     return min((moment for moment in (one, other) if moment is not None), default=None)
-
-
-def _write_file(file: Path, data: bytes) -> None:
-    """Write a file completely or not at all."""
-    unfinished = file.with_suffix(f"{_SUFFIX}.new")
-    try:
-        unfinished.write_bytes(data)
-        unfinished.replace(file)
-    except OSError:
-        with contextlib.suppress(OSError):
-            unfinished.unlink()
-        raise
 
 
 def load(checkpoints: Sequence[Checkpoint], point: Position, *, where: str) -> bytes | None:

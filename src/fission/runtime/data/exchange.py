@@ -16,6 +16,8 @@ from fission.channel.ranges import Position
 from fission.runtime.data.incoming import Incoming
 from fission.runtime.data.outgoing import Outgoing
 from fission.runtime.data.ports import OutPort
+from fission.runtime.data.repetition import MOST_ROUNDS, Repetition
+from fission.runtime.messages import LOG_EPOCH
 from fission.runtime.sockets.poller import Poller
 
 if TYPE_CHECKING:
@@ -71,6 +73,7 @@ class Exchange:
         self._report_at = self.serviced_at + REPORT_INTERVAL
         self._handed_over = False  # since the last pump
         self._backing = [p for p in self.outputs if not p.pipe.ASYNC and p.pipe.DELIVERY == "exact"]
+        self.repetition = Repetition(self.inputs, self._backing, resuming=resuming)
 
     # -- what the job's thread calls ---------------------------------------------------------------------
 
@@ -94,18 +97,22 @@ class Exchange:
                 self._wait()
             return []
 
-    def begin(self, point: Position, *, stateful: bool) -> None:
-        """Start after this point: number rounds from there. Call it once, before the first round."""
+    def begin(self, point: Position, *, stateful: bool, stored: Position = (0, 0)) -> None:
+        """Start after this point: number rounds from there. Call it once, before the first round.
+
+        `stored` is the last round of which a predecessor has stored the state.
+        """
         with self.lock:
             self.progress = point
             counts = {port.pipe.id: port.pipe.BLOCK_COUNT for port in self.incoming.joined}
             self._ledger = Ledger([p.pipe.id for p in self._backing], counts, stateful, start=point)
             if self._resuming:
+                self.repetition.stored = stored
                 wanted = [p.sender.wanted for p in self._backing]
                 self.repeated = max((sqn - 1 for epoch, sqn in wanted if epoch == point[0]), default=0)
                 self.outgoing.resume(point)
             if not (self._resuming and self.outgoing.cancelled):
-                self.incoming.begin(point, place=self._resuming)
+                self.incoming.begin(point, place=self._resuming, horizon=self.repetition.horizon or stored)
             self.hand_over()
 
     def next_rounds(self) -> RoundBatch | None:
@@ -114,12 +121,16 @@ class Exchange:
         with self.lock:
             self.hand_over()
             self._wait_for_room()
-            incoming.eager = True
-            while (stretch := incoming.take()) is None:
+            self._admit()
+            limit = self.repetition.limit(self.progress)
+            incoming.eager = limit == MOST_ROUNDS
+            while (stretch := incoming.take(limit)) is None:
                 if incoming.finished or self.outgoing.cancelled:
                     return None
                 self._wait(incoming.round_due())
+                self._admit()  # what is stored before the round comes does not delay its results
             incoming.eager = False
+            self._admit()
             self._leave()
             return stretch
 
@@ -129,8 +140,11 @@ class Exchange:
         with self.lock:
             self.hand_over()
             self._wait_for_room()
-            while not (waiting := incoming.mail):
-                if (incoming.finished and not waiting) or self.outgoing.cancelled:
+            while True:
+                self._admit()
+                if incoming.mail:
+                    break
+                if (incoming.finished and not self.repetition.arrived) or self.outgoing.cancelled:
                     return False
                 self._wait()
             self._leave()
@@ -139,6 +153,8 @@ class Exchange:
     def keep(self, checkpoints: "Checkpoints", *, stored: bool) -> None:
         """Start checkpointing the job, from its state after `begin`; `stored`: that state is already stored elsewhere."""
         with self.lock:
+            if self.repetition.optional is not None:
+                self.incoming.place_optional(self.repetition.optional.admissions)
             checkpoints.begin(self.progress, stored=stored)
             self._ledger.stateful = checkpoints.keeping
             self._checkpoints = checkpoints
@@ -177,6 +193,7 @@ class Exchange:
             self.report_if_due()
             self._look()
             self._wait_for_room()
+            self._admit()
             self._leave()
         return self.serviced_at + SLICE
 
@@ -257,6 +274,9 @@ class Exchange:
     def hand_over(self) -> None:
         """Move pending blocks into windows, windows and acknowledgements into sockets."""
         self._handed_over = True
+        if self.repetition.optional is not None:
+            self.repetition.acknowledge()
+            self.outgoing.held = self.repetition.held
         self.outgoing.hand_over()
         ledger = self._ledger
         ledger.computed(*self.progress)
@@ -275,8 +295,11 @@ class Exchange:
         self.incoming.acknowledge()
 
     def stored(self, position: Position) -> None:
-        """Record that the state after this round is stored elsewhere."""
-        if self._checkpoints is not None:
+        """Record that the state after this round is stored elsewhere, or a version of the log of optional inputs."""
+        if position[0] == LOG_EPOCH:
+            if self.repetition.optional is not None:
+                self.repetition.optional.stored(position[1])
+        elif self._checkpoints is not None:
             self._ledger.stored(*position)
             self._checkpoints.stored(position, self._ledger.restart)
             self.incoming.mark_durable(position)
@@ -301,6 +324,9 @@ class Exchange:
             if port.mailbox is not None:
                 counts["queued"] = len(port.mailbox)
                 counts["dropped"] += port.mailbox.dropped
+                waiting, dropped = self.repetition.counted(port.pipe.id) if port.logged else (0, 0)
+                counts["queued"] += waiting
+                counts["dropped"] += dropped
             elif join is not None:
                 counts["queued"] = join.queued(port.index)[0]
                 counts["dummies"] = join.dummies(port.index)
@@ -318,7 +344,8 @@ class Exchange:
         now = self.report_if_due()
         until = self._report_at
         look = self._look()
-        for moment in (due, look, self.incoming.deadline(), self.outgoing.deadline()):
+        held = self.repetition.deadline()
+        for moment in (due, look, held, self.incoming.deadline(), self.outgoing.deadline()):
             if moment is not None and moment < until:
                 until = moment
         self.waiting = True
@@ -335,10 +362,17 @@ class Exchange:
             return None
         return self._checkpoints.look(self.progress, self._ledger, checkpoint_requested=checkpoint_requested)
 
+    def _admit(self) -> None:
+        """Let the next round use what has arrived at optional inputs; hold its results back until that is stored."""
+        if self.repetition.optional is not None:
+            self.repetition.admit(self.progress, self._ledger.restart)
+            self.outgoing.held = self.repetition.held
+
     def _wait_for_room(self) -> None:
         """Wait until every output takes more."""
         while not self.outgoing.writable:
             self.outgoing.request_checkpoint()
+            self._admit()  # a sender that ends waits until its blocks are stored, and may be who makes room
             self._wait()
 
     def _leave(self) -> None:

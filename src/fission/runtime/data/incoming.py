@@ -5,6 +5,7 @@ from functools import partial
 from time import monotonic, time
 from typing import TYPE_CHECKING
 
+from fission.channel.admissions import Admissions
 from fission.channel.join import Join, RoundBatch
 from fission.channel.ranges import Position
 from fission.channel.wire.encoder import encode_control
@@ -42,6 +43,8 @@ class Incoming:
         self.joined = tuple(port for port in self.ports if port.mailbox is None)
         self.join: Join | None = None
         self.eager = False
+        self.admissions: Admissions | None = None
+        """Where blocks of logged inputs arrive."""
         self.closing = False
         """The last round is computed; later blocks are read and dropped."""
         self.live = tuple(port for port in self.joined if port.pipe.DELIVERY == "live")
@@ -99,15 +102,27 @@ class Incoming:
             offers.append((port.receiver.offered, port.pipe.BLOCK_COUNT))
         return offers
 
-    def begin(self, point: Position, *, place: bool) -> None:
-        """Start after this point; `place`: the receivers do not know it yet. Call it once, before the first `take`."""
+    def begin(self, point: Position, *, place: bool, horizon: Position = (0, 0)) -> None:
+        """Start after this point; `place`: the receivers do not know it yet. Call it once, before the first `take`.
+
+        `horizon`: the results of the rounds up to this one are known downstream.
+        """
         epoch, number = point
         if place:
             for port in self.joined:
-                port.receiver.place((epoch, number * port.pipe.BLOCK_COUNT + 1))
+                count = port.pipe.BLOCK_COUNT
+                port.receiver.place(
+                    (epoch, number * count + 1), repeat=horizon[1] * count if horizon[0] == epoch else 0
+                )
                 self._check_lost(port)
         if self.joined:
             self.join = Join([input_rule(port.pipe) for port in self.joined], start=(epoch, number + 1))
+
+    def place_optional(self, admissions: Admissions) -> None:
+        """Request from the senders of logged inputs what the restored mailboxes and the log lack."""
+        for port in self.ports:
+            if port.logged and not port.receiver.placed:
+                port.receiver.place(admissions.wanted(port.pipe.id))
 
     def announce(self, placed: Mapping[int, tuple[int, str]]) -> None:
         """Take in the newest incarnation and the node of jobs: connections of our senders are accepted from there alone."""
@@ -256,14 +271,18 @@ class Incoming:
             for batch in receiver.receive(frame):
                 # On one machine there is one clock; between two, only that of the wall, as well as they agree.
                 port.lag = max(0.0, now - batch.mono if port.local else time() - batch.wall)
-                if mailbox is not None:
+                if port.logged and self.admissions is not None:
+                    self.admissions.arrive(port.pipe.id, batch)
+                elif mailbox is not None:
                     for block in batch.blocks:
                         mailbox.put(block)
                     receiver.release(batch.epoch, batch.last)
                 elif self.join is not None and not self.closing:
                     self._offer(port, self.join, batch, now)
-        if receiver.ended and not port.ended:
+        if receiver.end is not None and not port.ended:
             port.ended = True
+            if mailbox is not None and not port.logged:
+                receiver.release(*receiver.end)
             if mailbox is None and self.join is not None:
                 self.join.end(port.index)
 

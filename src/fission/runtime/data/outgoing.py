@@ -5,6 +5,7 @@ from functools import partial
 from time import monotonic, time
 from typing import TYPE_CHECKING
 
+from fission.channel.conversation import SenderState
 from fission.channel.ranges import Position
 from fission.channel.wire.frames import Payload
 from fission.errors import ChannelError, RunError
@@ -39,6 +40,8 @@ class Outgoing:
         certificate: "Certificate | None" = None,
     ) -> None:
         self.ports = tuple(ports)
+        self.held = False
+        """Blocks that are written stay in the windows until this is False again."""
         self.cancelled = False
         """Whether there are outputs, and all of their receivers have finished."""
         self._poller = poller
@@ -56,11 +59,8 @@ class Outgoing:
 
     @property
     def finished(self) -> bool:
-        """Whether all that was sent is released.
-
-        Asynchronous outputs are only sent to their end: who reads them may be waiting for us, in a loop.
-        """
-        return all(port.sender.finished or (port.pipe.ASYNC and _flushed(port)) for port in self.ports)
+        """Whether all that was sent is released. Live optional outputs, which nobody acknowledges, are only sent to their end."""
+        return all(port.sender.finished or (_unacknowledged(port) and _flushed(port)) for port in self.ports)
 
     def route(self, pipe: int, address: str) -> None:
         """The receiver of output `pipe` listens at `address`; the connection to its earlier address is closed."""
@@ -96,7 +96,7 @@ class Outgoing:
                 self.write_pending(port)
                 if port.endpoint is not None and monotonic() >= port.retry_at:
                     self._connect(port, port.endpoint)
-            elif connection.backlog:
+            elif connection.backlog or (self.held and port.sender.state is SenderState.STREAMING):
                 self.write_pending(port)
             elif port.pending or port.sender.waiting:
                 self._send(port, connection)
@@ -241,6 +241,10 @@ def _drain(port: OutPort) -> list[Payload]:
     """Take the blocks that are pending now; the job's thread may append more meanwhile."""
     take, count = port.pending.popleft, len(port.pending)
     return [take() for _ in range(count)] if count else []
+
+
+def _unacknowledged(port: OutPort) -> bool:
+    return port.pipe.ASYNC and port.pipe.DELIVERY == "live"
 
 
 def _flushed(port: OutPort) -> bool:

@@ -45,13 +45,22 @@ class InPort:
     """The receiving end of one pipe: into a join when it is synchronous, into a mailbox when it is not."""
 
     def __init__(
-        self, pipe: BasePipe, receiver: Receiver, *, index: int, mailbox: Mailbox | None, max_queue: int
+        self,
+        pipe: BasePipe,
+        receiver: Receiver,
+        *,
+        index: int,
+        mailbox: Mailbox | None,
+        max_queue: int,
+        logged: bool = False,
     ) -> None:
         self.pipe = pipe
         self.receiver = receiver
         self.decode: Callable[[Payload], object] = codec_for(pipe).decode
         self.index = index
         self.mailbox = mailbox
+        self.logged = logged
+        """What rounds take from the mailbox is repeated after a restart."""
         self.connection: Connection | None = None
         self.paused = False
         self.ended = False

@@ -1,9 +1,9 @@
 """Creates the ports of a job: the state of the protocol for each pipe, from the job and its spec."""
 
+from fission.channel.lossy_windows import live_room
 from fission.channel.mailbox import Mailbox
 from fission.channel.receiver import Receiver
 from fission.channel.sender import Sender
-from fission.channel.windows import live_room
 from fission.core.jobs import BaseJob
 from fission.core.pipes import BasePipe
 from fission.runtime.data.ports import InPort, OutPort
@@ -11,11 +11,15 @@ from fission.runtime.job.resume import first_point
 from fission.runtime.messages import JobSpec
 
 
-def in_ports(job: BaseJob, spec: JobSpec, *, resuming: bool) -> list[InPort]:
-    """Create one port per input; synchronous ones are numbered, as their join expects."""
+def in_ports(job: BaseJob, spec: JobSpec, *, resuming: bool, logging: bool) -> list[InPort]:
+    """Create one port per input; synchronous ones are numbered, as their join expects.
+
+    `logging`: the job logs its optional inputs, those with exact delivery.
+    """
     ports: list[InPort] = []
     joined = 0
     for pipe in job.inputs:
+        logged = logging and pipe.ASYNC and pipe.DELIVERY == "exact"
         receiver = Receiver(
             pipe.id,
             run=spec.run,
@@ -23,11 +27,13 @@ def in_ports(job: BaseJob, spec: JobSpec, *, resuming: bool) -> list[InPort]:
             retain=pipe.RETAIN,
             incarnation=spec.senders.get(pipe.id, 0),
             announced=spec.senders.get(pipe.id, 0) if pipe.id in spec.sources else None,
-            placed=pipe.ASYNC or not resuming,
+            placed=not resuming or (pipe.ASYNC and not logged),
             room=_room(pipe, job.MAX_QUEUE * pipe.BLOCK_COUNT),
         )
         mailbox = Mailbox.of(pipe) if pipe.ASYNC else None
-        ports.append(InPort(pipe, receiver, index=joined, mailbox=mailbox, max_queue=job.MAX_QUEUE))
+        ports.append(
+            InPort(pipe, receiver, index=joined, mailbox=mailbox, max_queue=job.MAX_QUEUE, logged=logged)
+        )
         joined += not pipe.ASYNC
     return ports
 
@@ -55,8 +61,8 @@ def out_ports(job: BaseJob, spec: JobSpec, *, resuming: bool) -> list[OutPort]:
 
 
 def _delivery(pipe: BasePipe) -> str:
-    """Asynchronous pipes never make a job wait, so their blocks are not retained either."""
-    return "live" if pipe.ASYNC else pipe.DELIVERY
+    """Optional pipes never make a job wait; unless they are live, some blocks are kept for a receiver that is restarted."""
+    return "optional" if pipe.ASYNC and pipe.DELIVERY == "exact" else pipe.DELIVERY
 
 
 def _room(pipe: BasePipe, max_queue: int) -> int:

@@ -143,7 +143,9 @@ class JobProcess:
         self._guard.end_child()
         self._standard.repair()
         if self._stateful and isinstance(job, PythonJob):
-            self._keep_state(job, exchange, start)
+            from fission.runtime.job.stored_state import keep_state  # noqa: PLC0415 - only for jobs with a state
+
+            keep_state(job, exchange, self._spec, start, self._control.send, self._log)
         if self._spec.trial and isinstance(job, PythonJob):
             from fission.runtime.checkpointing.replay_check import record  # noqa: PLC0415 - only for `check --replay`
 
@@ -211,7 +213,9 @@ class JobProcess:
     def _connect(self, job: "PythonJob | ExecutableJob", listeners: Sequence[ListeningSocket]) -> Exchange:
         spec = self._spec
         resuming = goes_on(job, spec)
-        inputs = in_ports(job, spec, resuming=resuming)
+        self._stateful = bool(spec.state_folder) and has_state(job)
+        logging = self._stateful and isinstance(job, PythonJob)
+        inputs = in_ports(job, spec, resuming=resuming, logging=logging)
         outputs = out_ports(job, spec, resuming=resuming)
         poller = Poller()
         exchange = Exchange(
@@ -221,6 +225,10 @@ class JobProcess:
             report=self._report,
             resuming=resuming,
         )
+        if any(port.logged for port in inputs):
+            from fission.runtime.job.stored_state import log_optional_inputs  # noqa: PLC0415 - only for such jobs
+
+            log_optional_inputs(exchange, spec, self._control.send, self._log)
         exchange.incoming.acceptor.open()
         self._exchange = exchange
         self._poller = poller
@@ -233,35 +241,16 @@ class JobProcess:
         spec = self._spec
         exchange.epoch = max(exchange.epoch, spec.epoch)
         start = first = first_point(job, spec)
-        self._stateful = bool(spec.state_folder) and has_state(job)
+        newest = (0, 0)
         if goes_on(job, spec):
-            stored = [(one.epoch, one.round) for one in spec.checkpoints]
+            stored = [(one.epoch, one.round) for one in spec.checkpoints if one.epoch != messages.LOG_EPOCH]
+            newest = max(stored, default=newest)
             start = find_restart_point(exchange, job, spec, stored, stateful=self._stateful)
             job.resumed = start > first
             if self._stateful and not exchange.outgoing.cancelled:
                 look_for_state(job, spec, start, self._log)
-        exchange.begin(start, stateful=self._stateful)
+        exchange.begin(start, stateful=self._stateful, stored=newest)
         return start
-
-    def _keep_state(self, job: PythonJob, exchange: Exchange, start: Position) -> None:
-        """Restore the state of the predecessor at the start, and store the state from now on."""
-        from fission.runtime.checkpointing.checkpoints import Checkpoints, load  # noqa: PLC0415 - only for jobs with a state
-        from fission.runtime.checkpointing.state import SavedState  # noqa: PLC0415
-
-        spec = self._spec
-        state = SavedState(job, self._log)
-        data = load(spec.checkpoints, start, where=f"job {job.name}") if spec.resume else None
-        if data:
-            state.restore(data)
-        checkpoints = Checkpoints(
-            state,
-            spec.state_folder,
-            spec.incarnation,
-            interval=job.CHECKPOINT_INTERVAL,
-            tell=self._control.send,
-            log=self._log,
-        )
-        exchange.keep(checkpoints, stored=data is not None)
 
     # -- messages and signals ----------------------------------------------------------------------------
 

@@ -8,7 +8,7 @@ from fission.core.jobs import BaseJob
 from fission.core.jobs.base import is_origin, is_replayable
 from fission.errors import RunError
 from fission.runtime.data.exchange import Exchange
-from fission.runtime.messages import JobSpec
+from fission.runtime.messages import LOG_EPOCH, JobSpec
 
 _WARNING, _ERROR = 30, 40
 
@@ -40,7 +40,7 @@ def look_for_state(job: BaseJob, spec: JobSpec, start: Position, log: Callable[[
 
     Raises RunError where the blocks to compute it again are gone as well. On live pipes they always are: such a job continues.
     """
-    known = [(one.epoch, one.round) for one in spec.checkpoints]
+    known = [(one.epoch, one.round) for one in spec.checkpoints if one.epoch != LOG_EPOCH]
     if start in known or not (spec.stored or known):
         return
     if start[1] == 0:  # a live source may have begun a new epoch, of which no state is stored yet

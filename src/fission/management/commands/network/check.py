@@ -4,6 +4,7 @@ import contextlib
 import dataclasses
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from fission.core.network import Problem
@@ -24,13 +25,13 @@ def check_command(root: Path, name: str, *, as_json: bool) -> int:
     return _code(problems)
 
 
-def replay_command(root: Path, name: str, *, seconds: float, as_json: bool) -> int:
+def replay_command(root: Path, name: str, *, seconds: float, typed: Sequence[str], as_json: bool) -> int:
     """Print which jobs continue identically after a restart; return 2 if one does not."""
     from fission.management.commands.network.replay import replay_network  # noqa: PLC0415 - imports the engine
 
     with contextlib.redirect_stdout(sys.stderr):
         network = load_valid(root, name)
-        answers = replay_network(network, root, seconds=seconds)
+        answers = replay_network(network, root, seconds=seconds, typed=typed)
     if as_json:
         print(json.dumps({"network": name, "jobs": [dataclasses.asdict(one) for one in answers]}, indent=2))
     else:

@@ -7,17 +7,20 @@ import os
 import shutil
 import subprocess
 import sys
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from fission.core.jobs import BaseJob, PythonJob
-from fission.core.jobs.base import is_origin, is_replayable
+from fission.channel.admissions import LARGEST_LOGGED
+from fission.core.jobs import BaseJob, InteractiveJob, PythonJob
+from fission.core.jobs.base import has_state, is_origin, is_replayable
 from fission.core.network import Network
 from fission.engine.host.scratch import scratch
 from fission.engine.protocol.job_report import JobReport
-from fission.engine.simulate.simulation import End, Simulation, prepare_folders
+from fission.engine.simulate.simulation import End, Outcome, Simulation, prepare_folders
 from fission.errors import RunError
 from fission.management.access.running_client import SIMULATION
+from fission.management.commands.network.typist import lines_by_job, type_lines
 from fission.project.job_files.dependencies import install_dependencies
 from fission.runtime.launch.supervisor import OutputLine
 
@@ -34,8 +37,14 @@ class ReplayResult:
     text: str
 
 
-def replay_network(network: Network, root: Path, *, seconds: float) -> list[ReplayResult]:
-    """Simulate for some seconds, then repeat rounds of each job. Raises RunError when the simulation fails."""
+def replay_network(
+    network: Network, root: Path, *, seconds: float, typed: Iterable[str] = ()
+) -> list[ReplayResult]:
+    """Simulate for some seconds, then repeat rounds of each job. Raises RunError when the simulation fails.
+
+    `typed` has lines for InteractiveJobs, each as JOB=LINE; they are typed again and again meanwhile.
+    """
+    lines = lines_by_job(network, typed)
     folders = prepare_folders(network, Path(network.folder) / SIMULATION)
     for job in network.jobs:
         install_dependencies(network, job, folders[job.id])
@@ -43,10 +52,26 @@ def replay_network(network: Network, root: Path, *, seconds: float) -> list[Repl
         simulation = Simulation(
             network, folders, _SilentWatcher(), sys_path=(str(root),), seconds=seconds, trials=trials
         )
-        outcome = asyncio.run(simulation.run())
+        outcome = asyncio.run(_simulate(simulation, lines, folders))
         if outcome.end is End.FAILED and outcome.failure is not None:
             raise RunError(outcome.failure.message, where=f"network {network.name}, simulated")
-        return [_answer(job, folders[job.id], trials) for job in network.jobs]
+        answers = [_answer(job, folders[job.id], trials) for job in network.jobs]
+        notes = [_notes(network, job, outcome.jobs[job.id]) for job in network.jobs]
+        return [
+            replace(one, text="; ".join([one.text, *some])) for one, some in zip(answers, notes, strict=True)
+        ]
+
+
+async def _simulate(
+    simulation: Simulation, lines: Mapping[int, Sequence[str]], folders: Mapping[int, Path]
+) -> Outcome:
+    typing = asyncio.create_task(type_lines(lines, folders))
+    try:
+        return await simulation.run()
+    finally:
+        typing.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await typing
 
 
 class _SilentWatcher:
@@ -82,6 +107,34 @@ def _answer(job: BaseJob, folder: Path, trials: Path) -> ReplayResult:
             job.name, False, f"did not repeat its rounds within {TIMEOUT:.0f} s, or its process died"
         )
     return _verdict(job.name, json.loads(result.read_text(encoding="utf-8")))
+
+
+def _notes(network: Network, job: BaseJob, report: JobReport) -> list[str]:
+    """Describe what is not repeated, or was not tested, of a job's optional inputs."""
+    notes: list[str] = []
+    for edge in network.inputs_of(job.id):
+        pipe = edge.pipe
+        if not pipe.ASYNC or not isinstance(job, PythonJob):
+            continue
+        counters = report.pipes.get(pipe.id, {})
+        delivered = int(counters.get("delivered", 0))
+        if pipe.DELIVERY != "exact":
+            notes.append(
+                f"blocks of optional pipe {pipe.id} are not repeated (DELIVERY is {pipe.DELIVERY!r})"
+            )
+        elif not has_state(job):
+            why = "STATE is 'none'" if job.STATE == "none" else "it numbers its rounds by itself"
+            notes.append(f"blocks of optional pipe {pipe.id} are not repeated ({why})")
+        elif not delivered:
+            source = network.job(edge.source)
+            hint = (
+                f": type some with --type '{source.name}=LINE'" if isinstance(source, InteractiveJob) else ""
+            )
+            notes.append(f"not tested with blocks of optional pipe {pipe.id}, as none came{hint}")
+        elif counters.get("bytes", 0) / delivered > LARGEST_LOGGED:
+            limit = f"more than {LARGEST_LOGGED >> 10} KiB"
+            notes.append(f"blocks of optional pipe {pipe.id} are too large to be repeated ({limit})")
+    return notes
 
 
 def _verdict(name: str, found: dict[str, object]) -> ReplayResult:
