@@ -1,6 +1,6 @@
 """Hypothesis against the coordinator."""
 
-from cluster_machine import ClusterMachine, done_is_lost, last_word_is_lost
+from cluster_machine import ClusterMachine, a_link_comes_and_goes, done_is_lost, last_word_is_lost
 from hypothesis import HealthCheck, settings
 
 from kits.effort import effort
@@ -13,6 +13,10 @@ TestCluster.settings = settings(
 
 def test_the_last_word_may_be_lost() -> None:
     last_word_is_lost()
+
+
+def test_a_link_may_come_and_go() -> None:
+    a_link_comes_and_goes()
 
 
 def test_done_may_be_lost() -> None:

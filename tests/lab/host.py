@@ -251,6 +251,27 @@ class Host:
         with suppress(LabError):  # there was nothing
             system("ip", "netns", "exec", self.space, "nft", "delete", "table", "inet", "lab")
 
+    def cut_off(
+        self, other: "Host", *, incoming: bool = True, outgoing: bool = True, ports: Sequence[int] = ()
+    ) -> None:
+        """Drop the packets between this host and another one; `rejoin` ends that. Both reach the rest.
+
+        With `ports` only those are dropped that go to these TCP ports of the other host.
+        """
+        to = f"tcp dport {{ {', '.join(map(str, ports))} }}" if ports else ""
+        lines = [f"table inet {_cut(other)} {{"]
+        if incoming:
+            lines.append(f"chain i {{ type filter hook input priority 0; ip saddr {other.address} drop; }}")
+        if outgoing:
+            lines.append(
+                f"chain o {{ type filter hook output priority 0; ip daddr {other.address} {to} drop; }}"
+            )
+        system("ip", "netns", "exec", self.space, "nft", "-f", "-", given="\n".join([*lines, "}", ""]))
+
+    def rejoin(self, other: "Host") -> None:
+        """Drop no more packets between this host and the other one."""
+        system("ip", "netns", "exec", self.space, "nft", "delete", "table", "inet", _cut(other))
+
     # -- end ---------------------------------------------------------------------------------------------------
 
     def remove(self) -> None:
@@ -264,3 +285,8 @@ class Host:
         for one in self.started:
             with suppress(subprocess.TimeoutExpired):
                 one.process.wait(1)
+
+
+def _cut(other: Host) -> str:
+    """The name of the table that cuts a host off from another one."""
+    return f"cut_{other.name}"

@@ -127,6 +127,12 @@ class ClusterMachine(RuleBasedStateMachine):
     def rebalance(self) -> None:
         self.cluster.handle(RebalanceRequested())
 
+    @rule(node=any_node, choice=small, pipes=st.integers(0, 7), seconds=st.sampled_from((0.0, 1.0, 100.0)))
+    def silence(self, node: str, choice: int, pipes: int, seconds: float) -> None:
+        process = self._process(node, choice)
+        if process is not None:
+            self.cluster.silence(self._machine(node), process, pipes, seconds)
+
     @rule(node=nodes)
     def refuse_a_start(self, node: str) -> None:
         self._machine(node).refuses = 1
@@ -240,8 +246,27 @@ def done_is_lost() -> None:
     assert cluster.end is not None, "does not end"
 
 
+def a_link_comes_and_goes() -> None:
+    """The connector is cut off from its source, wherever it moves: it moves ever more seldom."""
+    cluster = Cluster(SHAPES[0](), [Machine(name, 3) for name in NODES], Policy())
+    for machine in cluster.machines.values():
+        cluster.connect(machine)
+        cluster.deliver(machine)
+    cluster.handle(StartRequested())
+    cluster.settle()
+    for _ in range(4):
+        where = {process.job: (machine, process) for machine, process in cluster.processes()}
+        if where[1][0] is not where[2][0]:
+            cluster.silence(*where[2], 1, 0.0)
+        else:
+            cluster.handle(MoveRequested(2))
+        _calm(cluster)
+    assert sum(map(len, cluster.link_moves.values())) > 1
+
+
 def all_of_them(run: Callable[[], None]) -> None:
-    """The two stories that chance tells too seldom, then `run`."""
+    """The stories that chance tells too seldom, then `run`."""
     last_word_is_lost()
     done_is_lost()
+    a_link_comes_and_goes()
     run()

@@ -35,6 +35,7 @@ from fission.cluster import (
     OperatorRequest,
     Outcome,
     Phase,
+    PipesSilent,
     Placed,
     Policy,
     ReceiverGone,
@@ -128,6 +129,7 @@ class Cluster:
         self.end: EndNetwork | None = None
         self.stop_asked: float | None = None
         self.delivered: list[Notice] = []
+        self.link_moves: dict[int, list[float]] = {}  # when each job has moved because of a cut
         self.answered = 0
 
     # -- the client --------------------------------------------------------------------------------------
@@ -164,6 +166,7 @@ class Cluster:
                 self.check_end()
             case Notice():
                 self.delivered.append(instruction)
+                self.check_link_move(instruction)
             case RequestAccepted() | RequestRefused():
                 self.answered += 1
             case Placed():
@@ -204,6 +207,7 @@ class Cluster:
     def start_client(self) -> None:
         """A new client goes on from what the old one has stored; its own node joins first."""
         self.now = self.now * 0.5  # another clock
+        self.link_moves.clear()
         stored = json.loads(self.stored)
         self.client = Coordinator.from_snapshot(self.network, stored, self.now, policy=self.policy)
         assert {**self.client.snapshot(), "nodes": ()} == {**stored, "nodes": ()}
@@ -394,6 +398,14 @@ class Cluster:
                 process.stored = True
                 machine.say(JobStored(machine.address, process.job, process.incarnation))
 
+    def silence(self, machine: Machine, process: Process, choice: int, seconds: float) -> None:
+        """A process reports that some of its pipes are silent, or none any more; true or not."""
+        if process.run != RUN or not process.listens:
+            return
+        around = [*self.topology.into[process.job], *self.topology.out_of[process.job]]
+        pipes = {pipe.id: seconds for bit, pipe in enumerate(around) if choice >> bit & 1}
+        machine.say(PipesSilent(machine.address, process.job, process.incarnation, pipes))
+
     # -- the stream --------------------------------------------------------------------------------------
 
     def processes(self) -> Iterator[tuple[Machine, Process]]:
@@ -480,6 +492,17 @@ class Cluster:
         live = order.job in self.topology.reset_group and not is_replayable(self.network.job(order.job))
         assert not live or order.epoch > numbered, f"{order}: blocks of epoch {numbered} again"
         assert self.client.nodes[order.node].status is NodeStatus.UP
+
+    def check_link_move(self, notice: Notice) -> None:
+        """Moves because of cuts are bounded: each one of a job waits twice as long as the one before."""
+        if "have not reached each other" not in notice.text or notice.job is None:
+            return
+        timeout, moves = self.policy.link_timeout, self.link_moves.setdefault(notice.job, [])
+        assert timeout is not None
+        assert all(job.timer is None or job.timer > self.now for job in self.client.jobs.values())
+        if moves:
+            assert self.now - moves[-1] >= timeout * 2 ** min(len(moves), 6) or self.now - moves[-1] > 600
+        moves.append(self.now)
 
     def check_slots(self) -> None:
         for machine in self.machines.values():

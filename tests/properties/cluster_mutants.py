@@ -11,11 +11,12 @@ from fission.cluster import (
     coordinator,
     job_lifecycle,
     job_placement,
+    link_faults,
     node_membership,
     route_updates,
     snapshots,
 )
-from fission.cluster.state import ClusterState, JobRecord, NodeRecord
+from fission.cluster.state import ClusterState, JobRecord, NodeRecord, SilentPipe
 from fission.cluster.topology import Topology
 from fission.cluster.transitions import JobState
 from fission.placement import propose
@@ -192,7 +193,23 @@ def never_gives_up_a_reservation(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(job_lifecycle, "leave", leave)
 
 
+def follows_every_silence(patch: pytest.MonkeyPatch) -> None:
+    """Jobs move as soon as a pipe is reported silent, as often as that happens."""
+
+    def begin(cluster: ClusterState, *_: Any) -> SilentPipe:
+        return SilentPipe(cluster.now, cluster.now, timer=cluster.now)
+
+    patch.setattr(link_faults, "_begin", begin)
+
+
+def keeps_silence(patch: pytest.MonkeyPatch) -> None:
+    """What an old process has reported about its pipes is held against its successor."""
+    patch.setattr(ClusterState, "forget_silence", lambda *_: None)
+
+
 MUTANTS: tuple[Mutant, ...] = (
+    follows_every_silence,
+    keeps_silence,
     numbers_incarnations_by_place,
     waits_for_senders_that_are_to_come,
     leaves_orphans_alone,

@@ -16,6 +16,7 @@ Rules, each with its module:
   earlier nodes are back: they may run the job, or keep its checkpoint.
 - A job that has finished is never started again (`job_lifecycle` has the reason).
 - A live source that is restarted begins a new epoch, together with all that its blocks meet in joins (`topology`).
+- A job moves also when its node and that of a neighbor do not reach each other (`link_faults`).
 - A job moves by being stopped and started elsewhere, as after a failure (`relocation`).
 - The processes get the addresses and ends of their neighbors (`route_updates`).
 - The network ends once; that is the last instruction (`shutdown`).
@@ -24,7 +25,7 @@ Rules, each with its module:
 from collections.abc import Mapping
 from typing import Any, Self
 
-from fission.cluster import events, job_lifecycle, node_membership, relocation, snapshots
+from fission.cluster import events, job_lifecycle, link_faults, node_membership, relocation, snapshots
 from fission.cluster.events import Event, JobEvent, OperatorRequest
 from fission.cluster.instructions import Instruction, Outcome, RequestRefused
 from fission.cluster.job_placement import place_waiting, start_network
@@ -37,7 +38,7 @@ from fission.core.groups import LOCAL
 from fission.core.levels import DEBUG
 from fission.core.network import Network
 
-_ROUTINE = (events.JobProgress, events.NodeReport, events.Tick)
+_ROUTINE = (events.JobProgress, events.NodeReport, events.PipesSilent, events.Tick)
 """Events after which nothing needs to be stored, if they lead to no instruction."""
 
 
@@ -109,6 +110,7 @@ class Coordinator:
         times = [job.timer for job in cluster.jobs.values()]
         for node in cluster.nodes.values():
             times += [node.timer, *(orphan.timer for orphan in node.orphans)]
+        times += [silent.timer for silent in cluster.silent.values()]
         times += [cluster.start_timer, cluster.ending.timer if cluster.ending else None]
         return min((time for time in times if time is not None), default=None)
 
@@ -178,6 +180,8 @@ class Coordinator:
                 job_lifecycle.progress(job, event.round)
             case events.JobStored():
                 job.stored = True
+            case events.PipesSilent():
+                link_faults.report(cluster, job, event.pipes)
             case events.JobFinished():
                 job_lifecycle.progress(job, event.round)
                 job_lifecycle.finish(cluster, job)
@@ -212,6 +216,8 @@ class Coordinator:
                 job_lifecycle.expire(cluster, job)
         if cluster.phase is Phase.STARTING:
             start_network(cluster)
+        if cluster.phase is Phase.RUNNING:
+            link_faults.advance(cluster)
         if cluster.phase is Phase.RUNNING and cluster.vacancy:
             cluster.vacancy = False
             place_waiting(cluster)

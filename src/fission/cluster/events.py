@@ -149,6 +149,19 @@ class JobStored:
 
 
 @dataclass(frozen=True, slots=True)
+class PipesSilent:
+    """The pipes of a job whose other machine does not answer, with the seconds for which its process knows that.
+
+    Reported when the set changes, and repeated as long as it is not empty; the last report is empty.
+    """
+
+    node: str
+    job: int
+    incarnation: int
+    pipes: dict[int, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class JobFinished:
     """The job's stream has ended, and all that it sent was processed downstream."""
 
@@ -228,7 +241,15 @@ class Tick:
 
 
 JobEvent = (
-    JobNotStarted | JobListening | JobReady | JobProgress | JobStored | JobFinished | JobFailed | JobExited
+    JobNotStarted
+    | JobListening
+    | JobReady
+    | JobProgress
+    | JobStored
+    | PipesSilent
+    | JobFinished
+    | JobFailed
+    | JobExited
 )
 NodeEvent = NodeJoined | NodeRefused | NodeReport | NodeDraining | NodeLost
 OperatorRequest = StopRequested | MoveRequested | DrainRequested | RebalanceRequested

@@ -36,6 +36,7 @@ def start(cluster: ClusterState, job: JobRecord, node: str) -> None:
         _begin_epoch(cluster, job)
     job.numbered = True
     job.delivered = DeliveredUpdates(epoch=job.epoch)
+    cluster.forget_silence(job)
     cluster.touched.add(job.id)
     if job.incarnation > 1:
         cluster.notify(INFO, f"is started on {_name(node)} (start {job.incarnation})", job=job)
@@ -81,6 +82,7 @@ def leave(cluster: ClusterState, job: JobRecord) -> None:
     job.node = None
     job.address = ""
     job.timer = None
+    cluster.forget_silence(job)
     cluster.vacancy = True
 
 
@@ -88,6 +90,7 @@ def listen(cluster: ClusterState, job: JobRecord, address: str) -> None:
     """The process of a job listens: its senders get its address, and it gets what it must know."""
     job.machine.fire(JobMove.LISTEN)
     job.address = address
+    job.listening_since = cluster.now
     job.delivered = DeliveredUpdates(epoch=job.delivered.epoch)
     cluster.touched.add(job.id)
 
@@ -188,6 +191,7 @@ def finish(cluster: ClusterState, job: JobRecord) -> None:
         return
     processless = job.state in (JobState.WAITING, JobState.BACKING_OFF)
     job.machine.fire(JobMove.FINISH)
+    cluster.forget_silence(job)
     if processless:
         leave(cluster, job)
     else:

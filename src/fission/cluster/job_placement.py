@@ -8,6 +8,7 @@ from fission.cluster.job_lifecycle import start
 from fission.cluster.shutdown import begin_ending
 from fission.cluster.state import ClusterState, JobRecord
 from fission.cluster.transitions import JobState, NodeStatus, Phase
+from fission.core.groups import LOCAL
 from fission.core.levels import WARNING
 from fission.errors import JobDefinitionError, UserError
 from fission.placement import Links, NodeState, Placement, place, propose, refusals
@@ -93,7 +94,12 @@ def _report_waiting(cluster: ClusterState, job: JobRecord, why: str) -> None:
 
 
 def _links(cluster: ClusterState) -> Links:
-    return Links(cluster.tq, cluster.client)
+    """The measured links; nodes that do not reach each other have none."""
+    cut = {}
+    for pair in cluster.cut_pairs():
+        here, there = (cluster.client if node == LOCAL else node for node in pair)
+        cut[here, there] = cut[there, here] = 0.0
+    return Links(cluster.tq | cut, cluster.client)
 
 
 def nodes_now(cluster: ClusterState) -> list[NodeState]:

@@ -36,7 +36,7 @@ def move(cluster: ClusterState, event: MoveRequested) -> None:
     job, target = cluster.jobs.get(event.job), event.node
     if job is None:
         cluster.refuse(event.request, f"there is no job {event.job} to move")
-    elif not _movable(cluster, job):
+    elif not movable(cluster, job):
         why = "it belongs to the client" if job.node == LOCAL else "it does not run on a node now"
         cluster.refuse(event.request, f"cannot move: {why}", job=job)
     elif target == job.node:
@@ -51,7 +51,7 @@ def move(cluster: ClusterState, event: MoveRequested) -> None:
         if decision.node is None:
             cluster.refuse(event.request, f"cannot move: {refusals(decision.reasons)}", job=job)
         else:
-            _begin_move(cluster, event, job, decision.node)
+            _carry_out(cluster, event, job, decision.node)
 
 
 def undo_drain(cluster: ClusterState, event: DrainRequested) -> None:
@@ -81,27 +81,28 @@ def drain(cluster: ClusterState, event: DrainRequested) -> None:
     if node.status is not NodeStatus.DRAINING:
         node.status, node.reason = NodeStatus.DRAINING, DRAINED
     cluster.accept(event.request, "takes no new jobs", node=address)
-    leaving = [job for job in cluster.on_node(address) if _movable(cluster, job)]
+    leaving = [job for job in cluster.on_node(address) if movable(cluster, job)]
     where = possible(cluster, leaving).nodes
     for job in leaving:
         if job.id in where:
-            _begin_move(cluster, event, job, where[job.id])
+            _carry_out(cluster, event, job, where[job.id])
         else:
             cluster.refuse(event.request, f"stays on {address}: no other node takes it", job=job)
 
 
 def rebalance(cluster: ClusterState, event: RebalanceRequested) -> None:
     """Move the jobs to where they would be placed if the network were started now."""
-    jobs = [job for job in cluster.jobs.values() if _movable(cluster, job)]
+    jobs = [job for job in cluster.jobs.values() if movable(cluster, job)]
     where = possible(cluster, jobs).nodes
     moves = [job for job in jobs if where.get(job.id, job.node) != job.node]
     for job in moves:
-        _begin_move(cluster, event, job, where[job.id])
+        _carry_out(cluster, event, job, where[job.id])
     if not moves:
         cluster.accept(event.request, "every job is where it would be placed now")
 
 
-def _movable(cluster: ClusterState, job: JobRecord) -> bool:
+def movable(cluster: ClusterState, job: JobRecord) -> bool:
+    """Whether a job runs on a node, and may be moved from there."""
     return (
         cluster.phase is Phase.RUNNING
         and (job.state, JobMove.MOVE) in JOB_TABLE
@@ -110,10 +111,15 @@ def _movable(cluster: ClusterState, job: JobRecord) -> bool:
     )
 
 
-def _begin_move(cluster: ClusterState, event: Relocation, job: JobRecord, target: str) -> None:
+def begin_move(cluster: ClusterState, job: JobRecord, target: str) -> None:
+    """Stop a job that is `movable`, so that it continues on another node."""
     job.machine.fire(JobMove.MOVE)
     job.target = target
     job.address = ""
     job.timer = cluster.now + cluster.policy.exit_grace
-    cluster.accept(event.request, f"moves from {job.node} to {target}", job=job, node=job.node)
     cluster.stop_process(job)
+
+
+def _carry_out(cluster: ClusterState, event: Relocation, job: JobRecord, target: str) -> None:
+    cluster.accept(event.request, f"moves from {job.node} to {target}", job=job, node=job.node)
+    begin_move(cluster, job, target)

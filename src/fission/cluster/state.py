@@ -59,6 +59,7 @@ class JobRecord:
     `numbered`: the job may have numbered blocks in `epoch`. `stored`: a checkpoint of it exists. `avoid` is a node that could
     not start it, `target` the one that it moves to. `shown` is the traceback that was shown last. The meaning of `timer`
     depends on the state, see `job_lifecycle.expire`. `wait_reported`: the reason why it waits for a node was shown.
+    `link_moves` counts moves because of cuts between nodes, the last one at `link_moved_at`.
     """
 
     id: int
@@ -77,6 +78,9 @@ class JobRecord:
     shown: str = ""
     timer: float | None = None
     wait_reported: bool = False
+    listening_since: float = 0.0
+    link_moves: int = 0
+    link_moved_at: float = 0.0
     delivered: DeliveredUpdates = field(default_factory=DeliveredUpdates)
 
     @property
@@ -125,6 +129,20 @@ class NodeRecord:
 
 
 @dataclass(slots=True)
+class SilentPipe:
+    """A pipe whose ends do not reach each other, as one of them or both report.
+
+    Not before `due` a job moves because of it. `timer`: when that is looked at next; None: when a slot may have become free.
+    """
+
+    since: float
+    due: float
+    timer: float | None
+    reporters: set[int] = field(default_factory=set)
+    reported: bool = False
+
+
+@dataclass(slots=True)
 class Ending:
     """How the network is going to end, once all processes have ended or the `timer` has run out twice."""
 
@@ -150,6 +168,9 @@ class ClusterState:
     drained: set[str] = field(default_factory=set)
     """Nodes drained by an operator; survives reconnects."""
     tq: dict[tuple[str, str], float] = field(default_factory=dict)
+    silent: dict[int, SilentPipe] = field(default_factory=dict)
+    cuts: dict[frozenset[str], float] = field(default_factory=dict)
+    """Pairs of nodes that have not reached each other, and until when that is remembered."""
     phase: Phase = Phase.GATHERING
     epoch: int = 1
     start_timer: float | None = None
@@ -209,6 +230,23 @@ class ClusterState:
             node.status is not NodeStatus.AWAITED for node in self.nodes.values() if node.address != LOCAL
         )
         return job.incarnation > 0 and not back
+
+    def cut_pairs(self) -> set[frozenset[str]]:
+        """The pairs of nodes that do not reach each other: now, or as remembered."""
+        for pair in [pair for pair, until in self.cuts.items() if self.now >= until]:
+            del self.cuts[pair]
+        found = set(self.cuts)
+        for job in self.jobs.values():
+            for pipe in self.topology.out_of[job.id]:
+                here, there = job.node, self.jobs[pipe.destination].node
+                if pipe.id in self.silent and here is not None and there is not None and here != there:
+                    found.add(frozenset((here, there)))
+        return found
+
+    def forget_silence(self, job: JobRecord) -> None:
+        """A process of the job begins or ends: what was reported about its pipes is over."""
+        for pipe in (*self.topology.into[job.id], *self.topology.out_of[job.id]):
+            self.silent.pop(pipe.id, None)
 
     def finished(self, job: int) -> bool:
         """Whether a job has finished."""

@@ -148,6 +148,8 @@ class Policy:
     """Before the first, second, ... restart at the same round; the last one from then on."""
     allocation_timeout: float | None = None
     """How long a job may wait for a node; None: for ever."""
+    link_timeout: float | None = 5.0
+    """How long two nodes may not reach each other before a job moves; longer than a silent node is detected. None: for ever."""
     return_grace: float = 5.0
     """How long after a restart of the client nodes may take to join again."""
     fence_grace: float = 3.0

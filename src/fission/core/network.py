@@ -41,6 +41,8 @@ class Settings:
     """Seconds that a job may wait for a node; None: no limit."""
     orphan_timeout: float = 600.0
     """Seconds that jobs on nodes continue without a client."""
+    link_timeout: float | None = 5.0
+    """Seconds that two nodes may not reach each other before a job moves; None: no job moves."""
     progress_timeout: float | None = None
     """Seconds that one round of a job with inputs may take before its process is restarted; None: no limit."""
 

@@ -182,6 +182,7 @@ SETTINGS: Final = (
     Setting("MAX_RESTARTS", "max_restarts", "a whole number from 0 to 1000000", _whole(0, 1_000_000)),
     Setting("ALLOCATION_TIMEOUT", "allocation_timeout", "seconds or None", _seconds_or_none(0, 1e9)),
     Setting("ORPHAN_TIMEOUT", "orphan_timeout", "seconds from 1 to 1000000", _between(1, 1_000_000)),
+    Setting("LINK_TIMEOUT", "link_timeout", "seconds from 1 to 1000000, or None", _seconds_or_none(1, 1e6)),
     Setting(
         "PROGRESS_TIMEOUT", "progress_timeout", "seconds from 1 to 1000000, or None", _seconds_or_none(1, 1e6)
     ),

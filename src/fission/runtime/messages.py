@@ -183,6 +183,8 @@ class Status:
     epoch: int = 1
     gave_nothing: bool = False
     """The first round of the job returned None although it has outputs."""
+    silent: dict[int, float] = field(default_factory=dict)
+    """Pipes whose other machine does not answer, with the seconds for which that is known."""
     computing: bool | None = None
     """Whether a round is being computed; not while the job waits for blocks or for room. None: before and after all rounds."""
 

@@ -195,6 +195,7 @@ def test_keys_that_are_no_numbers_are_refused(key: str) -> None:
             "pipes": {key: {}},
             "epoch": 1,
             "gave_nothing": False,
+            "silent": {},
             "computing": None,
         },
     ]

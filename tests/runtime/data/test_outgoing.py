@@ -1,4 +1,4 @@
-"""The outputs of a job: a refusal is final."""
+"""The outputs of a job: a refusal is final; a machine that does not answer is told from a process that does not."""
 
 import time
 
@@ -6,7 +6,7 @@ from fission.channel.sender import Sender
 from fission.channel.wire.encoder import encode_control
 from fission.channel.wire.frames import Refuse
 from fission.core.pipes import PicklePipe
-from fission.runtime.data.outgoing import Outgoing
+from fission.runtime.data.outgoing import SILENT_SECONDS, Outgoing
 from fission.runtime.data.ports import OutPort
 from fission.runtime.sockets import transport
 from fission.runtime.sockets.poller import Poller
@@ -42,5 +42,38 @@ def test_a_route_after_a_refusal_changes_nothing() -> None:
         pass
     else:
         raise AssertionError("it has connected again")
+    finally:
+        listener.sock.close()
+
+
+def test_a_machine_that_refuses_connections_is_silent_and_one_with_a_stopped_process_is_not() -> None:
+    poller, pipe = Poller(), PicklePipe(1)
+    port = OutPort(pipe, Sender(1, run="run"))
+    outgoing = Outgoing([port], poller, lambda _level, _text: None, "", None)
+    (listener,) = transport.listen("tcp:127.0.0.1:0")
+    address = str(listener.endpoint)
+    listener.sock.close()
+    outgoing.route(1, address)
+
+    def turn() -> float:
+        port.retry_at = 0.0
+        outgoing.hand_over()
+        poller.poll(0.05)
+        outgoing.tend(time.monotonic())
+        return port.silent
+
+    end = time.monotonic() + 20
+    while not turn():
+        assert time.monotonic() < end
+    assert port.silent >= SILENT_SECONDS
+    (listener,) = transport.listen(address)  # its process accepts nothing: the kernel does
+    try:
+        while turn():
+            assert time.monotonic() < end
+        later = time.monotonic() + SILENT_SECONDS
+        while time.monotonic() < later:
+            assert not turn()
+        outgoing.route(1, "unix:/nowhere")
+        assert not turn()
     finally:
         listener.sock.close()

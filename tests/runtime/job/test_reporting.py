@@ -20,8 +20,13 @@ class Exchange:
         self.incoming = SimpleNamespace(join=SimpleNamespace(leftover=lambda _index: 3), joined=[joined])
         self.outputs = [port]
 
+        self.quiet = {}
+
     def counters(self):
         return {8: {"sent": self.sent}}
+
+    def silent(self):
+        return self.quiet
 
 
 @pytest.fixture
@@ -49,6 +54,25 @@ def test_what_has_not_changed_is_not_told_again_at_once(told, clock):
     exchange.progress = (2, 5)
     reporter.report(exchange)
     assert len(told) == 3
+
+
+def test_a_pipe_that_falls_silent_is_told_at_once(told, clock):
+    exchange, reporter = Exchange(), Reporter(told.append, lambda: 0.0)
+    for exchange.quiet in ({}, {8: 1.0}, {8: 1.5}, {}):
+        reporter.report(exchange)
+        clock.now += 0.5
+    assert [status.silent for status in told] == [{}, {8: 1.0}, {}]
+
+
+def test_a_process_that_is_watched_reports_several_times_within_its_timeout(told, clock):
+    exchange, reporter = Exchange(), Reporter(told.append, lambda: 0.0, timeout=4.0)
+    for second in range(8):
+        clock.now = 1000.0 + second / 2
+        reporter.report(exchange, computing=False)
+    assert len(told) == 4
+    reporter.report(exchange, computing=True)
+    reporter.report(exchange)
+    assert [status.computing for status in told[-3:]] == [False, True, None]
 
 
 def test_it_is_told_again_after_a_while(told, clock):

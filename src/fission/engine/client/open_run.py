@@ -38,6 +38,7 @@ from fission.engine.host.scratch import EMBEDDED, scratch
 from fission.engine.protocol.interfaces import ClientLink, LinkError
 from fission.engine.protocol.versions import imported_packages
 from fission.engine.transport.addresses import require_own_address
+from fission.engine.transport.failure_detector import MISSED
 from fission.security.identity import Identity, load_identity
 
 __all__ = ["OpenRun", "Playing", "RunSession", "open_run"]
@@ -144,7 +145,12 @@ class OpenRun:
 
     def _policy(self) -> Policy:
         settings = self.network.settings
-        policy = Policy(max_restarts=settings.max_restarts, allocation_timeout=settings.allocation_timeout)
+        policy = Policy(
+            max_restarts=settings.max_restarts,
+            allocation_timeout=settings.allocation_timeout,
+            link_timeout=settings.link_timeout
+            and max(settings.link_timeout, 2 * MISSED * settings.pulse_interval),
+        )
         # all embedded nodes share this machine: where it is busy, the last processes take longer to end
         return policy if self.cluster is None else replace(policy, force_grace=_BUSY_SECONDS)
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
@@ -17,6 +17,7 @@ from fission.cluster import (
     JobProgress,
     JobReady,
     JobStored,
+    PipesSilent,
 )
 from fission.cluster.stall_detector import Stall, StallDetector
 from fission.engine.protocol.interfaces import CheckpointWriter, EngineEvent, JobOrder, JobSaid
@@ -73,6 +74,7 @@ class Incarnation:
         self._round = 0
         self._sys_path: Sequence[str] = ()
         self._stored = False
+        self._silent = False
         self._supervisor: JobSupervisor | None = None
         self._keeping: dict[bool, tuple[asyncio.Queue[messages.Checkpoint], asyncio.Task[None]]] = {}
         self._detector = StallDetector(spec.progress_timeout)
@@ -162,6 +164,7 @@ class Incarnation:
                 self._round = max(self._round, event.rounds)
                 self._detector.report((event.epoch, event.rounds), event.computing, time.monotonic())
                 self._on_event(JobProgress(*who, event.rounds))
+                self._report_silence(event.silent)
                 self._on_event(JobSaid(*who, event))
             case messages.Listening():
                 self._address = event.address
@@ -197,6 +200,12 @@ class Incarnation:
         self._supervisor = None  # it holds the whole job
         self.ended.set()
         self._on_event(JobExited(self._node, self.job, self.incarnation, code, self.run))
+
+    def _report_silence(self, pipes: Mapping[int, float]) -> None:
+        """Report the pipes that are silent, until the last one is not any more."""
+        if pipes or self._silent:
+            self._silent = bool(pipes)
+            self._on_event(PipesSilent(self._node, self.job, self.incarnation, dict(pipes)))
 
     def _watch(self, begun: int) -> None:
         """Watch the progress of the process, whose rounds begin after `begun`, if the job has a PROGRESS_TIMEOUT."""

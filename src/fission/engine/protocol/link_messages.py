@@ -16,6 +16,7 @@ from fission.cluster import (
     JobStored,
     NodeDraining,
     NodeReport,
+    PipesSilent,
 )
 from fission.core.nodes import NodeInfo
 from fission.engine.protocol.interfaces import JobOrder, JobSaid, Plain, Replicas
@@ -46,6 +47,7 @@ NodeFact = (
     | JobReady
     | JobProgress
     | JobStored
+    | PipesSilent
     | JobFinished
     | JobFailed
     | JobExited

@@ -310,7 +310,7 @@ class Exchange:
         if now >= self._report_at:
             self._report_at = now + REPORT_INTERVAL
             self._report()
-            self.incoming.acceptor.tend(now)
+            self.incoming.tend(now)
             self.outgoing.tend(now)
         return now
 
@@ -334,6 +334,15 @@ class Exchange:
         for out_port in self.outputs:
             report[out_port.pipe.id] = out_port.sender.counters.as_dict()
         return report
+
+    def silent(self) -> dict[int, float]:
+        """Return the pipes whose other machine does not answer, by id, with the seconds for which that is known."""
+        now = monotonic()
+        ends = {port.pipe.id: port.silent for port in self.outputs if port.silent}
+        for port in self.inputs:
+            if port.lost_at is not None and not port.ended:
+                ends[port.pipe.id] = now - port.lost_at
+        return ends
 
     # -- inside ------------------------------------------------------------------------------------------
 

@@ -184,6 +184,17 @@ class Incoming:
         """Whether acknowledgements are queued for a socket."""
         return any(port.connection is not None and port.connection.backlog for port in self.ports)
 
+    def tend(self, now: float) -> None:
+        """Close connections whose peer is gone, and those that do not authenticate; call it about twice a second.
+
+        The sender alone would notice late: while it waits for room, it asks ever more seldom.
+        """
+        self.acceptor.tend(now)
+        for port in self.ports:
+            if port.connection is not None and port.connection.unheard():
+                port.lost_at = now
+                self._lose(port, port.connection)
+
     # -- connections -------------------------------------------------------------------------------------
 
     def _arrived(self, connection: Connection, first: Frame, rest: Sequence[Frame]) -> None:
@@ -211,6 +222,7 @@ class Incoming:
         if port.connection is not None:
             self._poller.drop(port.connection)
         port.connection = connection
+        port.lost_at = None
         port.local = connection.local
         port.paused = False
         self._poller.watch(connection.fd, partial(self._event, port, connection))
@@ -251,6 +263,8 @@ class Incoming:
         if connection.closed and port.connection is connection:
             if connection.error:
                 self._log(30, f"pipe {port.pipe.id}: {connection.error}")
+            if connection.timed_out():
+                port.lost_at = monotonic()
             self._lose(port, connection)
 
     def _broken(self, port: InPort, connection: Connection, error: ChannelError) -> None:

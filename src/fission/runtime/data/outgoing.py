@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 CONNECT_SECONDS = 5.0
 """Seconds for a connection to be established, including its TLS handshake, before it is retried."""
 
+SILENT_SECONDS = 1.0
+"""Seconds from when a machine is known not to answer until that is reported."""
+
 _RETRY_FIRST, _RETRY_MOST = 0.005, 0.5
 _RETRIES_TOLD = 10  # after about 2 s
 
@@ -79,6 +82,7 @@ class Outgoing:
                 port.endpoint = endpoint
                 port.retry_at = 0.0
                 port.retries = 0
+                port.heard, port.silent = monotonic(), 0.0
 
     def receiver_gone(self, pipe: int) -> None:
         """Handle the end of the job that receives output `pipe`."""
@@ -143,6 +147,7 @@ class Outgoing:
         """Close connections that time out or whose peer is gone; call it about twice a second."""
         for port in self.ports:
             connection = port.connection
+            self._listen_for(port, now)
             if connection is None:
                 continue
             if port.stands_by is not None and now >= port.stands_by:
@@ -155,6 +160,14 @@ class Outgoing:
             self._lose(port, connection)
 
     # -- inside ------------------------------------------------------------------------------------------
+
+    def _listen_for(self, port: OutPort, now: float) -> None:
+        """Find out whether the receiver's machine answers."""
+        expected = port.endpoint is not None and not port.endpoint.local and not port.sender.done
+        if not expected or (port.connection is not None and port.connection.answers()):
+            port.heard = now
+        silent = now - port.heard
+        port.silent = silent if silent >= SILENT_SECONDS else 0.0
 
     def _send(self, port: OutPort, connection: Connection) -> None:
         """Send pending blocks and the window, as much as the socket accepts."""
@@ -197,6 +210,8 @@ class Outgoing:
             self._complain(port, "no connection comes about; it is tried again twice a second")
 
     def _event(self, port: OutPort, connection: Connection, event: int) -> None:
+        if port.silent:  # between two looks it may have answered, and closed the connection
+            self._listen_for(port, monotonic())
         try:
             if event & (READ | GONE):
                 for frame in connection.read():

@@ -39,6 +39,10 @@ class OutPort:
         """The last logged reason of a failed connection."""
         self.retry_at = 0.0
         self.retries = 0
+        self.heard = 0.0
+        """When the receiver's machine last answered, or was named."""
+        self.silent = 0.0
+        """Seconds for which it has not answered, when that was last looked at; 0 as long as it answers."""
 
 
 class InPort:
@@ -67,6 +71,8 @@ class InPort:
         self.local = True
         """The sender is on the same machine."""
         self.lag = 0.0
+        self.lost_at: float | None = None
+        """When the connection was lost because the sender's machine does not answer; None once there is another one."""
         rounds = max_queue * pipe.BLOCK_COUNT if max_queue else QUEUE_BLOCKS
         self.queue_blocks = max(rounds, 2 * pipe.BLOCK_COUNT)
 

@@ -37,13 +37,14 @@ class Reporter:
         epoch, round = exchange.progress
         pipes = dict(exchange.counters())
         now = monotonic()
-        said = (epoch, round, pipes, computing)
+        silent = exchange.silent()
+        said = (epoch, round, pipes, silent.keys(), computing)
         if said == self._last and not gave_nothing and now < self._sent_at + self._anyway:
             return
         self._last, self._sent_at = said, now
         times = os.times()
         seconds = times.user + times.system + self._cpu_seconds()
-        self._send(messages.Status(round, seconds, pipes, epoch, gave_nothing, computing))
+        self._send(messages.Status(round, seconds, pipes, epoch, gave_nothing, silent, computing))
 
     def report_losses(self, exchange: Exchange) -> None:
         """Log the blocks that were dropped, or were left over at the end."""

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from fission.channel.wire.decoder import FrameDecoder
 from fission.channel.wire.frames import Buffer, Frame
-from fission.runtime.sockets.transport import unheard
+from fission.runtime.sockets.transport import answers, timed_out, unheard
 
 _IOV = 512
 _READ_LIMIT = 4 << 20
@@ -70,6 +70,14 @@ class Connection:
     def unheard(self) -> bool:
         """Whether the other side has not even acknowledged what was sent, for so long that it has to be gone."""
         return unheard(self._raw)
+
+    def answers(self) -> bool:
+        """Whether the other machine has accepted the connection and acknowledges what is sent; see `transport.answers`."""
+        return answers(self._raw)
+
+    def timed_out(self) -> bool:
+        """Whether the connection is over because the other machine has not answered."""
+        return timed_out(self._raw)
 
     def read(self) -> list[Frame]:
         """Return the frames that have arrived, reading until the socket is empty or 4 MiB were read.

@@ -28,8 +28,10 @@ _TCP = (
     (socket.TCP_KEEPCNT, 3),
 )
 
-_INFO = struct.Struct("=2xBB52xI")
-"""Of the kernel's `struct tcp_info`: `tcpi_retransmits`, `tcpi_probes` and `tcpi_last_ack_recv` (ms)."""
+_INFO = struct.Struct("=BxBB52xI")
+"""Of the kernel's `struct tcp_info`: `tcpi_state`, `tcpi_retransmits`, `tcpi_probes` and `tcpi_last_ack_recv` (ms)."""
+_SYN_SENT, _CLOSE = 2, 7
+"""Values of `tcpi_state`: not established yet; over without a word of the other side, or with an RST."""
 _TRIES, _UNHEARD_MS = 4, 4000
 """The fourth repetition is sent 3 s after the first try at the earliest; the next would follow after 6 s."""
 
@@ -94,14 +96,35 @@ def unheard(sock: socket.socket) -> bool:
     There are no keepalive probes while data is under way, and the kernel alone would go on trying for minutes, ever
     more seldom. A receiver that does not read still acknowledges.
     """
+    _, repetitions, quiet = _tcp_info(sock)
+    return repetitions >= _TRIES and quiet >= _UNHEARD_MS
+
+
+def answers(sock: socket.socket) -> bool:
+    """Whether the machine at the other end has accepted the connection, and acknowledges what is sent.
+
+    Its process may be stopped: the kernel accepts and acknowledges without it.
+    """
+    state, repetitions, quiet = _tcp_info(sock)
+    return state not in (_SYN_SENT, _CLOSE) and not (repetitions >= _TRIES and quiet >= _UNHEARD_MS)
+
+
+def timed_out(sock: socket.socket) -> bool:
+    """Whether an established connection is over because the machine at the other end has not answered."""
+    state, _, quiet = _tcp_info(sock)
+    return state == _CLOSE and quiet >= _UNHEARD_MS
+
+
+def _tcp_info(sock: socket.socket) -> tuple[int, int, int]:
+    """State, unanswered repetitions, and ms since the last acknowledgement; a Unix socket is always answered."""
     if sock.family == socket.AF_UNIX:
-        return False
+        return 1, 0, 0
     try:
         info = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _INFO.size)
     except OSError:
-        return True
-    retransmits, probes, acknowledged = _INFO.unpack(info)
-    return bool(retransmits + probes >= _TRIES and acknowledged >= _UNHEARD_MS)
+        return _CLOSE, _TRIES, _UNHEARD_MS
+    state, retransmits, probes, quiet = _INFO.unpack(info)
+    return state, retransmits + probes, quiet
 
 
 def _listen(endpoint: Endpoint) -> ListeningSocket:
