@@ -914,3 +914,10 @@ def test_a_move_is_gone_through_with_by_the_next_client() -> None:
     line = InventoryEntry(2, incarnation, "r", IncarnationStatus.RUNNING, address="x")
     out = made.handle(talk.join(str(node), line), 0.1)
     assert [stop.job for stop in of(StopJob, out)] == [2]
+
+
+def test_a_start_names_what_it_lacks() -> None:
+    talk = Talk(chain(), nodes=())
+    assert talk.made.start_problem().startswith("no node for 3 of 3 jobs")
+    talk.say(talk.join("n1", InventoryEntry(1, 3, "old", IncarnationStatus.RUNNING)))
+    assert talk.made.start_problem() == "", "it ends the jobs of another run, which does not take long"

@@ -28,7 +28,7 @@ from typing import Any, Self
 from fission.cluster import events, job_lifecycle, link_faults, node_membership, relocation, snapshots
 from fission.cluster.events import Event, JobEvent, OperatorRequest
 from fission.cluster.instructions import Instruction, Outcome, RequestRefused
-from fission.cluster.job_placement import place_waiting, start_network
+from fission.cluster.job_placement import place_waiting, start_network, start_problem
 from fission.cluster.route_updates import send_route_updates
 from fission.cluster.shutdown import advance_ending, begin_ending, force
 from fission.cluster.state import ClusterState, JobRecord, NodeRecord, machine
@@ -101,6 +101,10 @@ class Coordinator:
     def epoch(self) -> int:
         """The newest epoch of the network."""
         return self._state.epoch
+
+    def start_problem(self) -> str:
+        """Return why the network cannot start on the nodes that have joined; "" if it can."""
+        return start_problem(self._state)
 
     def deadline(self) -> float | None:
         """When `handle(Tick(), now)` must be called at the latest; None when nothing is due."""

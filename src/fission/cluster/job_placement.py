@@ -10,7 +10,7 @@ from fission.cluster.state import ClusterState, JobRecord
 from fission.cluster.transitions import JobState, NodeStatus, Phase
 from fission.core.groups import LOCAL
 from fission.core.levels import WARNING
-from fission.errors import JobDefinitionError, UserError
+from fission.errors import AllocationError, JobDefinitionError, UserError
 from fission.placement import Links, NodeState, Placement, place, propose, refusals
 
 
@@ -29,6 +29,26 @@ def start_network(cluster: ClusterState) -> None:
     cluster.out.append(Placed(placement))
     for job, node in placement.nodes.items():
         start(cluster, cluster.jobs[job], node)
+
+
+def start_problem(cluster: ClusterState) -> str:
+    """Return why the network cannot start on the nodes that can take jobs, or soon can; "" if it can.
+
+    An error of a job's `preference` is none: more nodes do not help.
+    """
+    soon = (NodeStatus.UP, NodeStatus.FENCED)
+    nodes = [
+        replace(node.state, active=node.status in soon)
+        for node in cluster.nodes.values()
+        if node.state is not None and node.status is not NodeStatus.REFUSED
+    ]
+    try:
+        place(cluster.network, nodes, _links(cluster))
+    except AllocationError as error:
+        return error.what
+    except JobDefinitionError:
+        return ""
+    return ""
 
 
 def place_waiting(cluster: ClusterState) -> None:

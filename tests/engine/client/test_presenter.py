@@ -179,6 +179,7 @@ def test_a_run_without_nodes_says_which_kind_of_nothing_there_is(
         watcher: Any = SimpleNamespace(
             status=lambda *_all: None,
             nodes=lambda *_all: None,
+            news=lambda *_all: None,
             log=lambda _job, _level, text: told.append(text),
         )
         local: Any = SimpleNamespace(warm=nothing, open=open_, close=nothing)

@@ -71,21 +71,41 @@ def test_a_network_runs_to_its_end(scene: Scene) -> None:
 
 
 def test_the_node_that_joined_first_dies_while_the_client_waits_for_another(lab: Lab) -> None:
-    there = list(lab.nodes)
-    away = there.pop(1)  # two are left of each group
+    head, *there = lab.nodes[:3]  # the source has no place without the first one
     for host in there:
         host.start_node()
     stream = Stream.in_lab(lab, blocks=RATE, rate=RATE)
-    client = stream.start(lab.client, "--wait", "15s")
+    client = stream.start(lab.client, "--wait", "60s")
     log = stream.root / "FISSION.log"
     joined = [f"node {host.address}: joined" for host in there]
-    wait_for(lambda: log.exists() and all(line in log.read_text() for line in joined), "three nodes")
+    wait_for(lambda: log.exists() and all(line in log.read_text() for line in joined), "two nodes")
     first = min(there, key=lambda host: log.read_text().index(f"node {host.address}: joined"))
-    assert not any(job_processes(host) for host in lab.nodes), "the client waits for the node that is away"
+    wait_for(
+        lambda: f"Waits for {head.address}" in log.read_text(), "the client says for which nodes it waits"
+    )
+    assert "no node for 1 of 3 jobs" in log.read_text()
+    assert not any(job_processes(host) for host in lab.nodes)
     first.kill()
+    head.start_node()
     assert client.wait(60) == 0, client.tail()
     assert stream.mistakes() == ""
-    assert away.address in log.read_text()
+
+
+def test_a_start_waits_as_long_as_it_was_told(lab: Lab) -> None:
+    lab.nodes[1].start_node()
+    stream = Stream.in_lab(lab, blocks=RATE, rate=RATE)
+    done = lab.client.run(stream.command("run", "--wait", "5s"))
+    assert done.code == 2
+    assert "up to 5 s from the start (see --wait)" in done.text()
+    assert "no node for 1 of 3 jobs" in done.tail(3)
+
+
+def test_a_start_that_waits_for_nodes_is_interrupted(lab: Lab) -> None:
+    stream = Stream.in_lab(lab, blocks=RATE, rate=RATE)
+    client = stream.start(lab.client, "--wait", "60s")
+    client.says("Waits for")
+    client.send(signal.SIGINT)
+    assert client.wait(10) == 0, client.tail()
 
 
 @pytest.mark.parametrize("job", [SOURCE, WORK, SINK])

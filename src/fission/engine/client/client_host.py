@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Protocol
 
 from fission.cluster import NodeJoined
 from fission.core.groups import LOCAL, names
@@ -21,6 +22,22 @@ from fission.security import IdentityFiles
 FOLDER = "local"
 STATES = "states"
 """Folder of checkpoints in the client's private folder."""
+
+
+class LocalHost(Protocol):
+    """The client as a machine of its network; it is opened once its address is known."""
+
+    async def warm(self) -> None:
+        """Prepare before the nodes have answered."""
+
+    def listen(self, address: str) -> None:
+        """Store checkpoints for nodes from now on, if not yet. Raises RunError."""
+
+    async def open(self, address: str) -> NodeJoined:
+        """Get ready for jobs whose senders connect to `address`; return the event with which the client joins its own cluster."""
+
+    async def close(self) -> None:
+        """Stop whatever still runs."""
 
 
 class ClientHost:

@@ -64,6 +64,7 @@ class _Parameters:
 
     seconds: float | None
     gather: float
+    wait: float | None
     stop: bool
     keep_files: bool
 
@@ -77,7 +78,8 @@ def open_run(
     embedded: int = 0,
     playing: Playing | None = None,
     seconds: float | None = None,
-    gather: float | None = None,
+    gather: float = GATHER_SECONDS,
+    wait: float | None = 0.0,
     fresh: bool = False,
     stop: bool = False,
     keep_files: bool = False,
@@ -85,8 +87,9 @@ def open_run(
     """Lock a checked network for a run, and prepare what does not need an event loop. Raises FissionError.
 
     `root` is the folder from which the user's modules are imported. `embedded` nodes run on this machine, started with
-    `node_command`; `playing` is an embedded cluster that runs already. The run ends after `seconds`. It waits `gather` seconds
-    for nodes at the start. `fresh` ignores what an interrupted run has left; `stop` takes that over only to stop it.
+    `node_command`; `playing` is an embedded cluster that runs already. The run ends after `seconds`. At the
+    start it waits up to `wait` seconds (None: without end) for nodes without which jobs have no place, and `gather` seconds for
+    the others. `fresh` ignores what an interrupted run has left; `stop` takes that over only to stop it.
     `keep_files` leaves the files of earlier runs in the jobs' folders.
     """
     private = lock_run_folder(network)
@@ -106,7 +109,7 @@ def open_run(
         identity = _identity(network, root, playing)
         journal = stack.enter_context(contextlib.closing(Journal(home)))
         ports = {} if playing is None else ports_of(playing.nodes)
-        parameters = _Parameters(seconds, GATHER_SECONDS if gather is None else gather, stop, keep_files)
+        parameters = _Parameters(seconds, gather, wait, stop, keep_files)
         yield OpenRun(network, root, private, journal, identity, cluster, ports, parameters)
     shutil.rmtree(private / STATES, ignore_errors=True)  # only an interrupted run needs its checkpoints
 
@@ -135,6 +138,7 @@ class OpenRun:
             policy=self._policy(),
             seconds=parameters.seconds,
             gather=parameters.gather,
+            wait=parameters.wait,
         )
         observer.begin(run.run_id)
         if warning := self._warning():
@@ -177,6 +181,9 @@ class RunSession:
 
     async def run(self) -> RunOutcome:
         """Run to the end; leave nothing behind. Raises RunError when the client cannot do its part."""
+        if self._opened.cluster is not None:
+            count = len(self._opened.cluster.nodes)
+            self._observer.news(None, f"starts {count} node services on this machine")
         async with _running(self._opened.cluster, self._run):
             executor, local = await self._build()
             control = ControlServer(self._opened.private, lambda request: self._answer(executor, request))

@@ -3,7 +3,7 @@
 import contextlib
 import itertools
 import logging
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -19,6 +19,7 @@ from fission.engine.protocol.job_report import JobReport, ProgressObserver
 from fission.monitor import NetworkView
 from fission.placement import Placement
 from fission.placement.model import natural
+from fission.project.suggest import counted
 from fission.runtime.launch.supervisor import OutputLine
 from fission.runtime.messages import Log, Status
 
@@ -83,6 +84,7 @@ class RunPresenter:
         self._answers: dict[int, Answer] = {}
         self._numbers = itertools.count(1)
         self._places: tuple[JobPlace, ...] = ()
+        self._waits = ""  # what was said last of nodes that are waited for
 
     def begin(self) -> None:
         """Report that a run is taken over, if that is so."""
@@ -108,6 +110,24 @@ class RunPresenter:
             self._watcher.log(answer.job, logging.WARNING, text)
         else:
             self._watcher.news(answer.job, text)
+
+    def connect(self, invited: Collection[str]) -> None:
+        """Report at once what the start waits for."""
+        if invited and self._early is None:
+            self._watcher.news(
+                None, f"connects to {counted(len(invited), 'node')} and sends the files that they lack"
+            )
+
+    def wait_for_nodes(
+        self, problem: str, missing: Collection[str], away: Mapping[str, str], seconds: float | None
+    ) -> None:
+        """Report once, and again when it changes, for which nodes the start waits."""
+        because = [f"{one} ({away[one]})" if away.get(one) else one for one in sorted(missing, key=natural)]
+        text = f"{problem}. Waits for {', '.join(because)}"
+        if text != self._waits:
+            self._waits = text
+            how_long = "until Ctrl+C" if seconds is None else f"up to {seconds:.0f} s from the start"
+            self._watcher.log(None, logging.WARNING, f"{text}, {how_long} (see --wait)")
 
     def wait_for_a_node(self) -> None:
         """Report why the run waits."""

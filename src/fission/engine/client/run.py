@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from time import monotonic
-from typing import Any, Protocol
+from typing import Any
 
 from fission.cluster import (
     Coordinator,
@@ -35,6 +35,7 @@ from fission.cluster.instructions import Instruction
 from fission.core.groups import LOCAL
 from fission.core.network import Network
 from fission.core.nodes import LocalNode
+from fission.engine.client.client_host import LocalHost
 from fission.engine.client.control_socket import (
     DrainRequest,
     MoveRequest,
@@ -52,7 +53,7 @@ from fission.errors import AllocationError, FissionError, RunError
 
 STATUS_INTERVAL = 0.5
 GATHER_SECONDS = 3.0
-"""Seconds that a start waits for nodes that do not answer."""
+"""Seconds that a start waits for nodes that do not answer and are not needed."""
 
 _LOOK = 0.05
 
@@ -66,26 +67,11 @@ class RunOutcome:
     jobs: Mapping[int, JobReport]
 
 
-class LocalHost(Protocol):
-    """The client as a machine of its network; it is opened once its address is known."""
-
-    async def warm(self) -> None:
-        """Prepare before the nodes have answered."""
-
-    def listen(self, address: str) -> None:
-        """Store checkpoints for nodes from now on, if not yet. Raises RunError."""
-
-    async def open(self, address: str) -> NodeJoined:
-        """Get ready for jobs whose senders connect to `address`; return the event with which the client joins its own cluster."""
-
-    async def close(self) -> None:
-        """Stop whatever still runs."""
-
-
 class ClusterRun:
     """One run: `await run(...)` once; `interrupt` may be called at any time.
 
-    `invited` maps the addresses of the nodes to their ports.
+    `invited` maps the addresses of the nodes to their ports. A start waits up to `wait` seconds (None: without end) for nodes
+    without which jobs have no place, and up to `gather` seconds for the others.
     """
 
     def __init__(
@@ -98,12 +84,16 @@ class ClusterRun:
         policy: Policy,
         seconds: float | None = None,
         gather: float = GATHER_SECONDS,
+        wait: float | None = 0.0,
     ) -> None:
         self._network = network
         self._journal = journal
         self._invited = dict(invited)
         self._seconds = seconds
         self._gather = gather
+        self._wait = wait
+        self._changed = asyncio.Event()
+        """Set by every event of the engine."""
         snapshot = journal.read()
         self.taken_over = snapshot is not None
         if snapshot is None:
@@ -137,6 +127,7 @@ class ClusterRun:
         """Stop everything everywhere; a second call stops by force."""
         self._asked += 1
         self._answered.set()
+        self._changed.set()
         self._seen.set()
         if self._over is not None:
             self.handle(StopRequested(force or self._asked > 1, request))
@@ -176,6 +167,7 @@ class ClusterRun:
             if isinstance(event, NodeJoined) and self._meet is not None:
                 self._meet(event.node)
             self.handle(event)
+            self._changed.set()
             self._look_who_answered()
 
     async def run(self, engine: InstructionExecutor, link: ClientLink | None, local: LocalHost) -> RunOutcome:
@@ -238,6 +230,7 @@ class ClusterRun:
             )
         self._broken = True
         self._seen.set()
+        self._changed.set()
         self._presenter.fail(str(error))
         if self._over is not None and not self._over.done():
             self._over.set_exception(error)
@@ -245,6 +238,7 @@ class ClusterRun:
     async def _assemble(self, link: ClientLink | None, local: LocalHost) -> None:
         """Wait for the nodes, join the client itself, and start."""
         early = self._asked > 0  # the coordinator does not know yet
+        self._presenter.connect(self._invited)
         await local.warm()
         if link is not None:
             self._meet = partial(self._met, link, local)
@@ -253,6 +247,7 @@ class ClusterRun:
                 link.invite(self._invited)
                 with contextlib.suppress(TimeoutError):  # nodes that have not answered join later
                     await asyncio.wait_for(self._answered.wait(), self._gather)
+                await self._await_needed(link)
                 # files that go to nodes before the start take as long as they take
                 while self.engine is not None and self.engine.copying and not self._asked:
                     await asyncio.sleep(_LOOK)
@@ -271,6 +266,20 @@ class ClusterRun:
         elif self.coordinator.phase is Phase.GATHERING:
             self._require_nodes()
             self.handle(StartRequested())
+
+    async def _await_needed(self, link: ClientLink) -> None:
+        """Wait until every job has a place, as long as nodes are missing that may give one."""
+        until = None if self._wait is None else self._started + self._wait
+        while self.coordinator.phase is Phase.GATHERING and not self._asked and not self._broken:
+            missing = self._missing()
+            problem = self.coordinator.start_problem() if missing else ""
+            left = None if until is None else until - monotonic()
+            if not problem or (left is not None and left <= 0):
+                return
+            self._presenter.wait_for_nodes(problem, missing, link.away(), self._wait)
+            self._changed.clear()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._changed.wait(), left)
 
     def _met(self, link: ClientLink, local: LocalHost, node: str) -> None:
         """Read the client's address from the connection to the first node; that node may be gone when it is needed.
@@ -315,7 +324,7 @@ class ClusterRun:
                 found=f"{len(nodes)} that cannot be used" if nodes else "",
                 hint=""
                 if nodes
-                else "Do their node services run? `--embedded 3` needs none, `--wait 1m` gives them time",
+                else "Do their node services run? `--embedded 3` needs none, `--wait 10m` gives them more time",
             )
 
     def _own_address(self) -> str:
@@ -353,12 +362,17 @@ class ClusterRun:
             self._timer = loop.call_later(max(0.0, deadline - monotonic()), self.handle, Tick())
 
     def _look_who_answered(self) -> None:
-        known = self.coordinator.nodes
-        if all(
-            address in known and (known[address].service or known[address].reason)
-            for address in self._invited
-        ):
+        if not self._missing():
             self._answered.set()
+
+    def _missing(self) -> list[str]:
+        """Return the nodes that have not answered."""
+        known = self.coordinator.nodes
+        return [
+            address
+            for address in self._invited
+            if address not in known or not (known[address].service or known[address].reason)
+        ]
 
     async def _show(self) -> None:
         while True:

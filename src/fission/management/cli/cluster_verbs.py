@@ -44,7 +44,10 @@ def run(
     wait: Annotated[
         float | None,
         typer.Option(
-            "--wait", metavar="TIME", parser=parse_duration, help="How long to wait for nodes at the start."
+            "--wait",
+            metavar="TIME",
+            parser=parse_duration,
+            help="How long to wait at the start for nodes that are needed. Default: without end on a terminal, else 1m.",
         ),
     ] = None,
     keep_files: Annotated[

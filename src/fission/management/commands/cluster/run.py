@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import signal
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -23,15 +24,17 @@ from fission.management.node.start import embedded_commands
 from fission.runtime.sockets.descriptors import raise_descriptor_limit
 
 _NOBODY_READS = 1
+WAIT_SECONDS = 60.0
+"""Seconds for which a start without a terminal waits for nodes that are needed."""
 
 
 @dataclass(frozen=True, slots=True)
 class RunOptions:
     """How to run.
 
-    `embedded`: so many nodes on this machine; `fresh`: not to go on where an earlier client stopped; `gather`: seconds to
-    wait for nodes at the start; `stop`: take over what runs, and stop it; `keep_files`: leave in the jobs' folders what an
-    earlier run has left there; `playing`: an embedded cluster that somebody else has started.
+    `embedded`: so many nodes on this machine; `fresh`: not to go on where an earlier client stopped; `wait`: seconds to wait at
+    the start for nodes that are needed (None: the default); `stop`: take over what runs, and stop it; `keep_files`: leave in the
+    jobs' folders what an earlier run has left there; `playing`: an embedded cluster that somebody else has started.
     """
 
     embedded: int = 0
@@ -39,7 +42,7 @@ class RunOptions:
     until_finished: bool = False
     fresh: bool = False
     quiet: bool = False
-    gather: float | None = None
+    wait: float | None = None
     stop: bool = False
     keep_files: bool = False
     playing: Playing | None = None
@@ -60,7 +63,7 @@ def run_network(network: Network, root: Path, options: RunOptions) -> int:
             embedded=options.embedded,
             playing=options.playing,
             seconds=options.seconds,
-            gather=options.gather,
+            wait=_patience(options),
             fresh=options.fresh,
             stop=options.stop,
             keep_files=options.keep_files,
@@ -74,6 +77,13 @@ def run_network(network: Network, root: Path, options: RunOptions) -> int:
         outcome = asyncio.run(_run(opened, observer, output, options))
         code = _tell(opened.network, outcome, console, log, options)
         return _NOBODY_READS if output.broken else code
+
+
+def _patience(options: RunOptions) -> float | None:
+    """Return for how many seconds the start waits for nodes that are needed; None: without end."""
+    if options.wait is not None:
+        return options.wait
+    return None if sys.stdout.isatty() else WAIT_SECONDS
 
 
 async def _run(opened: OpenRun, observer: RunLog, output: OutputThread, options: RunOptions) -> RunOutcome:
