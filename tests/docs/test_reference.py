@@ -40,7 +40,8 @@ def rows(text: str) -> list[list[str]]:
 
 
 def options(command: Any) -> set[str]:
-    return {name for one in command.params for name in one.opts if name.startswith("-")}
+    shown = [one for one in command.params if not getattr(one, "hidden", False)]
+    return {name for one in shown for name in one.opts if name.startswith("-")}
 
 
 # -- commands ------------------------------------------------------------------------------------------------

@@ -18,7 +18,7 @@ from kits.command_line import Result, Run
         ),
         (
             "manage.py demo walrus",
-            "unknown command 'walrus'. The commands are startnetwork, simulate, run, stop",
+            "unknown command 'walrus'. The commands are startnetwork, simulate, run, attach",
         ),
         (
             "manage.py demo",

@@ -36,5 +36,5 @@ def lock_run_folder(network: Network) -> Path:
         "the network is being run already",
         where=f"network {network.name}",
         found=f"process {pid}" if (pid := lock_holder(home)) else "",
-        hint=f"See `fission status {network.name}`, or end it: `fission stop {network.name}`",
+        hint=f"See `fission attach {network.name}`, or end it: `fission stop {network.name}`",
     )

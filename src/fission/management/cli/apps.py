@@ -21,6 +21,7 @@ Verb = Callable[..., None]
 _OF_NETWORKS: Mapping[str, Verb] = {
     "simulate": network_verbs.simulate,
     "run": cluster_verbs.run,
+    "attach": cluster_verbs.attach,
     "stop": cluster_verbs.stop,
     "status": cluster_verbs.status,
     "move": cluster_verbs.move,

@@ -53,6 +53,13 @@ def run(
     keep_files: Annotated[
         bool, typer.Option("--keep-files", help="Keep the files of the last run in the folders of the jobs.")
     ] = False,
+    detach: Annotated[
+        bool,
+        typer.Option(
+            "--detach", help="Run in the background; return when all jobs run. See the command attach."
+        ),
+    ] = False,
+    in_background: Annotated[bool, typer.Option("--in-background", hidden=True)] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print only errors.")] = False,
     project: Project = None,
     debug: Debug = False,
@@ -61,23 +68,49 @@ def run(
 
     The network is checked first. Then the client connects to the nodes in NODES, sends them the files they lack, and
     starts the jobs. When a node dies, its jobs continue on other nodes. Local jobs run in NET/local. Ctrl+C stops all
-    jobs on all nodes; a second Ctrl+C does not wait for them. If an earlier client left the network running, it is
-    taken over.
+    jobs on all nodes; a second Ctrl+C does not wait for them. A closed terminal does not end the network: `attach` shows it.
+    If an earlier client left the network running, it is taken over.
 
     \b
       fission run demo
       fission run demo --embedded 3          on three local node services
       fission run demo --embedded 3 --for 10s
+      fission run demo --detach              in the background
     """
     from fission.management.access.problems import load_valid
+    from fission.management.commands.cluster.background import start_in_background
     from fission.management.commands.cluster.run import RunOptions, run_network
 
     def work() -> int:
         root = find_root(project)
-        options = RunOptions(embedded, seconds, until_finished, fresh, quiet, wait, keep_files=keep_files)
+        if detach:
+            return start_in_background(root, net)
+        options = RunOptions(
+            embedded,
+            seconds,
+            until_finished,
+            fresh,
+            quiet,
+            wait,
+            keep_files=keep_files,
+            in_background=in_background,
+        )
         return run_network(load_valid(root, net, quiet=quiet), root, options)
 
     exit_with(exit_code_of_run(work, until_finished=until_finished, quiet=quiet, debug=debug))
+
+
+def attach(net: Net, project: Project = None, debug: Debug = False) -> None:
+    """Show the console of a network that runs in the background, or whose terminal was closed.
+
+    Its jobs, on a terminal, and what they print. Ctrl+C leaves; the network goes on.
+
+    \b
+      fission attach demo
+    """
+    from fission.management.commands.cluster.attach import attach_command
+
+    exit_with(exit_code_of(lambda: attach_command(find_root(project), net), debug=debug))
 
 
 def stop(

@@ -26,6 +26,8 @@ class OutputThread:
         self._closed = False
         self.broken = False
         """Whether a reader is gone."""
+        self.discards = False
+        """Whether all output is discarded (see `discard`)."""
         self._change = threading.Condition()
         self._thread = threading.Thread(target=self._write_all, name="fission-output", daemon=True)
         self._thread.start()
@@ -43,10 +45,17 @@ class OutputThread:
         if broken and call is not None:
             call()
 
+    def discard(self) -> None:
+        """Discard all output from now on: nobody reads it, and that is no failure."""
+        with self._change:
+            self._callback = None
+            self.discards = True
+            self._queue.clear()
+
     def put(self, file: int, data: bytes) -> None:
         """Queue a write to a file."""
         with self._change:
-            if not self.broken:
+            if not self.broken and not self.discards:
                 self._queue.append((file, data))
                 self._queued_bytes += len(data)
                 self._change.notify()

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import os
 import signal
 import sys
 from collections.abc import Callable
@@ -34,7 +35,8 @@ class RunOptions:
 
     `embedded`: so many nodes on this machine; `fresh`: not to go on where an earlier client stopped; `wait`: seconds to wait at
     the start for nodes that are needed (None: the default); `stop`: take over what runs, and stop it; `keep_files`: leave in the
-    jobs' folders what an earlier run has left there; `playing`: an embedded cluster that somebody else has started.
+    jobs' folders what an earlier run has left there; `playing`: an embedded cluster that somebody else has started;
+    `in_background`: to go on when nobody reads the output any more.
     """
 
     embedded: int = 0
@@ -46,6 +48,7 @@ class RunOptions:
     stop: bool = False
     keep_files: bool = False
     playing: Playing | None = None
+    in_background: bool = False
 
 
 def run_network(network: Network, root: Path, options: RunOptions) -> int:
@@ -76,7 +79,7 @@ def run_network(network: Network, root: Path, options: RunOptions) -> int:
         observer = RunLog(opened.network, console, log, records)
         outcome = asyncio.run(_run(opened, observer, output, options))
         code = _tell(opened.network, outcome, console, log, options)
-        return _NOBODY_READS if output.broken else code
+        return _NOBODY_READS if output.broken and not output.discards else code
 
 
 def _patience(options: RunOptions) -> float | None:
@@ -92,13 +95,30 @@ async def _run(opened: OpenRun, observer: RunLog, output: OutputThread, options:
     if not options.stop and (note := open_debug_window(opened.network, simulation=False)):
         observer.news(None, note)
     loop = asyncio.get_running_loop()
-    for number in not_ignored(signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    for number in not_ignored(signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, session.interrupt)
-    output.when_broken(partial(_call_soon, loop, session.interrupt))
+    detach = partial(_detach, opened.network.name, observer, output)
+    for number in not_ignored(signal.SIGHUP):
+        loop.add_signal_handler(number, detach)
+    outlives = options.in_background or sys.stdout.isatty()
+    output.when_broken(partial(_call_soon, loop, detach if outlives else session.interrupt))
     try:
         return await session.run()
     finally:
         output.when_broken(None)
+
+
+def _detach(name: str, observer: RunLog, output: OutputThread) -> None:
+    """Go on without a terminal: it was closed, or the command that has started the run in the background has returned."""
+    if output.discards:
+        return
+    output.discard()
+    with open(os.devnull, "r+b") as nothing:
+        for file in (0, 1, 2):
+            os.dup2(nothing.fileno(), file)
+    observer.news(
+        None, f"goes on without a terminal: fission attach {name} shows it, fission stop {name} ends it"
+    )
 
 
 def _call_soon(loop: asyncio.AbstractEventLoop, call: Callable[[], None]) -> None:

@@ -27,14 +27,17 @@ def status_command(root: Path, name: str, *, as_json: bool) -> int:
         print(json.dumps(network, indent=2))
         return 0
     console = new_console()
-    console.print(
-        Text(f"{network['name']}: {network['phase']}, {network['seconds']:.0f} s, epoch {network['epoch']}\n")
-    )
-    for part in (_nodes(network), _reasons(network), _clocks(network), _jobs(network), _pipes(network)):
+    console.print(Text(f"{heading(network)}\n"))
+    for part in (_nodes(network), _reasons(network), _clocks(network), jobs_table(network), _pipes(network)):
         if part is not None:
             show(console, part)
             console.print()
     return 0
+
+
+def heading(network: Mapping[str, Any]) -> str:
+    """Return the line that describes the network as a whole."""
+    return f"{network['name']}: {network['phase']}, {network['seconds']:.0f} s, epoch {network['epoch']}"
 
 
 def _nodes(network: Mapping[str, Any]) -> Table | None:
@@ -75,7 +78,8 @@ def _clocks(network: Mapping[str, Any]) -> Text | None:
     return Text("\n".join(lines)) if lines else None
 
 
-def _jobs(network: Mapping[str, Any]) -> Table | None:
+def jobs_table(network: Mapping[str, Any]) -> Table | None:
+    """Return a table of the jobs; None if there are none."""
     rows = [
         (
             str(job["id"]),
