@@ -161,9 +161,16 @@ def _inputs(network: Network, job: int, report: JobReport) -> _Inputs:
 
 
 def _lag(inputs: _Inputs, rate: float) -> float:
-    """Delay of a job in seconds: the transit time of a block plus the complete rounds that wait."""
+    """Delay of a job in seconds: the transit time of a block, plus the time that its waiting rounds take at its rate.
+
+    Blocks that wait for their partners at another input are no complete rounds: the job is not behind with them.
+    """
     transit = max((counts.get("lag", 0.0) for _, counts in inputs), default=0.0)
-    rounds = max((counts.get("queued", 0.0) // pipe.BLOCK_COUNT for pipe, counts in inputs), default=0.0)
+    waited = [(pipe, counts) for pipe, counts in inputs if not pipe.ASYNC]
+    if waited:
+        rounds = min(counts.get("queued", 0.0) // pipe.BLOCK_COUNT for pipe, counts in waited)
+    else:  # every block is a round
+        rounds = sum(counts.get("queued", 0.0) for _, counts in inputs)
     return transit + (rounds / rate if rate > 0 else 0.0)
 
 
