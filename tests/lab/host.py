@@ -155,10 +155,12 @@ class Host:
         self.await_node()
         return service
 
-    def launch_node(self, *options: str, slots: int = 4) -> Running:
-        """The same, without waiting: call `await_node` then."""
+    def launch_node(self, *options: str, slots: int = 4, clock: int = 0) -> Running:
+        """The same, without waiting: call `await_node` then. `clock`: seconds by which its monotonic clock is ahead."""
+        shift = ("unshare", "--time", "--monotonic", str(clock), "--fork", "--kill-child") if clock else ()
         self.service = self.popen(
             [
+                *shift,
                 *(str(Path(sys.executable).with_name("fission-node")), "--address", self.address),
                 *("--port", str(NODE_PORT), "--name", self.name, "--slots", str(slots)),
                 *("--certs", str(self.certs), "--root", str(self.folder / "root"), *options),

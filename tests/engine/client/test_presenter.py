@@ -75,7 +75,7 @@ def test_what_jobs_of_an_earlier_run_have_said_is_nobodys_business() -> None:
     told: list[str] = []
     watcher = SimpleNamespace(said=lambda said: told.append(said.what.text))
     coordinator = Coordinator(network, "run")
-    teller = RunPresenter(network, coordinator, cast(RunObserver, watcher), taken_over=False)
+    teller = RunPresenter(network, coordinator, cast(RunObserver, watcher), clocks=dict, taken_over=False)
     teller.said(JobSaid("n1", 1, 1, OutputLine("stdout", "of an earlier run")))
     start(coordinator)
     teller.said(JobSaid("n1", 1, 1, OutputLine("stdout", "of this one")))
@@ -94,7 +94,7 @@ def test_what_was_said_without_a_client_comes_after_the_nodes() -> None:
     )
     coordinator = Coordinator(network, "run")
     start(coordinator)
-    teller = RunPresenter(network, coordinator, cast(RunObserver, watcher), taken_over=True)
+    teller = RunPresenter(network, coordinator, cast(RunObserver, watcher), clocks=dict, taken_over=True)
     teller.begin()
     teller.said(JobSaid("n1", 1, 1, OutputLine("stdout", "early")))
     teller.nodes(["n1", "n2"], {"n2": "is off"})

@@ -280,7 +280,8 @@ def test_a_callback_that_fails_breaks_nothing(bed, caplog):
 def test_the_client_knows_how_far_the_clock_of_a_node_is_ahead(bed, monkeypatch):
     ahead = 90_000.0
     monkeypatch.setattr("fission.engine.client.link._CLOCK_SECONDS", 0.05)
-    monkeypatch.setattr("fission.engine.node.link.time", SimpleNamespace(time=lambda: time.time() + ahead))
+    theirs = SimpleNamespace(time=lambda: time.time() + ahead, monotonic=lambda: time.monotonic() - 7.0)
+    monkeypatch.setattr("fission.engine.node.link.time", theirs)
 
     async def main():
         nonlocal ahead
@@ -292,9 +293,11 @@ def test_the_client_knows_how_far_the_clock_of_a_node_is_ahead(bed, monkeypatch)
             client.invite({NODE: node.link.port})
             await until(client.clocks)
             found = client.clocks()[NODE]
-            assert abs(found.offset - ahead) <= found.error + 1e-3
+            assert abs(found.wall.offset - ahead) <= found.wall.error + 1e-3
+            assert abs(found.monotonic.offset + 7.0) <= found.monotonic.error + 1e-3
             ahead = -3.0  # the clock of the node is set
-            await until(lambda: abs(client.clocks()[NODE].offset + 3.0) <= client.clocks()[NODE].error + 1e-3)
+            wall = lambda: client.clocks()[NODE].wall  # noqa: E731
+            await until(lambda: abs(wall().offset + 3.0) <= wall().error + 1e-3)
             client.drop(NODE, "for the test")
             assert client.clocks() == {}
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from fission.engine.protocol.clock_offset import ClockEstimate, ClockOffset
+from fission.engine.protocol.clock_offset import ClockOffset, NodeClocks
 from fission.engine.protocol.interfaces import LinkError, Plain
 from fission.engine.transport.dialer import Dialer
 from fission.engine.transport.failure_detector import FailureDetector
@@ -101,11 +101,14 @@ class StreamClientLink:
         """Return the address of this machine on the connection to the node. Raises LinkError."""
         return self._of(node).rpc.stream.local
 
-    def clocks(self) -> Mapping[str, ClockEstimate]:
-        """Return how far the wall clocks of the joined nodes are ahead of this machine's, as far as that is known."""
-        now = time.monotonic()
-        found = {node: joined.clock.estimate(now) for node, joined in self._joined.items()}
-        return {node: estimate for node, estimate in found.items() if estimate is not None}
+    def clocks(self) -> Mapping[str, NodeClocks]:
+        """Return how far the clocks of the joined nodes are ahead of this machine's, as far as that is known."""
+        now, found = time.monotonic(), {}
+        for node, joined in self._joined.items():
+            wall, monotonic = joined.wall.estimate(now), joined.monotonic.estimate(now)
+            if wall is not None and monotonic is not None:
+                found[node] = NodeClocks(wall, monotonic)
+        return found
 
     async def close(self) -> None:
         """Close all links, without calling `down`."""
@@ -203,16 +206,18 @@ class StreamClientLink:
         self._lose(joined, joined.rpc.stream.reason)
 
     async def _compare_clocks(self, joined: "_JoinedNode") -> None:
-        """Ask a node for its wall time until its link ends. A jump of our own clock is seen with the next answer."""
+        """Ask a node for its times until its link ends. A jump of our own clock is seen with the next answer."""
         while True:
             sent, begin = time.time(), time.monotonic()
             try:
                 remote = await joined.rpc.request(CLOCK, {}, _CLOCK_SECONDS)
             except LinkError:
                 remote = None  # the node is busy, or gone
-            if isinstance(remote, float):
-                now = time.monotonic()
-                joined.clock.add(sent, remote, now - begin, now)
+            now = time.monotonic()
+            match remote:
+                case [float(wall), float(monotonic)]:
+                    joined.wall.add(sent, wall, now - begin, now)
+                    joined.monotonic.add(begin, monotonic, now - begin, now)
             await asyncio.sleep(_CLOCK_SECONDS)
 
     def _lose(self, joined: "_JoinedNode", reason: str) -> None:
@@ -268,4 +273,5 @@ class _JoinedNode:
     node: str
     rpc: RpcConnection
     about: Mapping[str, Plain]
-    clock: ClockOffset = field(default_factory=ClockOffset)
+    wall: ClockOffset = field(default_factory=ClockOffset)
+    monotonic: ClockOffset = field(default_factory=ClockOffset)

@@ -3,8 +3,8 @@
 import contextlib
 import itertools
 import logging
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from fission.cluster import Coordinator, Notice, Phase, RequestAccepted, RequestRefused
@@ -13,10 +13,11 @@ from fission.cluster.transitions import JobState
 from fission.core.groups import LOCAL
 from fission.core.network import Network
 from fission.engine.client.views import STATES, JobPlace, information, view_of
-from fission.engine.protocol.clock_offset import ClockEstimate
+from fission.engine.protocol.clock_offset import NodeClocks
 from fission.engine.protocol.interfaces import JobSaid
 from fission.engine.protocol.job_report import JobReport, ProgressObserver
 from fission.monitor import NetworkView
+from fission.monitor.lags import with_lags
 from fission.placement import Placement
 from fission.placement.model import natural
 from fission.project.suggest import counted
@@ -73,13 +74,20 @@ class RunPresenter:
     """
 
     def __init__(
-        self, network: Network, coordinator: Coordinator, watcher: RunObserver, *, taken_over: bool
+        self,
+        network: Network,
+        coordinator: Coordinator,
+        watcher: RunObserver,
+        *,
+        clocks: Callable[[], Mapping[str, NodeClocks]],
+        taken_over: bool,
     ) -> None:
         seen = None if taken_over else 0
         self.reports = {job.id: JobReport(job.name, seen=seen) for job in network.jobs}
         self._network = network
         self._coordinator = coordinator
         self._watcher = watcher
+        self._clocks = clocks
         self._early: list[JobSaid] | None = [] if taken_over else None
         self._answers: dict[int, Answer] = {}
         self._numbers = itertools.count(1)
@@ -154,8 +162,19 @@ class RunPresenter:
                 self._early.append(said)
             case OutputLine() | Log():
                 self._watcher.said(said)
-            case Status() if job is not None and job.incarnation == said.incarnation:
-                self.reports[said.job].hear(said.what)
+            case Status() as status if job is not None and job.incarnation == said.incarnation:
+                self.reports[said.job].hear(replace(status, pipes=self._with_lags(said, status)))
+
+    def _with_lags(self, said: JobSaid, status: Status) -> dict[int, dict[str, float]]:
+        """The counters of a report, with lags between machines by one clock."""
+        senders = {}
+        for edge in self._network.inputs_of(said.job):
+            source = self._coordinator.jobs[edge.source]
+            senders[edge.pipe.id] = source.incarnation, source.node or ""
+        offsets = {node: clocks.monotonic.offset for node, clocks in self._clocks().items()}
+        before = self.reports[said.job].pipes
+        offsets[LOCAL] = 0.0
+        return with_lags(status.pipes, node=said.node, senders=senders, offsets=offsets, before=before)
 
     def catch_up(self) -> None:
         """Present the output from before the nodes were shown."""
@@ -203,10 +222,10 @@ class RunPresenter:
             if job.state is JobState.FINISHED and not report.round:  # before this client
                 report.complete(job.round)
 
-    def view(self, run: str, seconds: float, clocks: Mapping[str, ClockEstimate]) -> NetworkView:
+    def view(self, run: str, seconds: float) -> NetworkView:
         """Return a view of the network."""
         self.update()
-        return view_of(self._network, self._coordinator, self.reports, run, seconds, clocks)
+        return view_of(self._network, self._coordinator, self.reports, run, seconds, self._clocks())
 
     @contextlib.contextmanager
     def answering(self) -> Iterator[tuple[int, Answer]]:

@@ -47,6 +47,7 @@ from fission.engine.client.control_socket import (
 from fission.engine.client.executor import InstructionExecutor
 from fission.engine.client.journal import Journal
 from fission.engine.client.presenter import RunObserver, RunPresenter
+from fission.engine.protocol.clock_offset import NodeClocks
 from fission.engine.protocol.interfaces import ClientLink, EngineEvent, JobSaid, PlacedJob
 from fission.engine.protocol.job_report import JobReport
 from fission.errors import AllocationError, FissionError, RunError
@@ -103,7 +104,9 @@ class ClusterRun:
             self.run_id = str(snapshot["run"])
             self.coordinator = Coordinator.from_snapshot(network, snapshot, monotonic(), policy=policy)
         self.engine: InstructionExecutor | None = None
-        self._presenter = RunPresenter(network, self.coordinator, watcher, taken_over=self.taken_over)
+        self._presenter = RunPresenter(
+            network, self.coordinator, watcher, clocks=self._clocks, taken_over=self.taken_over
+        )
         self._stored = self.coordinator.revision
         self._answered = asyncio.Event()
         self._over: asyncio.Future[EndNetwork] | None = None
@@ -137,9 +140,7 @@ class ClusterRun:
         with self._presenter.answering() as (number, answer):
             match request:
                 case StatusRequest():
-                    link = None if self.engine is None else self.engine.link
-                    clocks = {} if link is None else link.clocks()
-                    view = self._presenter.view(self.run_id, monotonic() - self._started, clocks)
+                    view = self._presenter.view(self.run_id, monotonic() - self._started)
                     return answer.plain() | {"network": view.plain()}
                 case StopRequest(force):
                     self.interrupt(force=force, request=number)
@@ -218,6 +219,10 @@ class ClusterRun:
             self._rearm()
 
     # -- inside ------------------------------------------------------------------------------------------
+
+    def _clocks(self) -> Mapping[str, NodeClocks]:
+        link = None if self.engine is None else self.engine.link
+        return {} if link is None else link.clocks()
 
     def _break(self, error: Exception) -> None:
         """End the run by an error: a decision was not stored, not carried out, or the view has failed."""

@@ -8,7 +8,7 @@ from fission.cluster.state import NodeRecord
 from fission.cluster.transitions import JobState
 from fission.core.groups import LOCAL
 from fission.core.network import Network
-from fission.engine.protocol.clock_offset import ClockEstimate
+from fission.engine.protocol.clock_offset import NodeClocks
 from fission.engine.protocol.job_report import JobReport
 from fission.monitor import JobView, NetworkView, NodeView, PipeView
 from fission.placement.model import natural
@@ -50,7 +50,7 @@ def view_of(
     reports: Mapping[int, JobReport],
     run: str,
     seconds: float,
-    clocks: Mapping[str, ClockEstimate],
+    clocks: Mapping[str, NodeClocks],
 ) -> NetworkView:
     """Return the view of a network now; `clocks` has the clock offsets of its nodes."""
     jobs = coordinator.jobs.values()
@@ -103,7 +103,7 @@ def information(coordinator: Coordinator) -> tuple[JobPlace, ...] | None:
     return tuple(places)
 
 
-def _node(node: NodeRecord, taken: int, clock: ClockEstimate | None) -> NodeView:
+def _node(node: NodeRecord, taken: int, clocks: NodeClocks | None) -> NodeView:
     state = node.state
     return NodeView(
         address=node.address,
@@ -118,8 +118,8 @@ def _node(node: NodeRecord, taken: int, clock: ClockEstimate | None) -> NodeView
         disk=0 if state is None else state.info.disk,
         versions=dict(node.versions),
         swap=0.0 if state is None else state.info.swap,
-        clock_offset=None if clock is None else clock.offset,
-        clock_error=None if clock is None else clock.error,
+        clock_offset=None if clocks is None else clocks.wall.offset,
+        clock_error=None if clocks is None else clocks.wall.error,
     )
 
 

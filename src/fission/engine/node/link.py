@@ -143,7 +143,7 @@ class StreamNodeLink:
 
     async def _handle(self, client: str, operation: str, arguments: Mapping[str, Plain]) -> Plain:
         if operation == CLOCK:
-            return time.time()
+            return [time.time(), time.monotonic()]
         return await self._handler(client, operation, arguments)
 
     def _refusal(self, stream: MessageStream, hello: ClientHello) -> str:

@@ -1,6 +1,6 @@
-"""Estimates how far the wall clock of a peer is ahead of ours, from the times of requests and answers. No clock, no socket.
+"""Estimates how far a clock of a peer is ahead of ours, from the times of requests and answers. No clock, no socket.
 
-A peer that answers with its wall time at some moment between request and answer bounds the offset: it is within half of the
+A peer that answers with its time at some moment between request and answer bounds the offset: it is within half of the
 round trip of what a symmetric path would give (RFC 5905, section 8, with one time stamp of the peer). The sample
 with the shortest round trip is the best one, until it is too old for the drift of the clocks, or a clock was set: then
 a new sample excludes the offset of the old one.
@@ -8,7 +8,7 @@ a new sample excludes the offset of the old one.
 
 from dataclasses import dataclass
 
-__all__ = ["ClockEstimate", "ClockOffset"]
+__all__ = ["ClockEstimate", "ClockOffset", "NodeClocks"]
 
 _DRIFT = 200e-6
 """Seconds per second by which two clocks without correction drift apart at most."""
@@ -16,10 +16,18 @@ _DRIFT = 200e-6
 
 @dataclass(frozen=True, slots=True)
 class ClockEstimate:
-    """`offset` is the peer's wall time minus ours, in seconds; the true offset is within `error` of it."""
+    """`offset` is the peer's time minus ours, in seconds; the true offset is within `error` of it."""
 
     offset: float
     error: float
+
+
+@dataclass(frozen=True, slots=True)
+class NodeClocks:
+    """How far the clocks of a node are ahead of the client's: the wall clock, which may jump, and the monotonic one."""
+
+    wall: ClockEstimate
+    monotonic: ClockEstimate
 
 
 class ClockOffset:
@@ -30,7 +38,7 @@ class ClockOffset:
         self._at = 0.0
 
     def add(self, sent: float, remote: float, round_trip: float, now: float) -> None:
-        """Take in a sample: our wall time when the request was sent, the peer's wall time in its answer.
+        """Take in a sample: our time when the request was sent, the peer's time in its answer, of the clocks to compare.
 
         `round_trip` and `now` are in seconds of a monotonic clock.
         """

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from fission.cluster import Event
-from fission.engine.protocol.clock_offset import ClockEstimate
+from fission.engine.protocol.clock_offset import NodeClocks
 from fission.errors import RunError
 from fission.runtime.launch.supervisor import Event as ProcessEvent
 from fission.runtime.launch.supervisor import OutputLine
@@ -166,8 +166,8 @@ class ClientLink(Protocol):
     def own_address(self, node: str) -> str:
         """The address of this machine as the node sees it, for data connections."""
 
-    def clocks(self) -> Mapping[str, ClockEstimate]:
-        """Return how far the wall clocks of the joined nodes are ahead of this machine's, as far as that is known."""
+    def clocks(self) -> Mapping[str, NodeClocks]:
+        """Return how far the clocks of the joined nodes are ahead of this machine's, as far as that is known."""
 
     async def close(self) -> None:
         """Close all links; `down` is not called."""

@@ -315,12 +315,18 @@ class Exchange:
         return now
 
     def counters(self) -> Mapping[int, dict[str, float]]:
-        """Return the counters of every pipe of this job, by pipe id; inputs have `queued` and `lag`."""
+        """Return the counters of every pipe of this job, by pipe id; inputs have `queued` and `lag`.
+
+        An input with a `sender` (its incarnation) comes from another machine: its `lag` is our monotonic time at the arrival
+        minus the sender's when it sent. The client knows both clocks.
+        """
         report: dict[int, dict[str, float]] = {}
         join = self.incoming.join
         for port in self.inputs:
             counts = report[port.pipe.id] = port.receiver.counters.as_dict()
             counts["lag"] = port.lag
+            if not port.local:
+                counts["sender"] = port.lag_of
             if port.mailbox is not None:
                 counts["queued"] = len(port.mailbox)
                 counts["dropped"] += port.mailbox.dropped

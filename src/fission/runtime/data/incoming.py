@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from time import monotonic, time
+from time import monotonic
 from typing import TYPE_CHECKING
 
 from fission.channel.admissions import Admissions
@@ -224,6 +224,7 @@ class Incoming:
         port.connection = connection
         port.lost_at = None
         port.local = connection.local
+        port.lag, port.lag_of = 0.0, 0
         port.paused = False
         self._poller.watch(connection.fd, partial(self._event, port, connection))
         try:
@@ -283,8 +284,7 @@ class Incoming:
         receiver, mailbox = port.receiver, port.mailbox
         for frame in frames:
             for batch in receiver.receive(frame):
-                # On one machine there is one clock; between two, only that of the wall, as well as they agree.
-                port.lag = max(0.0, now - batch.mono if port.local else time() - batch.wall)
+                port.lag, port.lag_of = now - batch.mono, receiver.incarnation
                 if port.logged and self.admissions is not None:
                     self.admissions.arrive(port.pipe.id, batch)
                 elif mailbox is not None:

@@ -71,6 +71,9 @@ class InPort:
         self.local = True
         """The sender is on the same machine."""
         self.lag = 0.0
+        """Our monotonic time when the last batch arrived, minus the sender's when it sent it."""
+        self.lag_of = 0
+        """The incarnation of the sender that has sent it; 0 before the first batch of a connection."""
         self.lost_at: float | None = None
         """When the connection was lost because the sender's machine does not answer; None once there is another one."""
         rounds = max_queue * pipe.BLOCK_COUNT if max_queue else QUEUE_BLOCKS
