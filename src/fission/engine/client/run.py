@@ -32,6 +32,7 @@ from fission.cluster import (
     Tick,
 )
 from fission.cluster.instructions import Instruction
+from fission.cluster.transitions import JobState
 from fission.core.groups import LOCAL
 from fission.core.network import Network
 from fission.core.nodes import LocalNode
@@ -93,8 +94,7 @@ class ClusterRun:
         self._seconds = seconds
         self._gather = gather
         self._wait = wait
-        self._changed = asyncio.Event()
-        """Set by every event of the engine."""
+        self._changed = asyncio.Event()  # set by every event of the engine
         snapshot = journal.read()
         self.taken_over = snapshot is not None
         if snapshot is None:
@@ -111,13 +111,14 @@ class ClusterRun:
         self._answered = asyncio.Event()
         self._over: asyncio.Future[EndNetwork] | None = None
         self._timer: asyncio.TimerHandle | None = None
+        self._ending: asyncio.TimerHandle | None = None
+        self._timed = False  # every job runs
         self._asked = 0
         self._started = monotonic()
         self._broken = False
         self._meet: Callable[[str], None] | None = None
         self._seen_as = ""
-        self._seen = asyncio.Event()
-        """Set when the address of the client is known, or no longer needed."""
+        self._seen = asyncio.Event()  # the address of the client is known, or no longer needed
 
     @property
     def interrupted(self) -> bool:
@@ -170,6 +171,7 @@ class ClusterRun:
             self.handle(event)
             self._changed.set()
             self._look_who_answered()
+            self._look_whether_all_run()
 
     async def run(self, engine: InstructionExecutor, link: ClientLink | None, local: LocalHost) -> RunOutcome:
         """Run to the end. Raises RunError when the client cannot do its part."""
@@ -179,16 +181,13 @@ class ClusterRun:
         self._presenter.begin()
         showing = asyncio.create_task(self._show())
         showing.add_done_callback(self._shown)
-        ending: asyncio.TimerHandle | None = None
         try:
             await self._assemble(link, local)
-            if self._seconds is not None:
-                ending = asyncio.get_running_loop().call_later(self._seconds, self.interrupt)
             end = await self._over
             self._journal.clear()
             await engine.say_ended()
         finally:
-            for handle in (ending, self._timer):
+            for handle in (self._ending, self._timer):
                 if handle is not None:
                     handle.cancel()
             showing.cancel()
@@ -365,6 +364,16 @@ class ClusterRun:
         if deadline is not None and not self._broken:
             loop = asyncio.get_running_loop()
             self._timer = loop.call_later(max(0.0, deadline - monotonic()), self.handle, Tick())
+
+    def _look_whether_all_run(self) -> None:
+        """Let the time begin once every job runs: neither `seconds` nor rates contain the start."""
+        jobs = self.coordinator.jobs.values()
+        if self._timed or any(job.state not in (JobState.RUNNING, JobState.FINISHED) for job in jobs):
+            return
+        self._timed = True
+        self._started = monotonic()
+        if self._seconds is not None:
+            self._ending = asyncio.get_running_loop().call_later(self._seconds, self.interrupt)
 
     def _look_who_answered(self) -> None:
         if not self._missing():

@@ -10,12 +10,9 @@ from fission.core.groups import LOCAL
 from fission.core.network import Network
 from fission.engine.protocol.clock_offset import NodeClocks
 from fission.engine.protocol.job_report import JobReport
-from fission.monitor import JobView, NetworkView, NodeView, PipeView
+from fission.engine.protocol.pipe_views import pipe_views
+from fission.monitor import JobView, NetworkView, NodeView
 from fission.placement.model import natural
-
-_OF_SENDER = ("sent", "replayed")
-_OF_RECEIVER = ("delivered", "duplicates", "dummies", "queued", "lag")
-_OF_BOTH = ("dropped",)
 
 STATES = {
     JobState.WAITING: "waits for a node",
@@ -78,7 +75,7 @@ def view_of(
             )
             for job in jobs
         ),
-        pipes=tuple(_pipes(network, reports)),
+        pipes=pipe_views(network, reports),
     )
 
 
@@ -121,18 +118,3 @@ def _node(node: NodeRecord, taken: int, clocks: NodeClocks | None) -> NodeView:
         clock_offset=None if clocks is None else clocks.wall.offset,
         clock_error=None if clocks is None else clocks.wall.error,
     )
-
-
-def _pipes(network: Network, reports: Mapping[int, JobReport]) -> list[PipeView]:
-    views = []
-    for edge in network.edges:
-        sender = reports[edge.source].pipes.get(edge.pipe.id, {})
-        receiver = reports[edge.destination].pipes.get(edge.pipe.id, {})
-        counts = {name: sender.get(name, 0) for name in _OF_SENDER}
-        counts |= {name: receiver.get(name, 0) for name in _OF_RECEIVER}
-        counts |= {name: sender.get(name, 0) + receiver.get(name, 0) for name in _OF_BOTH}
-        counts["bytes"] = sender.get("bytes", 0)
-        views.append(
-            PipeView(edge.pipe.id, type(edge.pipe).__name__, edge.source, edge.destination, **counts)
-        )
-    return views

@@ -12,8 +12,10 @@ from fission.core.network import Network
 from fission.engine.files.locks import LOCK_FILE, lock_folder
 from fission.engine.protocol.interfaces import JobEvent
 from fission.engine.protocol.job_report import JobReport, ProgressObserver
+from fission.engine.protocol.pipe_views import pipe_views
 from fission.engine.simulate.local_engine import LocalEngine
 from fission.errors import ProjectError
+from fission.monitor import JobView, NetworkView
 from fission.runtime.launch.supervisor import GRACE, Exited, OutputLine
 from fission.runtime.messages import Failed, Finished, Interrupted, Log, Phase, Ready, Status
 
@@ -51,7 +53,7 @@ STATUS_INTERVAL = 0.5
 class Simulation:
     """Runs a network on this machine: `Outcome = await Simulation(...).run()`.
 
-    The jobs' folders must exist (`prepare_folders`). Ends when every job has finished, after `seconds`, on
+    The jobs' folders must exist (`prepare_folders`). Ends when every job has finished, `seconds` after all of them run, on
     `interrupt`, or when a job fails; no process is left then, whichever it was.
     """
 
@@ -74,6 +76,24 @@ class Simulation:
         self._over = asyncio.Event()
         self._end: End | None = None
         self._failure: Failure | None = None
+        self._started = monotonic()
+        self._timed = False  # every job runs
+        self._timer: asyncio.TimerHandle | None = None
+
+    @property
+    def seconds(self) -> float:
+        """Seconds since all jobs run; before that, since the start."""
+        return monotonic() - self._started
+
+    def view(self, run: str) -> NetworkView:
+        """Return a view of the network; there are no nodes."""
+        jobs = [
+            JobView(id, one.name, one.state, "client", 1, one.round, one.cpu_seconds)
+            for id, one in self._reports.items()
+        ]
+        epoch = max(one.epoch for one in self._reports.values())
+        pipes = pipe_views(self._network, self._reports)
+        return NetworkView(self._network.name, run, "simulated", self.seconds, epoch, (), tuple(jobs), pipes)
 
     def interrupt(self) -> None:
         """Stop the simulation, as Ctrl+C does."""
@@ -81,25 +101,25 @@ class Simulation:
 
     async def run(self) -> Outcome:
         """Run to the end. Raises RunError when processes cannot be started."""
-        started = monotonic()
-        tasks = [asyncio.create_task(self._follow()), asyncio.create_task(self._show(started))]
+        self._started = monotonic()
+        tasks = [asyncio.create_task(self._follow()), asyncio.create_task(self._show())]
         over = asyncio.create_task(self._over.wait())
         try:
             await self._engine.start()
-            done, _ = await asyncio.wait(
-                [over, *tasks], timeout=self._seconds, return_when=asyncio.FIRST_COMPLETED
-            )
+            done, _ = await asyncio.wait([over, *tasks], return_when=asyncio.FIRST_COMPLETED)
             for task in done:
                 task.result()  # an observer may fail, as a console does whose reader is gone
         finally:
             over.cancel()
+            if self._timer is not None:
+                self._timer.cancel()
             self._finish(End.TIME)
             await self._engine.stop()
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
             self._drain()
-        return Outcome(self._end or End.TIME, monotonic() - started, self._reports, self._failure)
+        return Outcome(self._end or End.TIME, self.seconds, self._reports, self._failure)
 
     # -- inside ------------------------------------------------------------------------------------------
 
@@ -112,10 +132,19 @@ class Simulation:
         while True:
             self._take(await self._engine.events.get())
 
-    async def _show(self, started: float) -> None:
+    async def _show(self) -> None:
         while True:
             await asyncio.sleep(STATUS_INTERVAL)
-            self._watcher.status(self._reports, monotonic() - started)
+            self._watcher.status(self._reports, self.seconds)
+
+    def _look_whether_all_run(self) -> None:
+        """Let the time begin once every job runs."""
+        if self._timed or any(one.state == "starting" for one in self._reports.values()):
+            return
+        self._timed = True
+        self._started = monotonic()
+        if self._seconds is not None:
+            self._timer = asyncio.get_running_loop().call_later(self._seconds, self._finish, End.TIME)
 
     def _drain(self) -> None:
         """Report the blocks that were in flight when the processes ended."""
@@ -131,11 +160,13 @@ class Simulation:
                 self._watcher.log(happened.job, event.level, event.text)
             case Ready():
                 report.state = "running"
+                self._look_whether_all_run()
                 self._watcher.log(happened.job, 10, "set up, running")
             case Status():
                 report.hear(event)
             case Finished():
                 report.state = "finished"
+                self._look_whether_all_run()
                 report.complete(event.rounds)
                 self._watcher.log(happened.job, 20, f"finished after {event.rounds} rounds")
                 if all(one.state == "finished" for one in self._reports.values()):

@@ -34,6 +34,12 @@ def ask(root: Path, name: str, **request: Any) -> dict[str, Any] | None:
     return answer
 
 
+def ask_simulation(root: Path, name: str) -> dict[str, Any] | None:
+    """Ask the process that simulates a network for its status; None when there is none. Raises ProjectError, RunError."""
+    folder = private_folder(find_network(root, name)) / SIMULATION
+    return ask_client(folder, do="status") if folder.is_dir() else None
+
+
 def tell_client(root: Path, name: str, **request: Any) -> int:
     """Let the client do something, print what it says; return 2 if it would not, or not all. Raises RunError."""
     answer = ask(root, name, **request)

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from fission.cluster.transitions import REACHABLE, NodeStatus
 from fission.core.groups import ALL
-from fission.management.access.running_client import ask, no_client
+from fission.management.access.running_client import ask, ask_simulation, no_client
 from fission.management.console.tables import LOAD, load_cells, new_console, show, table
 
 MOST_OFFSET = 0.1
@@ -19,7 +19,7 @@ MOST_OFFSET = 0.1
 
 def status_command(root: Path, name: str, *, as_json: bool) -> int:
     """Print the nodes, jobs and pipes of a running network. Raises RunError when no client runs it here."""
-    answer = ask(root, name, do="status")
+    answer = ask(root, name, do="status") or ask_simulation(root, name)
     if answer is None:
         raise no_client(root, name)
     network = answer["network"]
@@ -32,7 +32,14 @@ def status_command(root: Path, name: str, *, as_json: bool) -> int:
         if part is not None:
             show(console, part)
             console.print()
+    console.print(Text(_WORDS, style="dim"))
     return 0
+
+
+_WORDS = """\
+starts: processes of the job so far; round: the last complete one of this epoch. Of blocks: queued wait for their round,
+replayed were sent again after a failure, duplicates had arrived before, dropped were given up by live pipes, dummies
+stand for missing ones"""
 
 
 def heading(network: Mapping[str, Any]) -> str:

@@ -3,10 +3,14 @@
 import asyncio
 import signal
 import uuid
+from collections.abc import Mapping
 from pathlib import Path
 from time import monotonic
+from typing import Any
 
 from fission.core.network import Network
+from fission.engine.client.control_socket import ControlServer, Request, StatusRequest
+from fission.engine.client.run_folder import private_folder
 from fission.engine.client.views import JobPlace
 from fission.engine.protocol.job_report import missing_output
 from fission.engine.simulate.simulation import End, Outcome, Simulation, prepare_folders
@@ -39,14 +43,16 @@ def simulate_network(
         interruptible_output() as set_deadline,
         JobConsole(network, quiet=quiet) as console,
     ):
-        watcher = SimulationLog(network, console, log, records, run=uuid.uuid4().hex)
+        run = uuid.uuid4().hex
+        watcher = SimulationLog(network, console, log, records, run=run)
         watcher.information([JobPlace(job.id, job.name, "client", 1, "", 0) for job in network.jobs])
         if note := open_debug_window(network, simulation=True):
             console.say(note)
         simulation = Simulation(network, folders, watcher, sys_path=(str(root),), seconds=seconds)
         if seconds is not None:
             set_deadline(monotonic() + seconds + DRAIN_SECONDS)
-        outcome = asyncio.run(_run(simulation, set_deadline))
+        control = _control(network, simulation, run)
+        outcome = asyncio.run(_run(simulation, control, set_deadline))
         if outcome.failure is not None:
             log.error("%s", outcome.failure.message)
         missing = missing_output(network, outcome.jobs) if until_finished else ""
@@ -56,7 +62,22 @@ def simulate_network(
     return 1 if until_finished and (missing or outcome.end is not End.FINISHED) else 0
 
 
-async def _run(simulation: Simulation, set_deadline: SetDeadline) -> Outcome:
+def _control(network: Network, simulation: Simulation, run: str) -> ControlServer:
+    """Return the server that answers `status`, in the network's private folder."""
+    private = private_folder(network.folder)
+    folder = private / SIMULATION
+    for one in (private, folder):
+        one.mkdir(mode=0o700, exist_ok=True)
+
+    async def answer(request: Request) -> Mapping[str, Any]:
+        if isinstance(request, StatusRequest):
+            return {"lines": [], "errors": [], "network": simulation.view(run).plain()}
+        return {"lines": [], "errors": ["a simulation only answers `status`"]}
+
+    return ControlServer(folder, answer)
+
+
+async def _run(simulation: Simulation, control: ControlServer, set_deadline: SetDeadline) -> Outcome:
     """Run the simulation until it ends or a signal stops it.
 
     The signal handlers are not those of the event loop, which blocks while the reader of the output is stalled.
@@ -70,8 +91,10 @@ async def _run(simulation: Simulation, set_deadline: SetDeadline) -> Outcome:
     numbers = not_ignored(signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
     before = {number: signal.signal(number, stop) for number in numbers}
     try:
+        await control.start()
         return await simulation.run()
     finally:
+        await control.close()
         for number, handler in before.items():
             signal.signal(number, handler)
 
