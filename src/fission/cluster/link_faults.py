@@ -1,6 +1,6 @@
 """Cuts between two nodes that both reach the client: one of the two jobs at a silent pipe moves to where both are reached.
 
-The processes report the pipes whose other end has fallen silent: nothing is acknowledged and no connection comes about, while a
+The processes report the pipes whose other end has fallen silent: nothing is acknowledged and neither can connect, while a
 stopped or slow process at the other end would still be acknowledged by its machine. If that lasts for `link_timeout`, although
 both nodes are joined, one of the jobs moves, by the same path as any move:
 

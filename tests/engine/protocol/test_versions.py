@@ -8,6 +8,7 @@ import pytest
 
 from fission.engine.protocol.versions import differences, imported_packages, installed_versions
 
+MISSING = "numpy is missing on the node (the client has 2.1.0): pip install numpy==2.1.0"
 OURS = {"python": "3.11.7", "fission": "1.2.3", "numpy": "2.1.0"}
 
 
@@ -16,11 +17,14 @@ OURS = {"python": "3.11.7", "fission": "1.2.3", "numpy": "2.1.0"}
     [
         (OURS, ()),
         (OURS | {"python": "3.11.2"}, ()),
-        (OURS | {"python": "3.12.7"}, ("python 3.12.7, here 3.11.7",)),
-        (OURS | {"fission": "1.2.4"}, ("fission 1.2.4, here 1.2.3",)),
+        (OURS | {"python": "3.12.7"}, ("python 3.12.7 on the node (the client has 3.11.7)",)),
+        (OURS | {"fission": "1.2.4"}, ("fission 1.2.4 on the node (the client has 1.2.3)",)),
         (OURS | {"numpy": "2.1.9"}, ()),
-        (OURS | {"numpy": "1.26.4"}, ("numpy 1.26.4, here 2.1.0",)),
-        ({"python": "3.11.7", "fission": "1.2.3"}, ("numpy is not installed, here 2.1.0",)),
+        (
+            OURS | {"numpy": "1.26.4"},
+            ("numpy 1.26.4 on the node (the client has 2.1.0): pip install numpy==2.1.0",),
+        ),
+        ({"python": "3.11.7", "fission": "1.2.3"}, (MISSING,)),
     ],
 )
 def test_differences(theirs: dict[str, str], found: tuple[str, ...]) -> None:

@@ -40,17 +40,19 @@ def imported_packages(files: Iterable[Path]) -> frozenset[str]:
 def differences(
     theirs: Mapping[str, str], packages: Iterable[str] = (), ours: Mapping[str, str] | None = None
 ) -> tuple[str, ...]:
-    """What on a node differs from this machine and matters, a line for each ("python 3.12.1, here 3.11.7")."""
+    """What on a node differs from this machine and matters, a line for each ("numpy 1.26.4 on the node (the client has ...)")."""
     ours = installed_versions() if ours is None else ours
     found = []
     for name, parts in (("fission", None), ("python", 2), *((package, 2) for package in sorted(packages))):
         there, here = theirs.get(name), ours.get(name)
         if here is None:
             continue
+        # how these two came to the node is not known; packages come from an index
+        fix = "" if name in ("fission", "python") else f": pip install {name}=={here}"
         if there is None:
-            found.append(f"{name} is not installed, here {here}")
+            found.append(f"{name} is missing on the node (the client has {here}){fix}")
         elif _start(there, parts) != _start(here, parts):
-            found.append(f"{name} {there}, here {here}")
+            found.append(f"{name} {there} on the node (the client has {here}){fix}")
     return tuple(found)
 
 

@@ -207,7 +207,7 @@ class Outgoing:
         port.retry_at = monotonic() + min(_RETRY_MOST, _RETRY_FIRST * 2**port.retries)
         port.retries = min(port.retries + 1, _RETRIES_TOLD)
         if port.retries == _RETRIES_TOLD and not port.complaint:
-            self._complain(port, "no connection comes about; it is tried again twice a second")
+            self._complain(port, "cannot connect; it is tried again twice a second")
 
     def _event(self, port: OutPort, connection: Connection, event: int) -> None:
         if port.silent:  # between two looks it may have answered, and closed the connection
