@@ -49,14 +49,12 @@ def unit_of(what: str) -> str:
 
 def role_of(process: psutil.Process, client: int) -> str:
     """One of ROLES."""
-    command = process.cmdline()
+    name = process.name()
     if process.pid == client:
         return "client"
-    if process.name().startswith("job-"):
+    if name.startswith("job-"):
         return "jobs"
-    if "fission.node" in command:
-        return "nodes"
-    return "fork servers" if "fission.runtime.launch.fork_server" in command else "reapers"
+    return {"fission-node": "nodes", "fission-fork": "fork servers"}.get(name, "reapers")
 
 
 def job_processes(client: int) -> dict[int, int]:

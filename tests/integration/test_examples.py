@@ -263,9 +263,7 @@ def test_a_node_dies_and_the_offset_is_the_same_to_the_last_digit(tmp_path: Path
         try:
             wait_for(lambda: written.exists() and len(read_csv(written)) > 20, "rows", deadline=60)
             services = [
-                child
-                for child in psutil.Process(process.pid).children()
-                if "lifeline" in str(child.cmdline())
+                child for child in psutil.Process(process.pid).children() if child.name() == "fission-node"
             ]
             assert len(services) == 3
             services[1].kill()

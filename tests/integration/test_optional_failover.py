@@ -83,7 +83,7 @@ def test_a_typed_value_survives(project: Project, victim: str) -> None:
     wait_for(lambda: "narrow" in (rows(project) or [""])[-1], "the value is used")
     left = job_process(run, "Left")
     if victim == "node":
-        service = next(parent for parent in left.parents() if "fission.node" in parent.cmdline())
+        service = next(parent for parent in left.parents() if parent.name() == "fission-node")
         os.kill(service.pid, signal.SIGKILL)
     os.kill(left.pid, signal.SIGKILL)
     before = len(rows(project))

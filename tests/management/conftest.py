@@ -35,9 +35,8 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     yield root
     base.reset()
     sys.path[:], sys.dont_write_bytecode = path, bytecode
-    own = {path.name for path in root.iterdir()}
     for name in set(sys.modules) - modules:
-        if name.partition(".")[0] in own:
+        if name.partition(".")[0] in ("demo", "shared"):
             del sys.modules[name]
 
 

@@ -1,1 +1,0 @@
-"""Two programs, placed and joined by an XML file."""

@@ -1,1 +1,0 @@
-"""Two voices that speak at the same time are separated (FOBI)."""

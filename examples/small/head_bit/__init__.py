@@ -1,1 +1,0 @@
-"""A bit in the head of a block changes what is written two jobs later."""

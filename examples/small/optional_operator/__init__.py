@@ -1,1 +1,0 @@
-"""An optional input changes what is computed."""

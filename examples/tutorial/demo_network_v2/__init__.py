@@ -1,1 +1,0 @@
-"""Jobs with arguments, a class that networks share, and any number of inputs."""

@@ -1,1 +1,0 @@
-"""Jobs with several outputs, and results in CSV files."""

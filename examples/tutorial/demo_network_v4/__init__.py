@@ -1,1 +1,0 @@
-"""Typed lines set the operator through an optional pipe; with tests of the jobs."""

@@ -114,7 +114,10 @@ class Client:
             carry_out=self.done.append,
             copying=False,
         )
-        return await asyncio.wait_for(self.run.run(engine, link, local), 30)
+        try:
+            return await asyncio.wait_for(self.run.run(engine, link, local), 30)
+        finally:
+            self.journal.close()
 
     def own_address(self, node: str) -> str:
         if node in self.cut:

@@ -74,9 +74,7 @@ def play(folder: Path, scenario: Callable[[Spare], Awaitable[None]]) -> None:
 
 
 def server() -> psutil.Process:
-    (found,) = [
-        one for one in psutil.Process().children() if "fission.runtime.launch.fork_server" in one.cmdline()
-    ]
+    (found,) = [one for one in psutil.Process().children() if one.name() == "fission-fork"]
     return found
 
 

@@ -100,6 +100,10 @@ class ClientHost:
         """Send a message to the process of an incarnation."""
         self._open.tell(run, job, incarnation, message)
 
+    def pids(self) -> dict[int, int]:
+        """Return the process of each local job."""
+        return self._host.pids()
+
     def set_replicas(self, network: str, run: str, replicas: Replicas) -> None:
         """Take in which machines store checkpoints, and where the jobs are placed."""
         self._replicator.set_replicas(network, replicas.addresses)

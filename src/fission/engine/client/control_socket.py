@@ -10,8 +10,10 @@ A Unix socket in the network's private folder, for its owner only. A request is 
 | `{"do": "drain", "node": "10.0.0.2", "undo": false}` | `lines`, `errors`                         |
 | `{"do": "rebalance"}`                              | `lines`, `errors`                           |
 | `{"do": "log", "node": "10.0.0.2"}`                | `text`, or `error`                          |
+| `{"do": "processes"}`                              | `processes`: of each node and of `client`   |
 
-`lines` are for people. `errors` say what was refused.
+`lines` are for people. `errors` say what was refused. The processes of a machine are `host`, `pid` and `jobs`, by the ids of the
+jobs, or an `error`.
 """
 
 import asyncio
@@ -25,7 +27,6 @@ from pathlib import Path
 from typing import Any
 
 from fission.errors import RunError
-from fission.serialization import json_codec
 
 NAME = "control.sock"
 _LONGEST = 1 << 16
@@ -72,7 +73,20 @@ class LogRequest:
     node: str
 
 
-Request = StatusRequest | StopRequest | MoveRequest | DrainRequest | RebalanceRequest | LogRequest
+@dataclass(frozen=True, slots=True)
+class ProcessesRequest:
+    """Name the processes of the network on each machine."""
+
+
+Request = (
+    StatusRequest
+    | StopRequest
+    | MoveRequest
+    | DrainRequest
+    | RebalanceRequest
+    | LogRequest
+    | ProcessesRequest
+)
 
 REQUESTS: Mapping[str, type[Request]] = {
     "status": StatusRequest,
@@ -81,6 +95,7 @@ REQUESTS: Mapping[str, type[Request]] = {
     "drain": DrainRequest,
     "rebalance": RebalanceRequest,
     "log": LogRequest,
+    "processes": ProcessesRequest,
 }
 """The requests by their name on the wire, the value of `do`."""
 
@@ -147,7 +162,7 @@ class ControlServer:
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             async with asyncio.timeout(_ANSWER_SECONDS):
-                request = read_request(json_codec.decode(await reader.readline()))
+                request = read_request(json.loads(await reader.readline()))
                 answer = {"errors": [request]} if isinstance(request, str) else await self._answer(request)
                 writer.write(json.dumps(answer).encode() + b"\n")
                 await writer.drain()
@@ -168,7 +183,7 @@ def ask_client(folder: Path, **request: Any) -> dict[str, Any] | None:
             sock.sendall(json.dumps(request).encode() + b"\n")
             with sock.makefile("rb") as file:
                 line = file.readline()
-            answer = json_codec.decode(line)
+            answer = json.loads(line)
         except (FileNotFoundError, ConnectionRefusedError, NotADirectoryError):
             return None
         except (OSError, ValueError) as error:

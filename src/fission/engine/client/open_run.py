@@ -20,9 +20,10 @@ from pathlib import Path
 from typing import Any
 
 from fission.cluster import Policy
+from fission.core.groups import LOCAL
 from fission.core.network import Network
 from fission.engine.client.client_host import STATES, ClientHost
-from fission.engine.client.control_socket import ControlServer, LogRequest, Request
+from fission.engine.client.control_socket import ControlServer, LogRequest, ProcessesRequest, Request
 from fission.engine.client.embedded import EmbeddedCluster, EmbeddedNode, plan, played
 from fission.engine.client.executor import InstructionExecutor
 from fission.engine.client.invitations import client_identity, invited, ports_of
@@ -30,12 +31,14 @@ from fission.engine.client.job_orders import JobOrderFactory
 from fission.engine.client.journal import Journal, remove_journal
 from fission.engine.client.link import StreamClientLink
 from fission.engine.client.presenter import RunObserver
+from fission.engine.client.processes import processes_of
 from fission.engine.client.run import GATHER_SECONDS, ClusterRun, RunOutcome
 from fission.engine.client.run_folder import lock_run_folder
 from fission.engine.client.run_secret import run_secret
 from fission.engine.files.bundles import Bundle, bundles_of
 from fission.engine.host.scratch import EMBEDDED, scratch
 from fission.engine.protocol.interfaces import ClientLink, LinkError
+from fission.engine.protocol.processes import processes_here
 from fission.engine.protocol.versions import imported_packages
 from fission.engine.transport.addresses import require_own_address
 from fission.engine.transport.failure_detector import MISSED
@@ -107,7 +110,7 @@ def open_run(
         if network.settings.client_ip:
             require_own_address(network.settings.client_ip, "CLIENT_IP")
         identity = _identity(network, root, playing)
-        journal = Journal(home)
+        journal = stack.enter_context(contextlib.closing(Journal(home)))
         ports = {} if playing is None else ports_of(playing.nodes)
         parameters = _Parameters(seconds, gather, wait, stop, keep_files)
         yield OpenRun(network, root, private, journal, identity, cluster, ports, parameters)
@@ -186,7 +189,9 @@ class RunSession:
             self._observer.news(None, f"starts {count} node services on this machine")
         async with _running(self._opened.cluster, self._run):
             executor, local = await self._build()
-            control = ControlServer(self._opened.private, lambda request: self._answer(executor, request))
+            control = ControlServer(
+                self._opened.private, lambda request: self._answer(executor, local, request)
+            )
             await control.start()
             try:
                 return await self._run.run(executor, executor.link, local)
@@ -244,8 +249,13 @@ class RunSession:
             posted=executor.posted,
         )
 
-    async def _answer(self, executor: InstructionExecutor, request: Request) -> Mapping[str, Any]:
+    async def _answer(
+        self, executor: InstructionExecutor, local: ClientHost, request: Request
+    ) -> Mapping[str, Any]:
         """Answer a request that came through the control socket."""
+        if isinstance(request, ProcessesRequest):
+            nodes = [node for node in self._run.coordinator.nodes if node != LOCAL]
+            return {"processes": await processes_of(executor.link, nodes, processes_here(local.pids()))}
         if not isinstance(request, LogRequest):
             return self._run.answer(request)
         if executor.link is None:

@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import Any
 
 from fission.errors import RunError
-from fission.serialization import json_codec
 
 CHUNK = 2 << 20
 """Bytes of a chunk that is read, sent and written."""
@@ -83,7 +82,7 @@ def hash_file(path: Path) -> str:
 def decoded(data: bytes) -> Manifest:
     """Read the bytes of `Manifest.encoded`. Raises ManifestError."""
     try:
-        plain = json_codec.decode(data)
+        plain = json.loads(data)
     except ValueError as error:
         raise ManifestError("the list of files is no JSON", found=str(error)) from error
     return from_plain(plain)

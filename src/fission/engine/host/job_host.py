@@ -140,6 +140,10 @@ class JobHost:
         """Return the running incarnations of one network or of all."""
         return [one for one in self._known.values() if one.alive and network in ("", one.network)]
 
+    def pids(self, network: str = "") -> dict[int, int]:
+        """Return the process of each job of one network or of all."""
+        return {one.job: one.pid for one in self.incarnations(network) if one.pid is not None}
+
     def network_of(self, run: str, job: int, incarnation: int) -> str:
         """Return the network of an incarnation; "" if it is unknown here."""
         one = self._known.get((run, job, incarnation))

@@ -72,10 +72,21 @@ def _kill(found: dict[int, int], groups: set[int]) -> None:
             os.killpg(group, signal.SIGKILL)
 
 
+def _set_title() -> None:
+    """Show in `ps` what this process is."""
+    sys.path.append(
+        os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(__file__))))
+    )  # not with -I -S
+    from fission.runtime.process_title import set_title  # noqa: PLC0415 - only now it is found
+
+    set_title("fission-reaper", "fission: reaper")
+
+
 def main() -> None:
     """Wait for the end of the owner, which holds the other end of stdin; then kill what has the mark."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
+    _set_title()
     mark = sys.argv[1]
     while os.read(0, 1024):
         pass

@@ -19,7 +19,6 @@ from functools import partial
 from pathlib import Path
 
 from fission.cluster import JobExited, NodeDraining, NodeReport
-from fission.core.nodes import NodeInfo
 from fission.engine.checkpoints.replicator import CheckpointReplicator
 from fission.engine.checkpoints.server import CheckpointServer
 from fission.engine.checkpoints.store import CheckpointStore
@@ -32,6 +31,7 @@ from fission.engine.node.mesh import Mesh
 from fission.engine.node.sessions import ClientSessions, ConnectedClient
 from fission.engine.protocol import link_messages
 from fission.engine.protocol.interfaces import EngineEvent, NodeLink, Plain
+from fission.engine.protocol.processes import processes_here
 from fission.errors import RunError
 from fission.security import IdentityFiles
 
@@ -123,6 +123,7 @@ class NodeService:
         return {
             "hello": self._hello,
             "inventory": self._inventory,
+            "processes": self._processes,
             "prepare": self._prepare,
             "start": self._start,
             "stop": self._stop,
@@ -260,6 +261,9 @@ class NodeService:
         self._sessions.flush(client)
         return lines
 
+    async def _processes(self, client: ConnectedClient, _arguments: Mapping[str, Plain]) -> Plain:
+        return link_messages.processes_to_plain(processes_here(self.host.pids(client.network)))
+
     async def _prepare(self, _client: ConnectedClient, arguments: Mapping[str, Plain]) -> Plain:
         """Unpack the modules of a bundle before a job needs them."""
         await self._store.code_path(_text(arguments, "code", ""))
@@ -374,11 +378,6 @@ class NodeService:
         elif seconds >= max(one.orphan_timeout for one in jobs):
             _log.warning("ends %d jobs of network %s: no client for %.0f s", len(jobs), network, seconds)
             await self.host.abandon(network)
-
-    @property
-    def info(self) -> NodeInfo:
-        """Return the load of the node."""
-        return self._info
 
 
 def _text(arguments: Mapping[str, Plain], name: str, default: str) -> str:

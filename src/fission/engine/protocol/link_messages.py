@@ -20,6 +20,7 @@ from fission.cluster import (
 )
 from fission.core.nodes import NodeInfo
 from fission.engine.protocol.interfaces import JobOrder, JobSaid, Plain, Replicas
+from fission.engine.protocol.processes import Processes
 from fission.runtime.messages import BeginEpoch, ReceiverGone, Route, SenderGone, Stored
 from fission.serialization.plain import WireError, read, write
 
@@ -35,6 +36,8 @@ __all__ = [
     "message_to_plain",
     "order_from_plain",
     "order_to_plain",
+    "processes_from_plain",
+    "processes_to_plain",
     "replicas_from_plain",
     "replicas_to_plain",
     "resident_from_plain",
@@ -119,3 +122,13 @@ def info_to_plain(info: NodeInfo) -> Plain:
 def info_from_plain(data: Plain) -> NodeInfo:
     """How a node is doing, as a client gets it."""
     return read(NodeInfo, "load of a node", data)  # type: ignore[no-any-return]
+
+
+def processes_to_plain(processes: Processes) -> Plain:
+    """The processes of a machine."""
+    return write(Processes, processes)
+
+
+def processes_from_plain(data: Plain) -> Processes:
+    """The processes of a machine, as a client gets them."""
+    return read(Processes, "list of processes", data)  # type: ignore[no-any-return]

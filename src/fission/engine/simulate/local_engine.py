@@ -81,9 +81,10 @@ class LocalEngine:
             with contextlib.suppress(OSError):
                 shutil.rmtree(self._sockets)
 
-    def pid(self, job: int) -> int | None:
-        """Return the process id of a job."""
-        return self._supervisors[job].pid
+    def pids(self) -> dict[int, int]:
+        """Return the process ids of the jobs whose processes exist."""
+        found = {job: one.pid for job, one in self._supervisors.items() if not one.ended.is_set()}
+        return {job: pid for job, pid in found.items() if pid is not None}
 
     def _handler(self, job: BaseJob) -> Callable[[Event], None]:
         def handle(event: Event) -> None:

@@ -95,6 +95,10 @@ class Simulation:
         pipes = pipe_views(self._network, self._reports)
         return NetworkView(self._network.name, run, "simulated", self.seconds, epoch, (), tuple(jobs), pipes)
 
+    def pids(self) -> dict[int, int]:
+        """Return the process ids of the jobs."""
+        return self._engine.pids()
+
     def interrupt(self) -> None:
         """Stop the simulation, as Ctrl+C does."""
         self._finish(End.INTERRUPTED)

@@ -34,10 +34,10 @@ def ask(root: Path, name: str, **request: Any) -> dict[str, Any] | None:
     return answer
 
 
-def ask_simulation(root: Path, name: str) -> dict[str, Any] | None:
-    """Ask the process that simulates a network for its status; None when there is none. Raises ProjectError, RunError."""
+def ask_simulation(root: Path, name: str, **request: Any) -> dict[str, Any] | None:
+    """Ask the process that simulates a network; None when there is none. Raises ProjectError, RunError."""
     folder = private_folder(find_network(root, name)) / SIMULATION
-    return ask_client(folder, do="status") if folder.is_dir() else None
+    return ask_client(folder, **request) if folder.is_dir() else None
 
 
 def tell_client(root: Path, name: str, **request: Any) -> int:

@@ -80,6 +80,7 @@ def run(
     from fission.management.access.problems import load_valid
     from fission.management.commands.cluster.background import start_in_background
     from fission.management.commands.cluster.run import RunOptions, run_network
+    from fission.runtime.process_title import set_title
 
     def work() -> int:
         root = find_root(project)
@@ -95,6 +96,7 @@ def run(
             keep_files=keep_files,
             in_background=in_background,
         )
+        set_title("fission-run", f"fission: run {net} in {root}")
         return run_network(load_valid(root, net, quiet=quiet), root, options)
 
     exit_with(exit_code_of_run(work, until_finished=until_finished, quiet=quiet, debug=debug))
@@ -134,6 +136,10 @@ def stop(
 def status(
     net: Net,
     as_json: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
+    pids: Annotated[
+        bool,
+        typer.Option("--pids", help="Show the process ids of jobs and node services, and their machines."),
+    ] = False,
     project: Project = None,
     debug: Debug = False,
 ) -> None:
@@ -142,10 +148,13 @@ def status(
     \b
       fission status demo
       fission status demo --json
+      fission status demo --pids
     """
     from fission.management.commands.cluster.status import status_command
 
-    exit_with(exit_code_of(lambda: status_command(find_root(project), net, as_json=as_json), debug=debug))
+    exit_with(
+        exit_code_of(lambda: status_command(find_root(project), net, as_json=as_json, pids=pids), debug=debug)
+    )
 
 
 def move(

@@ -19,6 +19,7 @@ from fission.management.access.signals import not_ignored
 from fission.management.console.exit_codes import exit_code_of
 from fission.management.node.log import keep_log, start_log
 from fission.management.node.options import NodeOptions, options_of
+from fission.runtime.process_title import set_title
 from fission.runtime.sockets.descriptors import raise_descriptor_limit
 from fission.security import find_identity
 
@@ -72,6 +73,7 @@ async def _serve(options: NodeOptions, versions: Mapping[str, str], *, lifeline:
         )
         service.link = link
         await service.start()
+        set_title("fission-node", f"fission: node {options.address}:{link.port} in {options.root}")
         gc.freeze()  # the objects of the start-up stay for ever
         gc.enable()
     except RunError as error:

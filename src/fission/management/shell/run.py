@@ -10,6 +10,7 @@ from fission.engine.client.open_run import Playing
 from fission.management.access.problems import load_valid
 from fission.management.commands.cluster.run import RunOptions, run_network
 from fission.management.console.exit_codes import exit_code_of
+from fission.runtime.process_title import set_title
 
 
 def command_line(
@@ -36,6 +37,7 @@ def main() -> None:
         playing = Playing(nodes, None if words["client"] is None else Path(words["client"]))
 
     def work() -> int:
+        set_title("fission-run", f"fission: run {words['name']} in {root}")
         network = load_valid(root, words["name"], quiet=True)
         return run_network(network, root, RunOptions(quiet=True, playing=playing, **words["options"]))
 

@@ -31,8 +31,8 @@ from fission.runtime.job.reporting import Reporter
 from fission.runtime.job.resume import find_restart_point, first_point, goes_on, look_for_state
 from fission.runtime.job.round_loop import RoundLoop, end_child_at_return
 from fission.runtime.job.supervisor_channel import Control
-from fission.runtime.job.title import set_title
 from fission.runtime.messages import JobSpec, Phase
+from fission.runtime.process_title import set_title
 from fission.runtime.sockets import transport
 from fission.runtime.sockets.endpoints import parse
 from fission.runtime.sockets.poller import Poller

@@ -165,6 +165,9 @@ def main() -> NoReturn:
     sock = socket.socket(fileno=int(sys.argv[1]))
     sock.set_inheritable(False)
     from fission.runtime.job import process  # noqa: PLC0415 - a signal during the imports must not end the server
+    from fission.runtime.process_title import set_title  # noqa: PLC0415
+
+    set_title("fission-fork", "fission: fork server")
 
     for name in _PRELOADED:
         importlib.import_module(name)

@@ -10,6 +10,8 @@ from rich.text import Text
 
 from fission.cluster.transitions import REACHABLE, NodeStatus
 from fission.core.groups import ALL
+from fission.engine.client.processes import CLIENT
+from fission.errors import RunError
 from fission.management.access.running_client import ask, ask_simulation, no_client
 from fission.management.console.tables import LOAD, load_cells, new_console, show, table
 
@@ -17,23 +19,62 @@ MOST_OFFSET = 0.1
 """Seconds by which the clocks of client and node may differ without a remark."""
 
 
-def status_command(root: Path, name: str, *, as_json: bool) -> int:
-    """Print the nodes, jobs and pipes of a running network. Raises RunError when no client runs it here."""
-    answer = ask(root, name, do="status") or ask_simulation(root, name)
-    if answer is None:
-        raise no_client(root, name)
-    network = answer["network"]
+def status_command(root: Path, name: str, *, as_json: bool, pids: bool = False) -> int:
+    """Print the nodes, jobs and pipes of a running network, with their processes if `pids`.
+
+    Raises RunError when no client runs it here.
+    """
+    network = _ask(root, name, "status")["network"]
+    if pids:
+        network = with_pids(network, _ask(root, name, "processes")["processes"])
     if as_json:
         print(json.dumps(network, indent=2))
         return 0
     console = new_console()
     console.print(Text(f"{heading(network)}\n"))
-    for part in (_nodes(network), _reasons(network), _clocks(network), jobs_table(network), _pipes(network)):
+    for part in (
+        _client(network),
+        _nodes(network),
+        _reasons(network),
+        _clocks(network),
+        jobs_table(network),
+        _pipes(network),
+    ):
         if part is not None:
             show(console, part)
             console.print()
     console.print(Text(_WORDS, style="dim"))
     return 0
+
+
+def _ask(root: Path, name: str, what: str) -> dict[str, Any]:
+    """Ask the client that runs or simulates the network. Raises RunError."""
+    answer = ask(root, name, do=what) or ask_simulation(root, name, do=what)
+    if answer is None:
+        raise no_client(root, name)
+    if answer.get("errors"):
+        raise RunError(str(answer["errors"][0]), where=f"network {name}")
+    return answer
+
+
+def with_pids(network: Mapping[str, Any], processes: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a view of a network with `client` and the processes of its nodes and jobs; None where a process is not known."""
+
+    def machine(name: str) -> dict[str, Any]:
+        found = processes.get(name, {})
+        return {"pid": found.get("pid"), "host": found.get("host")}
+
+    def job(view: Mapping[str, Any]) -> dict[str, Any]:
+        # the answer has passed through JSON, where keys are texts
+        pid = processes.get(view["node"], {}).get("jobs", {}).get(str(view["id"]))
+        return {**view, "pid": pid}
+
+    return {
+        **network,
+        CLIENT: machine(CLIENT),
+        "nodes": [{**node, **machine(node["address"])} for node in network["nodes"]],
+        "jobs": [job(view) for view in network["jobs"]],
+    }
 
 
 _WORDS = """\
@@ -54,11 +95,28 @@ def _nodes(network: Mapping[str, Any]) -> Table | None:
             node["state"],
             *_load(node),
             ", ".join(group for group in node["groups"] if group != ALL),
+            _pid(node),
+            node.get("host") or "",
         )
         for node in network["nodes"]
     ]
     numbers = ("slots\ntaken", *LOAD)
-    return table(("node", "state", *numbers, "groups"), rows, numbers=numbers) if rows else None
+    return (
+        table(("node", "state", *numbers, "groups", "pid", "host"), rows, numbers=(*numbers, "pid"))
+        if rows
+        else None
+    )
+
+
+def _client(network: Mapping[str, Any]) -> Text | None:
+    """Name the process of the client, with `--pids`."""
+    client = network.get(CLIENT)
+    return None if client is None else Text(f"client: process {client['pid']} on {client['host']}")
+
+
+def _pid(view: Mapping[str, Any]) -> str:
+    """Return the process id of a job or a node; "" without `--pids`, and where there is none."""
+    return str(view.get("pid") or "")
 
 
 def _load(node: Mapping[str, Any]) -> tuple[str, str, str]:
@@ -95,10 +153,11 @@ def jobs_table(network: Mapping[str, Any]) -> Table | None:
             job["node"] or "-",
             str(job["incarnation"]),
             f"{job['round']:,}",
+            _pid(job),
         )
         for job in network["jobs"]
     ]
-    numbers = ("starts", "round")
+    numbers = ("starts", "round", "pid")
     return table(("job", "name", "state", "node", *numbers), rows, numbers=numbers) if rows else None
 
 

@@ -9,10 +9,13 @@ from time import monotonic
 from typing import Any
 
 from fission.core.network import Network
-from fission.engine.client.control_socket import ControlServer, Request, StatusRequest
+from fission.engine.client.control_socket import ControlServer, ProcessesRequest, Request, StatusRequest
+from fission.engine.client.processes import CLIENT
 from fission.engine.client.run_folder import private_folder
 from fission.engine.client.views import JobPlace
 from fission.engine.protocol.job_report import missing_output
+from fission.engine.protocol.link_messages import processes_to_plain
+from fission.engine.protocol.processes import processes_here
 from fission.engine.simulate.simulation import End, Outcome, Simulation, prepare_folders
 from fission.management.access.running_client import SIMULATION
 from fission.management.access.signals import not_ignored
@@ -72,6 +75,8 @@ def _control(network: Network, simulation: Simulation, run: str) -> ControlServe
     async def answer(request: Request) -> Mapping[str, Any]:
         if isinstance(request, StatusRequest):
             return {"lines": [], "errors": [], "network": simulation.view(run).plain()}
+        if isinstance(request, ProcessesRequest):
+            return {"processes": {CLIENT: processes_to_plain(processes_here(simulation.pids()))}}
         return {"lines": [], "errors": ["a simulation only answers `status`"]}
 
     return ControlServer(folder, answer)

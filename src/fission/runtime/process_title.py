@@ -1,4 +1,4 @@
-"""The title of a job process, as `ps`, `top` and `htop` show it.
+"""The title of a process of ours, as `ps`, `top` and `htop` show it.
 
 The title replaces the arguments in the memory of the process, from which `/proc/PID/cmdline` is read. The library
 setproctitle also overwrites the environment behind them, in which the reaper finds its processes; and it is one more dependency.
