@@ -57,3 +57,25 @@ def test_a_new_epoch_forgets_round_numbers_but_not_the_restarts(reports: list[in
         counter = counter.failing_at(round).crashed(live=False)[0].restarted().started()
     fresh = counter.renumbered()
     assert (fresh.failed_round, fresh.failed_from, fresh.restarts) == (0, 0, counter.restarts)
+
+
+@given(round=st.integers(1, 50), late=st.lists(st.booleans(), min_size=1, max_size=8), live=st.booleans())
+def test_a_failure_counts_the_same_whether_it_is_heard_in_time_or_late(
+    round: int, late: list[bool], live: bool
+) -> None:
+    """Late: its node was lost, the next incarnation has started, and then the node is back and reports it."""
+    counter = CrashCounter().started()
+    for heard_late in late:
+        if heard_late:
+            counter = counter.started().failed_before(round, live=live)
+        else:
+            counter = counter.failing_at(round).crashed(live=live)[0].restarted().started()
+    assert counter.restarts == len(late)
+    assert counter.failed_round == round
+    assert counter.failing == 0
+
+
+@given(round=rounds, later=st.integers(1, 50))
+def test_a_late_failure_does_not_count_once_its_round_is_complete(round: int, later: int) -> None:
+    counter = CrashCounter().started().ready(0).progressed(round + later)
+    assert counter.failed_before(round + later, live=False) == counter

@@ -1,6 +1,12 @@
 """Hypothesis against the coordinator."""
 
-from cluster_machine import ClusterMachine, a_link_comes_and_goes, done_is_lost, last_word_is_lost
+from cluster_machine import (
+    ClusterMachine,
+    a_link_comes_and_goes,
+    done_is_lost,
+    last_word_is_lost,
+    silence_ends_with_the_process,
+)
 from hypothesis import HealthCheck, settings
 
 from kits.effort import effort
@@ -17,6 +23,10 @@ def test_the_last_word_may_be_lost() -> None:
 
 def test_a_link_may_come_and_go() -> None:
     a_link_comes_and_goes()
+
+
+def test_silence_ends_with_the_process() -> None:
+    silence_ends_with_the_process()
 
 
 def test_done_may_be_lost() -> None:

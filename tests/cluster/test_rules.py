@@ -40,6 +40,7 @@ from fission.cluster import (
     Policy,
     RebalanceRequested,
     ReceiverGone,
+    ReportedFailure,
     RequestAccepted,
     RequestRefused,
     SenderGone,
@@ -53,7 +54,8 @@ from fission.cluster import (
 from fission.cluster.topology import Topology
 from fission.cluster.transitions import JOB_TABLE, JobMove
 from fission.core.jobs import PythonJob
-from fission.core.levels import WARNING
+from fission.core.levels import ERROR, WARNING
+from fission.core.network import Network
 from fission.core.nodes import BaseNode, NodeInfo
 from fission.errors import RunError
 
@@ -921,3 +923,106 @@ def test_a_start_names_what_it_lacks() -> None:
     assert talk.made.start_problem().startswith("no node for 3 of 3 jobs")
     talk.say(talk.join("n1", InventoryEntry(1, 3, "old", IncarnationStatus.RUNNING)))
     assert talk.made.start_problem() == "", "it ends the jobs of another run, which does not take long"
+
+
+def lost_with_a_failure(round: int = 7, where: str = "run", incarnation: int = 1) -> InventoryEntry:
+    failure = ReportedFailure(round, where, "boom", "the traceback")
+    return InventoryEntry(2, incarnation, "r", IncarnationStatus.FAILED, alive=False, failure=failure)
+
+
+def replayed() -> Network:
+    """A chain whose source can be replayed: its restart begins no epoch."""
+    return network((Replayable, "", "a"), (Plain, "a", "b"), (Plain, "b", ""))
+
+
+def wander(talk: Talk, times: int, **failure: Any) -> list[Instruction]:
+    """Job 2 fails again and again, and its node is lost each time before the client hears it; then the node is back."""
+    out: list[Instruction] = []
+    for _ in range(times):
+        node, _, incarnation = talk.who(2)
+        out += talk.say(NodeLost(node, "silent"), 10.0)
+        for job in (1, 2, 3):
+            if talk.state(job) is JobState.PLACED:
+                talk.up(job)
+        out += talk.say(talk.join(node, lost_with_a_failure(incarnation=incarnation, **failure)), 10.0)
+    return out
+
+
+def test_a_failure_that_was_lost_with_its_node_counts() -> None:
+    """A job that makes its nodes look dead wandered from node to node for ever."""
+    talk = Talk(replayed(), Policy(max_restarts=3)).start()
+    out = wander(talk, 3)
+    told = [notice.text for notice in of(Notice, out) if notice.level == ERROR and notice.job == 2]
+    assert len(told) == 3
+    assert told[0].startswith("had failed in round 7 on n")
+    assert told[0].endswith("before that was lost: boom; it counts as one of 3 restarts\nthe traceback")
+    assert talk.made.phase is Phase.RUNNING
+    (end,) = of(EndNetwork, [*failed(talk, 2), *talk.say(Tick(), 3.0), *ended(talk)])
+    assert (end.outcome, end.failure.message) == (Outcome.FAILED, "job Plain 2 failed in round 7: boom")
+
+
+def test_a_failure_that_was_lost_with_its_node_counts_once() -> None:
+    talk = Talk(replayed()).start()
+    wander(talk, 1)
+    assert talk.made.jobs[2].crashes.restarts == 1
+    for _ in range(3):
+        for node in ("n1", "n2"):
+            if node != talk.who(2)[0]:
+                talk.say(NodeLost(node, "silent"))
+                talk.say(talk.join(node, lost_with_a_failure()))
+    assert talk.made.jobs[2].crashes.restarts == 1
+
+
+def test_a_failure_that_was_heard_does_not_count_again() -> None:
+    talk = Talk(replayed()).start()
+    node, _, _ = who = talk.who(2)
+    talk.say(JobFailed(*who, 7, "run", "boom"))
+    talk.say(NodeLost(node, "silent"))
+    assert talk.made.jobs[2].crashes.restarts == 1
+    talk.say(talk.join(node, lost_with_a_failure()))
+    assert talk.made.jobs[2].crashes.restarts == 1
+
+
+def test_a_job_that_got_past_the_round_has_made_progress() -> None:
+    talk = Talk(replayed()).start()
+    node, _, _ = talk.who(2)
+    talk.say(NodeLost(node, "silent"))
+    talk.up(2)
+    talk.say(JobProgress(*talk.who(2), 8))
+    talk.say(talk.join(node, lost_with_a_failure(round=7)))
+    assert talk.made.jobs[2].crashes.restarts == 0
+
+
+def test_a_node_that_was_only_lost_counts_nothing() -> None:
+    talk = Talk(replayed()).start()
+    for _ in range(10):
+        node, _, incarnation = talk.who(2)
+        talk.say(NodeLost(node, "silent"), 1.0)
+        for job in (1, 2, 3):
+            if talk.state(job) is JobState.PLACED:
+                talk.up(job)
+        talk.say(
+            talk.join(node, InventoryEntry(2, incarnation, "r", IncarnationStatus.GONE, alive=False)), 1.0
+        )
+    assert talk.made.jobs[2].crashes.restarts == 0
+    assert len(talk.made.jobs[2].unheard) <= 16
+
+
+def test_a_failure_while_no_client_was_there_counts_where_it_was() -> None:
+    talk = Talk(replayed(), slots=5).start()
+    node = talk.who(2)[0]
+    snapshot = json.loads(json.dumps(talk.made.snapshot()))
+    talk.made, talk.now = Coordinator.from_snapshot(talk.net, snapshot, 5.0), 5.0
+    out = talk.say(talk.join(node, lost_with_a_failure()))
+    (text,) = [notice.text for notice in of(Notice, out) if notice.level == ERROR]
+    assert text == f"failed in round 7 on {node}: boom\nthe traceback"
+    crashes = talk.made.jobs[2].crashes
+    assert (crashes.restarts, crashes.failed_round) == (1, 7)
+
+
+def ended(talk: Talk) -> list[Instruction]:
+    """All processes end."""
+    out: list[Instruction] = []
+    for job in (1, 2, 3):
+        out += talk.say(JobExited(*talk.who(job), 0))
+    return out

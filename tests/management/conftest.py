@@ -35,8 +35,9 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     yield root
     base.reset()
     sys.path[:], sys.dont_write_bytecode = path, bytecode
+    own = {path.name for path in root.iterdir()}
     for name in set(sys.modules) - modules:
-        if name.partition(".")[0] in ("demo", "shared"):
+        if name.partition(".")[0] in own:
             del sys.modules[name]
 
 

@@ -264,9 +264,31 @@ def a_link_comes_and_goes() -> None:
     assert sum(map(len, cluster.link_moves.values())) > 1
 
 
+def silence_ends_with_the_process() -> None:
+    """The connector reports a silent pipe, and crashes before the time is up: its successor has the whole time again."""
+    cluster = Cluster(SHAPES[0](), [Machine(name, 3) for name in NODES], Policy())
+    for machine in cluster.machines.values():
+        cluster.connect(machine)
+        cluster.deliver(machine)
+    cluster.handle(StartRequested())
+    cluster.settle()
+    where = {process.job: (machine, process) for machine, process in cluster.processes()}
+    if where[1][0] is where[2][0]:
+        cluster.handle(MoveRequested(2))
+        cluster.settle()
+        where = {process.job: (machine, process) for machine, process in cluster.processes()}
+    cluster.silence(*where[2], 1, 0.0)
+    cluster.deliver(where[2][0])
+    cluster.pass_time(4.0)
+    cluster.crash(*where[2])
+    _calm(cluster)
+    assert not cluster.link_moves
+
+
 def all_of_them(run: Callable[[], None]) -> None:
     """The stories that chance tells too seldom, then `run`."""
     last_word_is_lost()
     done_is_lost()
     a_link_comes_and_goes()
+    silence_ends_with_the_process()
     run()

@@ -39,6 +39,7 @@ from fission.cluster import (
     Placed,
     Policy,
     ReceiverGone,
+    ReportedFailure,
     RequestAccepted,
     RequestRefused,
     SenderGone,
@@ -238,6 +239,7 @@ class Cluster:
                 p.address if p.listens else "",
                 p.round,
                 p.stored,
+                self.failure_of(p) if p.failing else None,
             )
             for p in machine.processes
         )
@@ -338,7 +340,7 @@ class Cluster:
 
     def exit(self, machine: Machine, process: Process, code: int) -> None:
         process.alive = False
-        if process.status is not IncarnationStatus.FINISHED:
+        if process.status not in (IncarnationStatus.FINISHED, IncarnationStatus.FAILED):
             process.status = IncarnationStatus.GONE
         process.listens = False
         machine.say(JobExited(machine.address, process.job, process.incarnation, code, process.run))
@@ -354,9 +356,14 @@ class Cluster:
             return
         process.failing = True
         self.crashes[process.job] = self.crashes.get(process.job, 0) + 1
-        where = "run" if process.status is IncarnationStatus.RUNNING else "setup"
-        number = process.round + 1
-        machine.say(JobFailed(machine.address, process.job, process.incarnation, number, where, "boom", "tb"))
+        failure = self.failure_of(process)
+        process.status = IncarnationStatus.FAILED
+        fields = (failure.round, failure.where, failure.message, failure.traceback)
+        machine.say(JobFailed(machine.address, process.job, process.incarnation, *fields))
+
+    def failure_of(self, process: Process) -> ReportedFailure:
+        """What a failing process has reported."""
+        return ReportedFailure(process.round + 1, "run" if process.round else "setup", "boom", "tb")
 
     def power_off(self, machine: Machine) -> None:
         self.cut(machine)
@@ -494,12 +501,15 @@ class Cluster:
         assert self.client.nodes[order.node].status is NodeStatus.UP
 
     def check_link_move(self, notice: Notice) -> None:
-        """Moves because of cuts are bounded: each one of a job waits twice as long as the one before."""
+        """Moves because of cuts are bounded: both ends had time, and each move of a job waits twice as long as the one before."""
         if "have not reached each other" not in notice.text or notice.job is None:
             return
         timeout, moves = self.policy.link_timeout, self.link_moves.setdefault(notice.job, [])
         assert timeout is not None
-        assert all(job.timer is None or job.timer > self.now for job in self.client.jobs.values())
+        pipe = int(notice.text.rpartition("(pipe ")[2].rstrip(")"))
+        ends = next(one for pipes in self.topology.into.values() for one in pipes if one.id == pipe)
+        for end in (ends.source, ends.destination):
+            assert self.now - self.client.jobs[end].listening_since >= timeout, "it has just come"
         if moves:
             assert self.now - moves[-1] >= timeout * 2 ** min(len(moves), 6) or self.now - moves[-1] > 600
         moves.append(self.now)

@@ -1,0 +1,1 @@
+"""Two programs, placed and joined by an XML file."""

@@ -1,0 +1,1 @@
+"""Two voices that speak at the same time are separated (FOBI)."""

@@ -1,0 +1,1 @@
+"""An optional input changes what is computed."""

@@ -1,0 +1,1 @@
+"""Jobs with arguments, a class that networks share, and any number of inputs."""

@@ -1,0 +1,1 @@
+"""Jobs with several outputs, and results in CSV files."""

@@ -74,6 +74,16 @@ class CrashCounter:
         )
         return counter, progress
 
+    def failed_before(self, round: int, *, live: bool) -> Self:
+        """Count a failure of an earlier incarnation, in this round, that is heard of only now.
+
+        The current incarnation is the restart after it. One that has got past that round already has made progress.
+        """
+        if self.round >= round:
+            return self
+        counted, _ = self.failing_at(round).crashed(live=live)
+        return replace(counted.restarted(), failing=self.failing)
+
     def restarted(self) -> Self:
         """One more restart at `failed_round`."""
         return replace(self, restarts=self.restarts + 1)

@@ -20,8 +20,20 @@ class IncarnationStatus(StrEnum):
     RUNNING = "running"
     FINISHED = "finished"
     """Its stream has ended and was processed downstream; the process may have ended too."""
+    FAILED = "failed"
+    """It has reported that it cannot go on; the process may have ended too."""
     GONE = "gone"
-    """The process has ended without having finished."""
+    """The process has ended without having finished or failed."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReportedFailure:
+    """Why an incarnation cannot go on; the fields are those of `JobFailed`."""
+
+    round: int
+    where: str
+    message: str
+    traceback: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +53,8 @@ class InventoryEntry:
     round: int = 0
     stored: bool = False
     """A checkpoint of it exists."""
+    failure: ReportedFailure | None = None
+    """What it has reported, which the client may not have heard."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,9 @@ from fission.cluster.transitions import JOB_TABLE, JobMove, JobState
 from fission.core.groups import LOCAL
 from fission.core.levels import ERROR, INFO, WARNING
 
+_MOST_UNHEARD = 16
+"""Incarnations of a job that are remembered because they were lost with their nodes."""
+
 
 def start(cluster: ClusterState, job: JobRecord, node: str) -> None:
     """Start the next incarnation of a job on a node."""
@@ -129,6 +132,21 @@ def fail(cluster: ClusterState, job: JobRecord, event: events.JobFailed) -> None
         job.timer = cluster.now + cluster.policy.exit_grace
 
 
+def failed_unheard(cluster: ClusterState, job: JobRecord, node: str, failure: events.ReportedFailure) -> None:
+    """An earlier incarnation had failed before its node was lost: count that like any failure.
+
+    The incarnation that runs by now may go on: it is the restart. The next failure at this place may end the network.
+    """
+    before = job.crashes
+    job.crashes = before.failed_before(failure.round, live=job.id in cluster.topology.live)
+    if job.crashes is not before:
+        place = f"in round {failure.round}" if failure.where == "run" else f"in {failure.where}"
+        text = f"had failed {place} on {_name(node)} before that was lost: {failure.message}"
+        counted = f"it counts as one of {cluster.policy.max_restarts} restarts"
+        cluster.notify(ERROR, f"{text}; {counted}\n{failure.traceback}".rstrip(), job=job, node=node)
+        job.shown = failure.traceback
+
+
 def not_started(cluster: ClusterState, job: JobRecord, message: str) -> None:
     """A node could not start the process of a job: count it as a crash, and try another node if there is one."""
     node = job.node
@@ -168,6 +186,8 @@ def lose(cluster: ClusterState, job: JobRecord, how: str) -> None:
     if processed_by_sender(cluster, job):
         finish(cluster, job)
     before, timer, node = job.state, job.timer, job.node
+    if job.alive:
+        job.unheard = [*job.unheard, job.incarnation][-_MOST_UNHEARD:]
     after = job.machine.fire(JobMove.LOSE)
     if after is JobState.WAITING:
         wait(cluster, job)

@@ -13,7 +13,7 @@ from dataclasses import replace
 from fission.cluster import events
 from fission.cluster.events import IncarnationStatus, InventoryEntry
 from fission.cluster.instructions import StopJob
-from fission.cluster.job_lifecycle import end, finish, listen, lose, progress
+from fission.cluster.job_lifecycle import end, fail, failed_unheard, finish, listen, lose, progress
 from fission.cluster.state import DRAINED, ClusterState, DeliveredUpdates, JobRecord, NodeRecord, Orphan
 from fission.cluster.transitions import REACHABLE, JobMove, JobState, NodeStatus, Phase
 from fission.core.groups import LOCAL
@@ -144,6 +144,10 @@ def _reconcile(cluster: ClusterState, node: NodeRecord, inventory: tuple[Invento
     seen = set()
     for line in inventory:
         job = cluster.jobs.get(line.job) if line.run == cluster.run else None
+        if job is not None and line.incarnation in job.unheard:
+            job.unheard = [one for one in job.unheard if one != line.incarnation]
+            if line.failure is not None:
+                failed_unheard(cluster, job, node.address, line.failure)
         if job is not None and _counts(cluster, node, job, line):
             seen.add(job.id)
             _adopt(cluster, node, job, line)
@@ -167,7 +171,7 @@ def _counts(cluster: ClusterState, node: NodeRecord, job: JobRecord, line: Inven
     if job.node is not None:
         return job.node == node.address and not (line.alive and job.state is JobState.BACKING_OFF)
     adoptable = line.alive and job.state is JobState.WAITING and cluster.phase is Phase.RUNNING
-    return adoptable and line.status is not IncarnationStatus.FINISHED
+    return adoptable and line.status not in (IncarnationStatus.FINISHED, IncarnationStatus.FAILED)
 
 
 def _adopt(cluster: ClusterState, node: NodeRecord, job: JobRecord, line: InventoryEntry) -> None:
@@ -187,6 +191,10 @@ def _adopt(cluster: ClusterState, node: NodeRecord, job: JobRecord, line: Invent
         if line.status is IncarnationStatus.RUNNING:
             job.machine.fire(JobMove.READY)
         progress(job, line.round)
+        if line.failure is not None:
+            failure = line.failure
+            fields = (failure.round, failure.where, failure.message, failure.traceback)
+            fail(cluster, job, events.JobFailed(node.address, job.id, job.incarnation, *fields))
     if not line.alive:
         end(cluster, job, "has ended meanwhile")
     elif job.state in (JobState.STOPPING, JobState.MOVING):

@@ -16,7 +16,7 @@ from fission.cluster.transitions import REACHABLE, JobState, NodeStatus, Phase
 from fission.core.groups import LOCAL
 from fission.errors import RunError
 
-FORMAT = 3
+FORMAT = 4
 
 _PLAIN: dict[str, type | UnionType] = {
     "node": str | None,
@@ -27,6 +27,7 @@ _PLAIN: dict[str, type | UnionType] = {
     "stored": bool,
     "avoid": str | None,
     "target": str | None,
+    "unheard": list,
 }
 """The plain fields of a job, with their types."""
 

@@ -59,6 +59,7 @@ class JobRecord:
     `numbered`: the job may have numbered blocks in `epoch`. `stored`: a checkpoint of it exists. `avoid` is a node that could
     not start it, `target` the one that it moves to. `shown` is the traceback that was shown last. The meaning of `timer`
     depends on the state, see `job_lifecycle.expire`. `wait_reported`: the reason why it waits for a node was shown.
+    `unheard` are incarnations that were lost with their nodes: how they have ended is not known.
     `link_moves` counts moves because of cuts between nodes, the last one at `link_moved_at`.
     """
 
@@ -79,6 +80,7 @@ class JobRecord:
     timer: float | None = None
     wait_reported: bool = False
     listening_since: float = 0.0
+    unheard: list[int] = field(default_factory=list)
     link_moves: int = 0
     link_moved_at: float = 0.0
     delivered: DeliveredUpdates = field(default_factory=DeliveredUpdates)

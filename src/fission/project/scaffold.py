@@ -9,6 +9,7 @@ from pathlib import Path
 from string import Template
 
 from fission.errors import ProjectError
+from fission.project.examples import Example, copy_example
 from fission.project.names import SHARED, check_hides_nothing, check_network_name, check_project_name
 
 MANAGE = "manage.py"
@@ -32,8 +33,8 @@ def start_project(parent: Path, name: str) -> Path:
     return parent / name
 
 
-def start_network(root: Path, name: str) -> Path:
-    """Create the network `name` in the project `root`; return its folder.
+def start_network(root: Path, name: str, example: Example | None = None) -> Path:
+    """Create the network `name` in the project `root`, as a copy of an example if one is given; return its folder.
 
     Raises ProjectError, and writes nothing then.
     """
@@ -53,7 +54,11 @@ def start_network(root: Path, name: str) -> Path:
     if (root / f"{name}.py").exists():
         raise ProjectError(f"the name would hide {root / name}.py", where=f"network {name!r}")
     with _Draft(root / name, "network") as draft:
-        _write_network(draft, name, config=True)
+        if example is None:
+            _write_network(draft, name, config=True)
+        else:
+            copy_example(example, draft, name)
+            (draft / "source").mkdir(exist_ok=True)  # an empty folder is in no wheel
     return root / name
 
 

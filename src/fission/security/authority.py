@@ -12,11 +12,13 @@ from dataclasses import dataclass
 from typing import Self
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from fission.security.errors import CertificateError
+from fission.security.parsing import parse_certificate
 from fission.security.roles import Role, normal_address
 
 __all__ = ["AUTHORITY_DAYS", "Authority", "Pair", "certificate_address", "private_key_pem"]
@@ -55,8 +57,11 @@ class Authority:
     @classmethod
     def load(cls, certificate: bytes, key: bytes) -> Self:
         """Read both from PEM. Raises ValueError when they cannot be read or do not belong together."""
-        read = x509.load_pem_x509_certificate(certificate)
-        secret = serialization.load_pem_private_key(key, password=None)
+        read = parse_certificate(certificate)
+        try:
+            secret = serialization.load_pem_private_key(key, password=None)
+        except (TypeError, UnsupportedAlgorithm) as error:
+            raise ValueError(str(error)) from error
         if not isinstance(secret, ec.EllipticCurvePrivateKey) or secret.public_key() != read.public_key():
             raise ValueError("the key does not belong to the certificate")
         return cls(read, secret)

@@ -215,13 +215,13 @@ def _check_file(path: Path, *, private: bool) -> None:
 
 
 def _certificate(path: Path) -> "x509.Certificate":
-    from cryptography import x509  # noqa: PLC0415
+    from fission.security.parsing import parse_certificate  # noqa: PLC0415
 
     try:
-        return x509.load_pem_x509_certificate(path.read_bytes())
+        return parse_certificate(path.read_bytes())
     except ValueError:
         raise CertificateError(
-            "this is no certificate", where=str(path), expected="PEM", hint=_RENEW
+            "this is no certificate, or it is damaged", where=str(path), expected="PEM", hint=_RENEW
         ) from None
 
 

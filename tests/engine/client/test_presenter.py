@@ -58,7 +58,6 @@ def test_a_superseded_incarnation_is_not_heard(tmp_path: Path) -> None:
         run.on_event(JobSaid("node", 1, incarnation, OutputLine("stdout", f"line of {incarnation}")))
         run.on_event(JobSaid("node", 1, incarnation, Log(30, f"log of {incarnation}")))
         run.on_event(JobSaid("node", 1, incarnation, Status(incarnation * 10, 0.1, {})))
-    journal.close()
     assert [one.what for one in told] == [OutputLine("stdout", "line of 2"), Log(30, "log of 2")]
     assert run.answer(StatusRequest())["network"]["jobs"][0]["round"] == 20
 
@@ -118,7 +117,6 @@ def test_every_state_of_a_job_has_a_word_for_people(tmp_path: Path, state: JobSt
     run = ClusterRun(network, cast(RunObserver, SimpleNamespace()), journal, invited={}, policy=Policy())
     run.coordinator.jobs[1].machine = machine("job 1", state)
     shown = run.answer(StatusRequest())["network"]["jobs"][0]["state"]
-    journal.close()
     assert shown
     assert shown != state.name
 
@@ -148,7 +146,6 @@ def test_a_view_that_fails_ends_the_run(tmp_path: Path) -> None:
     journal = Journal(tmp_path)
     with pytest.raises(ZeroDivisionError):
         asyncio.run(story())
-    journal.close()
 
 
 @pytest.mark.parametrize(
@@ -194,7 +191,6 @@ def test_a_run_without_nodes_says_which_kind_of_nothing_there_is(
     journal = Journal(tmp_path)
     with pytest.raises(AllocationError) as error:
         asyncio.run(story())
-    journal.close()
     assert text in str(error.value)
     assert told == (["node n1: refused: it is odd"] if events else [])
 

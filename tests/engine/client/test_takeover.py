@@ -114,10 +114,7 @@ class Client:
             carry_out=self.done.append,
             copying=False,
         )
-        try:
-            return await asyncio.wait_for(self.run.run(engine, link, local), 30)
-        finally:
-            self.journal.close()
+        return await asyncio.wait_for(self.run.run(engine, link, local), 30)
 
     def own_address(self, node: str) -> str:
         if node in self.cut:

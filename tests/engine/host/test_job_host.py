@@ -107,7 +107,7 @@ def test_what_the_users_code_raises_is_told(tmp_path: Path, jobs: Any, store: St
     async def scenario(host: JobHost, events: Events) -> None:
         await host.start(order(jobs.Raiser()))
         await events.wait(JobExited)
-        assert [line.status for line in host.inventory("net")] == [IncarnationStatus.GONE]
+        assert [line.status for line in host.inventory("net")] == [IncarnationStatus.FAILED]
 
     (failed,) = play(tmp_path / "root", store, scenario).of(JobFailed)
     assert (failed.round, failed.where, failed.message) == (1, "run", "ValueError: no good")

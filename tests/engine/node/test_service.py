@@ -267,10 +267,14 @@ def test_what_happened_while_nobody_was_there_is_told(play: Play, jobs: Any) -> 
         await until(lambda: not bed.service.host.incarnations())
         await bed.join("c2")
         (line,) = [link_messages.resident_from_plain(line) for line in await bed.ask("c2", "inventory")]
-        assert (line.alive, line.status) == (False, IncarnationStatus.GONE)
-        said = await bed.link.to("c2").wait(JobSaid)
-        assert isinstance(said.what, Log)
-        assert said.what.text.startswith("failed in round 1: ValueError: no good\nTraceback")
+        assert (line.alive, line.status) == (False, IncarnationStatus.FAILED)
+        assert line.failure is not None
+        assert (line.failure.round, line.failure.where, line.failure.message) == (
+            1,
+            "run",
+            "ValueError: no good",
+        )
+        assert line.failure.traceback.startswith("Traceback")
 
     play(scenario)
 

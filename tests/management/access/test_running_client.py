@@ -18,7 +18,6 @@ def begun(root: Path) -> Iterator[Path]:
     folder = private_folder(root / "demo")
     journal = Journal(folder)
     journal.write({"run": "r1"})
-    journal.close()
     with locks.locked(folder) as taken:
         assert taken
         yield folder

@@ -74,7 +74,7 @@ def test_the_help_of_fission(run: Run) -> None:
     assert "--install-completion" in result.out
 
 
-@pytest.mark.parametrize("command", ["fission", "manage.py", "fission_admin.py", "fission new"])
+@pytest.mark.parametrize("command", ["fission", "manage.py", "fission_admin.py", "fission new --help"])
 def test_without_arguments_there_is_help(run: Run, command: str) -> None:
     result = run(*command.split())
     assert "Usage: " in result.out + result.err

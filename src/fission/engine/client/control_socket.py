@@ -27,6 +27,7 @@ from pathlib import Path
 from typing import Any
 
 from fission.errors import RunError
+from fission.serialization import json_codec
 
 NAME = "control.sock"
 _LONGEST = 1 << 16
@@ -162,7 +163,7 @@ class ControlServer:
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             async with asyncio.timeout(_ANSWER_SECONDS):
-                request = read_request(json.loads(await reader.readline()))
+                request = read_request(json_codec.decode(await reader.readline()))
                 answer = {"errors": [request]} if isinstance(request, str) else await self._answer(request)
                 writer.write(json.dumps(answer).encode() + b"\n")
                 await writer.drain()
@@ -183,7 +184,7 @@ def ask_client(folder: Path, **request: Any) -> dict[str, Any] | None:
             sock.sendall(json.dumps(request).encode() + b"\n")
             with sock.makefile("rb") as file:
                 line = file.readline()
-            answer = json.loads(line)
+            answer = json_codec.decode(line)
         except (FileNotFoundError, ConnectionRefusedError, NotADirectoryError):
             return None
         except (OSError, ValueError) as error:

@@ -110,7 +110,7 @@ def open_run(
         if network.settings.client_ip:
             require_own_address(network.settings.client_ip, "CLIENT_IP")
         identity = _identity(network, root, playing)
-        journal = stack.enter_context(contextlib.closing(Journal(home)))
+        journal = Journal(home)
         ports = {} if playing is None else ports_of(playing.nodes)
         parameters = _Parameters(seconds, gather, wait, stop, keep_files)
         yield OpenRun(network, root, private, journal, identity, cluster, ports, parameters)

@@ -7,6 +7,7 @@ from pathlib import Path
 from fission.engine.checkpoints.authentication import KEY_BYTES
 from fission.errors import RunError
 from fission.security.files import replace_file
+from fission.serialization import json_codec
 
 __all__ = ["NAME", "run_secret"]
 
@@ -21,7 +22,7 @@ def run_secret(folder: Path, run: str) -> bytes:
     """
     path = folder / NAME
     try:
-        match json.loads(path.read_bytes()):
+        match json_codec.decode(path.read_bytes()):
             case {"run": known, "secret": str(text)} if known == run and len(text) == 2 * KEY_BYTES:
                 return bytes.fromhex(text)
     except (OSError, ValueError):

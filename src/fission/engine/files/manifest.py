@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from fission.errors import RunError
+from fission.serialization import json_codec
 
 CHUNK = 2 << 20
 """Bytes of a chunk that is read, sent and written."""
@@ -82,7 +83,7 @@ def hash_file(path: Path) -> str:
 def decoded(data: bytes) -> Manifest:
     """Read the bytes of `Manifest.encoded`. Raises ManifestError."""
     try:
-        plain = json.loads(data)
+        plain = json_codec.decode(data)
     except ValueError as error:
         raise ManifestError("the list of files is no JSON", found=str(error)) from error
     return from_plain(plain)

@@ -18,6 +18,7 @@ from fission.cluster import (
     JobReady,
     JobStored,
     PipesSilent,
+    ReportedFailure,
 )
 from fission.cluster.stall_detector import Stall, StallDetector
 from fission.engine.protocol.interfaces import CheckpointWriter, EngineEvent, JobOrder, JobSaid
@@ -26,6 +27,7 @@ from fission.runtime import messages
 from fission.runtime.launch.launcher import Launcher
 from fission.runtime.launch.supervisor import GRACE, Event, Exited, JobSupervisor, OutputLine
 from fission.runtime.messages import JobSpec, Phase
+from fission.serialization.limits import MESSAGE_LIMIT, shorten
 
 _WARNING = 30
 _STALLS = {
@@ -70,6 +72,7 @@ class Incarnation:
         self._replicator = replicator
         self._writer = order.writer
         self._status = IncarnationStatus.STARTING
+        self._failure: ReportedFailure | None = None
         self._address = ""
         self._round = 0
         self._sys_path: Sequence[str] = ()
@@ -98,6 +101,7 @@ class Incarnation:
             self._address,
             self._round,
             self._stored,
+            self._failure,
         )
 
     @property
@@ -177,12 +181,7 @@ class Incarnation:
                 self._status, self._round = IncarnationStatus.FINISHED, event.rounds
                 self._on_event(JobFinished(*who, event.rounds))
             case messages.Failed():
-                if event.where is Phase.TEARDOWN:  # the job had finished before
-                    self._status = IncarnationStatus.FINISHED
-                traceback = event.traceback
-                for path in self._sys_path:  # users know the project, not the folder of its copy
-                    traceback = traceback.replace(f'File "{path}/', 'File "')
-                self._on_event(JobFailed(*who, event.round, str(event.where), event.message, traceback))
+                self._fail(event)
             case messages.Interrupted():
                 self._say(_WARNING, "its process was interrupted (SIGINT)")
             case messages.Checkpoint():
@@ -190,9 +189,23 @@ class Incarnation:
             case Exited():
                 self._exited(event.code)
 
+    def _fail(self, failed: messages.Failed) -> None:
+        """Report that the job cannot go on, and keep that for a client that does not hear it."""
+        where, traceback = str(failed.where), failed.traceback
+        for path in self._sys_path:  # users know the project, not the folder of its copy
+            traceback = traceback.replace(f'File "{path}/', 'File "')
+        if failed.where is Phase.TEARDOWN:  # the job had finished before
+            self._status = IncarnationStatus.FINISHED
+        else:
+            self._status = IncarnationStatus.FAILED
+            kept = shorten(traceback, MESSAGE_LIMIT)  # an inventory has the failures of many jobs
+            self._failure = ReportedFailure(failed.round, where, failed.message, kept)
+        who = (self._node, self.job, self.incarnation)
+        self._on_event(JobFailed(*who, failed.round, where, failed.message, traceback))
+
     def _exited(self, code: int) -> None:
         self.code = code
-        if self._status is not IncarnationStatus.FINISHED:
+        if self._status not in (IncarnationStatus.FINISHED, IncarnationStatus.FAILED):
             self._status = IncarnationStatus.GONE
         for task in (self._watching, *(task for _, task in self._keeping.values())):
             if task is not None:
@@ -222,7 +235,7 @@ class Incarnation:
             return
         round = detector.position[1] + 1
         text = f"no progress for {detector.timeout:g} s (PROGRESS_TIMEOUT): {_STALLS[stall]}"
-        self._on_event(JobFailed(self._node, self.job, self.incarnation, round, str(Phase.RUN), text))
+        self._fail(messages.Failed(round, Phase.RUN, text, "", user=True))
         await self._supervisor.stop()
 
     def _say(self, level: int, text: str) -> None:

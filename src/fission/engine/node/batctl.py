@@ -7,13 +7,14 @@ batctl). B.A.T.M.A.N. V has throughputs instead of TQ, so its tables are not use
 Source: README.rst and man page of batctl (https://git.open-mesh.org/batctl.git).
 """
 
-import json
 import logging
 import re
 import shutil
 import subprocess
 import time
 from collections.abc import Iterable
+
+from fission.serialization import json_codec
 
 _log = logging.getLogger(__name__)
 
@@ -118,7 +119,7 @@ def parse_json(text: str) -> dict[str, int]:
 
     Only the best route to each originator counts. Raises ValueError when `text` is no such table.
     """
-    rows = json.loads(text)
+    rows = json_codec.decode(text)
     if not isinstance(rows, list):
         raise ValueError("no table of originators")
     found: list[tuple[bool, str, int]] = []

@@ -7,14 +7,14 @@ its jobs is buffered meanwhile, within bounds; their states are in the inventory
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
-from fission.cluster import JobExited, JobFailed
+from fission.cluster import JobExited
 from fission.cluster.events import JobEvent
 from fission.engine.node.rate_limit import LineRateLimiter
 from fission.engine.protocol.interfaces import EngineEvent, JobSaid
 from fission.engine.protocol.link_messages import NodeFact
 from fission.runtime.messages import Log, Status
 
-_WARNING, _ERROR = 30, 40
+_WARNING = 30
 
 Post = Callable[[str, NodeFact], None]
 """`post(client, event)`."""
@@ -162,7 +162,3 @@ def _keep(session: NetworkSession, event: EngineEvent) -> None:
     """Buffer output for the next client; other events are in the inventory."""
     if isinstance(event, JobSaid) and not isinstance(event.what, Status):
         session.gate.keep(event, len(event.what.text))
-    elif isinstance(event, JobFailed):
-        place = f"in round {event.round}" if event.where == "run" else f"in {event.where}"
-        text = f"failed {place}: {event.message}\n{event.traceback}".rstrip()
-        session.gate.keep(JobSaid(event.node, event.job, event.incarnation, Log(_ERROR, text)), len(text))

@@ -40,7 +40,12 @@ _OF_NETWORKS: Mapping[str, Verb] = {
     "place": network_verbs.place,
 }
 
-FISSION_VERBS: Mapping[str, Verb] = {**_OF_NETWORKS, "certs": device_verbs.certs, "node": device_verbs.node}
+FISSION_VERBS: Mapping[str, Verb] = {
+    **_OF_NETWORKS,
+    "examples": network_verbs.list_examples,
+    "certs": device_verbs.certs,
+    "node": device_verbs.node,
+}
 """Commands of `fission`, beside `new`."""
 
 PROJECT_VERBS: Mapping[str, Verb] = {
@@ -88,18 +93,18 @@ def unknown_verb(word: str, known: list[str]) -> str:
 
 def _new_app(**more: Any) -> typer.Typer:
     # plain help: the same text on a terminal and in a pipe, and no time spent on importing rich
-    return typer.Typer(
-        cls=_Group, rich_markup_mode=None, pretty_exceptions_enable=False, no_args_is_help=True, **more
-    )
+    settings = {"no_args_is_help": True, **more}
+    return typer.Typer(cls=_Group, rich_markup_mode=None, pretty_exceptions_enable=False, **settings)
 
 
 def fission_app() -> typer.Typer:
     """The application behind `fission`."""
     app = _new_app(context_settings=_CONTEXT)
-    new = _new_app()
+    new = _new_app(no_args_is_help=False, invoke_without_command=True)
     new.command("project")(network_verbs.start_project)
     new.command("network")(network_verbs.start_network)
-    app.add_typer(new, name="new", help="Create a project, or a network in a project.")
+    new.callback()(network_verbs.ask_what_is_new)
+    app.add_typer(new, name="new")
     for word, verb in FISSION_VERBS.items():
         app.command(word, context_settings=_SETTINGS.get(word))(verb)
     app.callback()(_fission)

@@ -9,7 +9,7 @@ import typer
 
 from fission.management.access.project_root import find_root
 from fission.management.cli.durations import parse_duration
-from fission.management.cli.options import Debug, Net, NewName, Project, exit_with
+from fission.management.cli.options import Debug, Net, NewName, Project, complete_examples, exit_with
 from fission.management.console.exit_codes import exit_code_of, exit_code_of_run
 
 
@@ -31,17 +31,58 @@ def start_project(
     exit_with(exit_code_of(lambda: start_project_command(parent, name), debug=debug))
 
 
-def start_network(name: NewName, project: Project = None, debug: Debug = False) -> None:
+def start_network(
+    name: NewName,
+    example: Annotated[
+        str | None,
+        typer.Option(
+            "--example",
+            metavar="EXAMPLE",
+            help="Copy this one of the examples.",
+            autocompletion=complete_examples,
+        ),
+    ] = None,
+    project: Project = None,
+    debug: Debug = False,
+) -> None:
     """Create a network in a project.
 
-    A network is a folder with config.py and the folders jobs, nodes, pipes and source.
+    A network is a folder with config.py and the folders jobs, nodes, pipes and source. With --example it is a copy of
+    one of the examples.
 
     \b
       fission new network demo
+      fission new network voices --example separation
     """
     from fission.management.commands.network.startnetwork import start_network_command
 
-    exit_with(exit_code_of(lambda: start_network_command(find_root(project), name), debug=debug))
+    def work() -> int:
+        return start_network_command(find_root(project), name, example=example)
+
+    exit_with(exit_code_of(work, debug=debug))
+
+
+def ask_what_is_new(context: typer.Context) -> None:
+    """Create a project, or a network in a project.
+
+    Without arguments the command asks.
+    """
+    if context.invoked_subcommand is None:
+        from fission.management.commands.network.new import ask_and_create
+
+        exit_with(exit_code_of(ask_and_create))
+
+
+def list_examples(debug: Debug = False) -> None:
+    """List the examples that can be copied into a project.
+
+    \b
+      fission examples                                  list them
+      fission new network voices --example separation   copy one
+    """
+    from fission.management.commands.network.examples import list_examples
+
+    exit_with(exit_code_of(list_examples, debug=debug))
 
 
 def simulate(

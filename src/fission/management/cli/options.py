@@ -19,6 +19,16 @@ def _complete_networks(incomplete: str) -> list[str]:
         return []
 
 
+def complete_examples(incomplete: str) -> list[str]:
+    """Return the names of examples that begin with this."""
+    from fission.project.examples import examples
+
+    try:
+        return [example.name for example in examples() if example.name.startswith(incomplete)]
+    except Exception:  # noqa: BLE001 - completion in a shell must not print errors
+        return []
+
+
 Net = Annotated[
     str,
     typer.Argument(metavar="NET", help="Folder name of the network.", autocompletion=_complete_networks),

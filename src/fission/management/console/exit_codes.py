@@ -12,8 +12,11 @@ INTERRUPTED = 130
 """Exit code after Ctrl+C, as shells define it."""
 
 _BROKEN_PIPE = 1
-_ENVIRONMENT = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO)
-"""Errors of the disk: no bug of FISSION."""
+_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO)
+_PLACE = (errno.EACCES, errno.EPERM, errno.EISDIR, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG)
+_LIMITS = (errno.EMFILE, errno.ENFILE, errno.EAGAIN, errno.ENOMEM)
+_ENVIRONMENT = (*_DISK, *_PLACE, *_LIMITS)
+"""Errors of the disk, of permissions and limits: no bug of FISSION."""
 _MAX_TEXT = 2000
 """Characters of an unexpected exception's text that are shown."""
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO, Self
 
+from fission.errors import ProjectError
 from fission.management.console.records import Record, files_of, run_of
 
 _CHUNK = 1 << 20
@@ -16,7 +17,8 @@ _CHUNK = 1 << 20
 class LogReader:
     """`more()` returns the records that were added since the last call. A context manager.
 
-    The reader begins with the last run, or with the oldest file if `whole`. The log need not exist yet.
+    The reader begins with the last run, or with the oldest file if `whole`. The log need not exist yet. Raises ProjectError
+    when it cannot be read.
     """
 
     def __init__(self, path: Path, *, whole: bool = False) -> None:
@@ -91,6 +93,12 @@ def _opened(path: Path, until: BinaryIO | None) -> list[BinaryIO]:
             file = open(each, "rb")  # noqa: SIM115 - the caller closes it
         except FileNotFoundError:
             continue
+        except OSError as error:
+            for one in found:
+                one.close()
+            raise ProjectError(
+                f"the log cannot be read: {error.strerror or error}", where=str(each)
+            ) from error
         if until is not None and _inode(file) == _inode(until):
             file.close()
             break

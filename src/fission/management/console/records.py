@@ -15,6 +15,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, TextIO
 
+from fission.serialization import json_codec
+
 __all__ = ["LOG_NAME", "Record", "RecordFile", "files_of", "level_number", "run_of"]
 
 LOG_NAME: Final = "log.jsonl"
@@ -65,7 +67,7 @@ class Record:
     def decoded(cls, line: str) -> "Record | None":
         """Read a line; return None for one that is no record, for example cut by a crash."""
         try:
-            entry = json.loads(line)
+            entry = json_codec.decode(line)
             return cls(
                 level_number(entry["level"]),
                 str(entry["text"]),
