@@ -10,6 +10,7 @@ import pytest
 from kits.waiting import wait_for
 
 from .conftest import Project
+from .programs_kit import write
 
 JOBS = """
 class Source(PythonJob):
@@ -103,6 +104,9 @@ def test_a_run_that_does_not_return_is_repeated(project: Project) -> None:
     assert rows(project) == expected(300)
     assert "failed in round 50" in out
     assert "no progress for 3 s (PROGRESS_TIMEOUT): the round has begun and is not complete" in out
+    (place,) = (line for line in out.splitlines() if ", in run" in line)
+    assert 'File "net/jobs/jobs.py", line ' in place
+    assert "time.sleep(1000)" in out
 
 
 def test_a_run_that_never_returns_ends_the_network_after_max_restarts(project: Project) -> None:
@@ -137,3 +141,59 @@ def test_a_job_that_waits_is_left_alone(project: Project, slow: str) -> None:
     assert client.returncode == 0, out
     assert "no progress" not in out
     assert rows(project) == expected(6)
+
+
+def test_a_source_whose_device_hangs_is_restarted_if_its_class_says_so(project: Project) -> None:
+    """The setting of config.py is for jobs with inputs: how long a source waits is known to its class only."""
+    written(project, last=200, config="PROGRESS_TIMEOUT = 1\n")
+    jobs = project.root / project.name / "jobs" / "jobs.py"
+    hang = """
+        if self.count == 100 and not os.path.exists("once"):
+            open("once", "w").close()
+            time.sleep(1000)
+        if self.count == 50:
+            time.sleep(3)
+"""
+    before = "        self.count += 1\n"
+    text = jobs.read_text().replace(
+        "    def __init__(self, last", "    PROGRESS_TIMEOUT = 5\n    def __init__(self, last"
+    )
+    jobs.write_text(text.replace(before, hang + before))
+    client = run(project)
+    out, _ = client.communicate(timeout=60)
+    assert client.returncode == 0, out
+    assert rows(project) == expected(200)
+    assert out.count("no progress for") == 1
+    assert "Source 1: failed in round 101" in out
+    assert "no progress for 5 s" in out
+
+
+def test_a_program_that_stops_is_restarted(project: Project) -> None:
+    write(
+        project,
+        """
+        JOBS = [
+            Source(600, [IntPipe(1)]),
+            program("double.py", PROGRESS_TIMEOUT=3)(inputs=[IntPipe(1)], outputs=[IntPipe(2)]),
+            Sink("out.csv", [IntPipe(2)]),
+        ]
+        """,
+        jobs=JOBS.replace("BODY", "pass"),
+        double="""
+        (file,), (out,) = open_all()
+        while data := exactly(file, 4):
+            out.write((2 * int.from_bytes(data, "little")).to_bytes(4, "little"))
+        """,
+    )
+    client = run(project)
+    sink = project.root / project.name / "local" / "3" / "out.csv"
+    wait_for(lambda: sink.exists() and len(sink.read_text().splitlines()) > 100, "rows")
+    (victim,) = (
+        one.pid for one in psutil.Process(client.pid).children(recursive=True) if "double.py" in one.cmdline()
+    )
+    os.kill(victim, signal.SIGSTOP)
+    out, _ = client.communicate(timeout=60)
+    assert client.returncode == 0, out
+    assert sink.read_text().split()[1:] == [str(2 * number) for number in range(1, 601)]
+    assert out.count("no progress for 3 s") == 1
+    wait_for(lambda: not psutil.pid_exists(victim), "the stopped program has ended", 10)

@@ -187,6 +187,11 @@ class Status:
     """Pipes whose other machine does not answer, with the seconds for which that is known."""
     computing: bool | None = None
     """Whether a round is being computed; not while the job waits for blocks or for room. None: before and after all rounds."""
+    place: str = ""
+    """Where the code of the job is, as the lines of a traceback, if one round takes long. A long text is cut."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "place", shorten(self.place, MESSAGE_LIMIT))
 
 
 @dataclass(frozen=True, slots=True)

@@ -197,6 +197,7 @@ def test_keys_that_are_no_numbers_are_refused(key: str) -> None:
             "gave_nothing": False,
             "silent": {},
             "computing": None,
+            "place": "",
         },
     ]
     with pytest.raises(WireError, match="whole numbers as keys"):

@@ -80,6 +80,7 @@ class Incarnation:
         self._silent = False
         self._supervisor: JobSupervisor | None = None
         self._keeping: dict[bool, tuple[asyncio.Queue[messages.Checkpoint], asyncio.Task[None]]] = {}
+        self._place = ""
         self._detector = StallDetector(spec.progress_timeout)
         self._watching: asyncio.Task[None] | None = None
         self._waiting: asyncio.Task[Any] | None = None
@@ -167,6 +168,7 @@ class Incarnation:
             case messages.Status():
                 self._round = max(self._round, event.rounds)
                 self._detector.report((event.epoch, event.rounds), event.computing, time.monotonic())
+                self._place = event.place
                 self._on_event(JobProgress(*who, event.rounds))
                 self._report_silence(event.silent)
                 self._on_event(JobSaid(*who, event))
@@ -235,7 +237,8 @@ class Incarnation:
             return
         round = detector.position[1] + 1
         text = f"no progress for {detector.timeout:g} s (PROGRESS_TIMEOUT): {_STALLS[stall]}"
-        self._fail(messages.Failed(round, Phase.RUN, text, "", user=True))
+        place = f"Where it is (most recent call last):\n{self._place}" if self._place else ""
+        self._fail(messages.Failed(round, Phase.RUN, text, place, user=True))
         await self._supervisor.stop()
 
     def _say(self, level: int, text: str) -> None:

@@ -1,5 +1,7 @@
-"""Describes an exception that ended a job: one line, and the traceback of the user's own frames."""
+"""Describes an exception that ended a job, and a round that does not end: by the frames of the user's own code."""
 
+import sys
+import threading
 import traceback
 from pathlib import Path
 from types import TracebackType
@@ -32,6 +34,15 @@ def describe_failure(error: BaseException, where: Phase, round_: int) -> Failed:
         traceback=text,
         user=user,
     )
+
+
+def describe_place() -> str:
+    """Describe where the job's thread is: its frames from the first one outside fission on, the last call last; "" for none."""
+    frame = sys._current_frames().get(threading.main_thread().ident or 0)
+    frames = traceback.extract_stack(frame)
+    while frames and frames[0].filename.startswith((_OURS, "<frozen ")):
+        del frames[0]
+    return "".join(traceback.format_list(frames))
 
 
 def _user_frames(trace: TracebackType | None) -> TracebackType | None:

@@ -25,10 +25,13 @@ class Reporter:
         timeout: float = 0.0,
     ) -> None:
         self._send = send
+        self._timeout = timeout
         self._anyway = min(_ANYWAY, timeout / 4) if timeout else _ANYWAY
         self._cpu_seconds = cpu_seconds
         self._last: tuple[object, ...] = ()
         self._sent_at = 0.0
+        self._round: tuple[int, int] | None = None  # after which one is being computed
+        self._since = 0.0
 
     def report(
         self, exchange: Exchange, *, gave_nothing: bool = False, computing: bool | None = None
@@ -44,7 +47,18 @@ class Reporter:
         self._last, self._sent_at = said, now
         times = os.times()
         seconds = times.user + times.system + self._cpu_seconds()
-        self._send(messages.Status(round, seconds, pipes, epoch, gave_nothing, silent, computing))
+        place = self._place((epoch, round) if computing and self._timeout else None, now)
+        self._send(messages.Status(round, seconds, pipes, epoch, gave_nothing, silent, computing, place))
+
+    def _place(self, position: tuple[int, int] | None, now: float) -> str:
+        """Return where the job's code is, if it has computed the round after this position for half of the timeout."""
+        if position != self._round:
+            self._round, self._since = position, now
+        if position is None or now < self._since + self._timeout / 2:
+            return ""
+        from fission.runtime.job.failure import describe_place  # noqa: PLC0415 - it imports much
+
+        return describe_place()
 
     def report_losses(self, exchange: Exchange) -> None:
         """Log the blocks that were dropped, or were left over at the end."""
