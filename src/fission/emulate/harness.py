@@ -10,7 +10,6 @@ round whose input the program has read.
 
 import importlib
 import importlib.util
-import pickle
 import sys
 from types import GeneratorType
 from typing import Any
@@ -18,6 +17,7 @@ from typing import Any
 from fission.core.head import Head
 from fission.core.jobs import BaseJob, PythonJob
 from fission.core.pipes import BasePipe
+from fission.serialization import by_value
 
 __all__ = ["Harness", "Sealed"]
 
@@ -44,7 +44,7 @@ def open_sealed(job: bytes, gate: BasePipe | None, bell: BasePipe | None, module
     """Unpickle the job and add the harness. Called in the process of the job."""
     for name, file in modules.items():
         _provide(name, file)
-    opened: BaseJob = pickle.loads(job)
+    opened: BaseJob = by_value.load(job)
     if isinstance(opened, PythonJob):
         if gate is not None or bell is not None:
             Harness(opened, gate, bell).attach()

@@ -26,7 +26,7 @@ from fission.emulate.harness import Sealed
 from fission.emulate.neighbors import Neighbors
 from fission.emulate.process import ChildProcess
 from fission.engine.host.job_spec import pickle_job
-from fission.errors import JobDefinitionError, RunError
+from fission.errors import RunError
 from fission.runtime import messages
 from fission.runtime.messages import JobSpec
 from fission.runtime.sockets.poller import Poller
@@ -290,18 +290,12 @@ def _hidden_pipe(taken: set[int]) -> BasePipe:
 
 
 def _modules(job: BaseJob) -> dict[str, str]:
-    """Return the modules of the classes of the job and its pipes, with their files. Raises JobDefinitionError."""
+    """Return the modules of the classes of the job and its pipes, with their files. Those of `__main__` travel by value."""
     found: dict[str, str] = {}
     for kind in (type(job), *map(type, job.inputs), *map(type, job.outputs)):
         module = sys.modules.get(kind.__module__)
-        if kind.__module__ == "__main__":
-            raise JobDefinitionError(
-                "its class is defined in the running script, which no other process can import",
-                where=kind.__name__,
-                hint="Define it in a module, and import it from there",
-            )
         file = getattr(module, "__file__", None)
-        if file and not kind.__module__.startswith("fission."):
+        if file and kind.__module__ != "__main__" and not kind.__module__.startswith("fission."):
             found[kind.__module__] = file
     return found
 

@@ -6,7 +6,7 @@ from fission.cluster import StartJob
 from fission.core.network import Network
 from fission.engine.checkpoints.authentication import job_key
 from fission.engine.checkpoints.store import CheckpointKey
-from fission.engine.host.job_spec import needed_blocks, pickle_job, progress_timeout, queue_limits
+from fission.engine.host.job_spec import needed_blocks, pickle_jobs, progress_timeout, queue_limits
 from fission.engine.protocol.interfaces import JobOrder
 from fission.runtime.messages import JobSpec
 
@@ -35,7 +35,7 @@ class JobOrderFactory:
         self._code = code
         self._files = dict(files)
         self._keep = keep
-        self._jobs = {job.id: pickle_job(job) for job in network.jobs}
+        self._jobs = pickle_jobs(network.jobs)
         self._needed = needed_blocks(network)
         self._limits = queue_limits(network)
         self._sources = {pipe.id: job.id for job in network.jobs for pipe in job.outputs}

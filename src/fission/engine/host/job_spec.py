@@ -1,17 +1,30 @@
 """What a job process receives at its start: the pickled job, and limits that follow from the whole network."""
 
-import pickle
+from collections.abc import Iterable
 
 from fission.channel.windows import needed_blocks as channel_need
 from fission.core.jobs import BaseJob
 from fission.core.network import Edge, Network, Settings
 from fission.errors import NetworkError
+from fission.serialization import by_value
+
+
+def pickle_jobs(jobs: Iterable[BaseJob]) -> dict[int, bytes]:
+    """Pickle the jobs of a network, each with its pipes, by id; see `serialization.by_value`.
+
+    Raises NetworkError; check E205 explains more.
+    """
+    every = list(jobs)
+    try:
+        return dict(zip((job.id for job in every), by_value.dump_all(every), strict=True))
+    except Exception:  # noqa: BLE001 - pickling runs the user's code; the next line finds the job
+        return {job.id: pickle_job(job) for job in every}
 
 
 def pickle_job(job: BaseJob) -> bytes:
-    """Pickle a job with its pipes. Raises NetworkError; check E205 explains more."""
+    """Pickle a job that runs alone, with its pipes. Raises NetworkError; check E205 explains more."""
     try:
-        return pickle.dumps(job, protocol=5)
+        return by_value.dump(job)
     except Exception as error:
         raise NetworkError(
             "the job cannot be pickled",

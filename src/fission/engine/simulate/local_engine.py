@@ -10,7 +10,7 @@ from pathlib import Path
 
 from fission.core.jobs import BaseJob
 from fission.core.network import Network
-from fission.engine.host.job_spec import needed_blocks, pickle_job, queue_limits
+from fission.engine.host.job_spec import needed_blocks, pickle_jobs, queue_limits
 from fission.engine.host.socket_folder import socket_folder
 from fission.engine.protocol.interfaces import JobEvent
 from fission.errors import RunError
@@ -47,6 +47,7 @@ class LocalEngine:
         """Start the process of every job. Raises RunError on failure; then call `stop`."""
         self._sockets = socket_folder()
         run = uuid.uuid4().hex
+        jobs = pickle_jobs(self._network.jobs)
         blocks, limits = needed_blocks(self._network), queue_limits(self._network)
         for job in self._network.jobs:
             spec = JobSpec(
@@ -61,7 +62,7 @@ class LocalEngine:
                 log_level=self._network.settings.log_level,
                 needed_blocks=blocks,
                 queue_limits=limits,
-                job=pickle_job(job),
+                job=jobs[job.id],
                 trial="" if self._trials is None else os.fspath(self._trials / f"{job.id}.trial"),
             )
             self._supervisors[job.id] = JobSupervisor(spec, self._handler(job))

@@ -13,6 +13,7 @@ from fission.project.job_files.dependencies import dependency_tree, find_depende
 from fission.project.returns import gives_nothing
 from fission.project.settings import describe
 from fission.project.suggest import closest, counted, listed
+from fission.serialization import by_value
 
 
 def _computing(network: Network) -> Iterator[tuple[PythonJob, Callable[..., Any]]]:
@@ -169,7 +170,7 @@ def _needs_value(job: PythonJob, run: Callable[..., Any]) -> bool:
 def _unpicklable(network: Network) -> Iterator[Finding]:
     for job in network.jobs:
         reason = _why_not(job)
-        if reason and not _from_main(job):
+        if reason:
             culprits = [name for name, value in _state(job).items() if _why_not(value)]
             if culprits:
                 what = f"{listed(f'self.{name}' for name in culprits)} cannot be pickled: {reason}"
@@ -184,6 +185,11 @@ def _why_not(value: object) -> str:
     try:
         # with a callback the contents of arrays are not copied
         pickle.dumps(value, protocol=5, buffer_callback=lambda _buffer: None)
+        return ""
+    except Exception:  # noqa: BLE001, S110 - pickling runs the user's code; what cannot be imported travels by value
+        pass
+    try:
+        by_value.dump(value)
     except Exception as error:  # noqa: BLE001 - pickling runs the user's code
         return (str(error).strip().splitlines() or [type(error).__name__])[0]
     return ""
@@ -192,23 +198,6 @@ def _why_not(value: object) -> str:
 def _state(job: BaseJob) -> dict[str, object]:
     state = job.__getstate__()
     return state if isinstance(state, dict) else vars(job)
-
-
-def _from_main(job: BaseJob) -> bool:
-    return type(job).__module__ == "__main__"
-
-
-@check("E206", "the class of a job or pipe is in the script that was started")
-def _main_class(network: Network) -> Iterator[Finding]:
-    for job in network.jobs:
-        kinds = {type(job), *map(type, [*job.inputs, *job.outputs])}
-        names = [kind.__name__ for kind in kinds if kind.__module__ == "__main__"]
-        if names:
-            yield Finding(
-                job.name,
-                f"{listed(sorted(names))} is defined in __main__, which the job's own process cannot import",
-                "Move it to a module, such as jobs/jobs.py, and import it",
-            )
 
 
 @check("E207", "a setting of a job has a wrong type or value")
@@ -299,7 +288,6 @@ JOB_CHECKS = (
     _generator,
     _coroutine,
     _unpicklable,
-    _main_class,
     _settings,
     _half_a_state,
     _no_value,

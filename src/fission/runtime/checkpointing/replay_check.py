@@ -20,6 +20,7 @@ from fission.core.jobs import PythonJob
 from fission.core.jobs.base import has_state
 from fission.runtime.checkpointing.state import SavedState
 from fission.runtime.messages import JobSpec
+from fission.serialization import by_value
 
 _MOST_ROUNDS = 50
 _MOST_BYTES = 32 << 20
@@ -124,7 +125,7 @@ def repeat(trial: ReplayCheck) -> Verdict:
     spec = trial.spec
     sys.path[:0] = spec.sys_path
     sys.path.append(os.getcwd())
-    job: PythonJob = pickle.loads(spec.job)
+    job: PythonJob = by_value.load(spec.job)
     job.head_size, job.resumed, job.repeating = spec.head_size, True, True
     verdict = Verdict(trial.start, 0, left_out=trial.left_out)
     values: Iterator[Any] | None = None

@@ -6,7 +6,6 @@ socket. It ends by itself when the supervisor is gone.
 
 import gc
 import os
-import pickle
 import signal
 import sys
 import threading
@@ -37,6 +36,7 @@ from fission.runtime.sockets import transport
 from fission.runtime.sockets.endpoints import parse
 from fission.runtime.sockets.poller import Poller
 from fission.runtime.sockets.transport import ListeningSocket
+from fission.serialization import by_value
 
 if TYPE_CHECKING:
     from fission.core.jobs import ExecutableJob
@@ -193,12 +193,12 @@ class JobProcess:
             )
 
     def _load(self) -> "PythonJob | ExecutableJob":
-        """Unpickle the job, which imports the user's modules, in the job's own folder."""
+        """Open the pickled job, which imports the user's modules, in the job's own folder."""
         spec = self._spec
         os.chdir(spec.folder)
         sys.path[:0] = [path for path in spec.sys_path if path not in sys.path]
         sys.path.append(spec.folder)
-        job: PythonJob | ExecutableJob = pickle.loads(spec.job)
+        job: PythonJob | ExecutableJob = by_value.load(spec.job)
         job.head_size = spec.head_size
         self._job = job
         return job
