@@ -10,12 +10,14 @@ import pytest
 from fission.engine.files.locks import lock_folder
 from fission.engine.host.work_folders import WorkFolders
 from fission.engine.protocol.interfaces import JobOrder
+from fission.errors import RunError
 from fission.runtime.messages import JobSpec
+from kits.disks import no_writes
 
 
-def order(job: int) -> JobOrder:
+def order(job: int, run: str = "run1", *, resume: bool = False) -> JobOrder:
     spec = JobSpec(
-        run="run1",
+        run=run,
         job_id=job,
         name=f"Job {job}",
         incarnation=1,
@@ -27,6 +29,7 @@ def order(job: int) -> JobOrder:
         needed_blocks={},
         queue_limits={},
         job=b"",
+        resume=resume,
     )
     return JobOrder(network="net", root="", spec=spec, code="", files="")
 
@@ -47,3 +50,33 @@ def test_jobs_that_start_together_do_not_hold_the_home_against_each_other(
     with ThreadPoolExecutor(4) as pool:
         made = list(pool.map(lambda job: homes.prepare(home, order(job)), range(1, 5)))
     assert [one.work.name for one in made] == ["1", "2", "3", "4"]
+
+
+def test_a_full_disk_does_not_empty_the_folders_of_a_job(tmp_path: Path) -> None:
+    folders = WorkFolders()
+    made = folders.prepare(tmp_path / "net", order(1))
+    (made.work / "out.csv").write_text("rows")
+    with no_writes():
+        assert folders.prepare(tmp_path / "net", order(1, resume=True)) == made
+    assert folders.prepare(tmp_path / "net", order(1, resume=True)) == made
+    assert (made.work / "out.csv").read_text() == "rows"
+
+
+def test_a_run_that_cannot_be_noted_leaves_nothing_half_written(tmp_path: Path) -> None:
+    folders = WorkFolders()
+    made = folders.prepare(tmp_path / "net", order(1))
+    with no_writes(), pytest.raises(RunError, match="folder cannot be prepared"):
+        folders.prepare(tmp_path / "net", order(1, "run2"))
+    (made.state / "old").touch()
+    folders.prepare(tmp_path / "net", order(1, "run2", resume=True))
+    assert not (made.state / "old").exists()  # it is of another run
+
+
+@pytest.mark.parametrize("note", [b"", b"\xff\xfe", b"run", b"run1\n", bytes(1000)])
+def test_a_damaged_note_of_the_run_counts_as_another_run(tmp_path: Path, note: bytes) -> None:
+    folders = WorkFolders()
+    made = folders.prepare(tmp_path / "net", order(1))
+    (made.state / "old").touch()
+    (made.state.parent / "1.run").write_bytes(note)
+    folders.prepare(tmp_path / "net", order(1, resume=True))
+    assert not (made.state / "old").exists()

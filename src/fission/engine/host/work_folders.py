@@ -12,6 +12,7 @@ from pathlib import Path
 from fission.engine.files.locks import lock_folder
 from fission.engine.protocol.interfaces import JobOrder
 from fission.errors import RunError
+from fission.runtime.checkpointing.writer import write_file
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,14 +52,16 @@ class WorkFolders:
             states.mkdir(mode=0o700, parents=True, exist_ok=True)
             with self._holding:  # a second thread would find the lock taken by the first
                 self._hold(home)
-            same_run = spec.resume and note.is_file() and note.read_text(encoding="utf-8") == spec.run
+            owner = note.read_bytes() if note.is_file() else b""
+            same_run = spec.resume and owner == spec.run.encode()
             if not same_run:
                 _remove(folders.state)
                 if not order.keep:
                     _remove(folders.work)
             for folder in (folders.work, folders.state):
                 folder.mkdir(exist_ok=True)
-            note.write_text(spec.run, encoding="utf-8")
+            if owner != spec.run.encode():  # a write that fails must not make a successor empty the folders
+                write_file(note, spec.run.encode())
         except OSError as error:
             raise RunError(
                 f"the job's folder cannot be prepared: {error.strerror or error}",
