@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -18,6 +19,7 @@ from fission.engine.files.provision import OriginalFiles, StoredFiles, operation
 from fission.engine.files.store import Store, remove_tree
 from fission.errors import RunError
 from kits.bundles import Wire, code, put, tree
+from kits.disks import fill, no_writes, small_disk
 
 Open = Callable[..., Store]
 
@@ -345,3 +347,28 @@ def test_a_listing_is_dropped_with_what_only_it_needs(node: Open, project: Path,
     assert tree(tmp_path / "node/.store/whole") == {}
     bring(second, here)
     assert (here.code_path(second.digest) / "demo/other.py").read_text() == "SIX = 2 * 3\n"
+
+
+def test_a_full_disk_leaves_no_truncated_module(tmp_path: Path) -> None:
+    lines = "".join(f'NAME_{number} = "{number:050d}"\n' for number in range(1500))
+    with small_disk(tmp_path / "disk", 4 << 20) as disk:
+        put(tmp_path / "project", "demo/__init__.py", "")
+        put(tmp_path / "project", "demo/large.py", lines)
+        folder = disk / "code"
+        shutil.copytree(tmp_path / "project", folder)
+        fill(disk, leave=40 << 10)  # a compiled module fits in part
+        store.compile_modules(folder, folder)
+        assert not list(folder.rglob("large*.pyc"))
+        program = "import demo.large; assert demo.large.NAME_7"
+        subprocess.run([sys.executable, "-c", program], cwd=folder, check=True)
+
+
+def test_a_list_of_files_that_cannot_be_written_leaves_nothing(
+    node: Open, project: Path, tmp_path: Path
+) -> None:
+    kept = node()
+    bundle = code(project)
+    before = set((tmp_path / "node").rglob("*"))
+    with no_writes(), pytest.raises(RunError, match="cannot be kept"):
+        kept.lacks([bundle.listing.plain()])
+    assert set((tmp_path / "node").rglob("*")) == before

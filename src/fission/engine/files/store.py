@@ -24,6 +24,7 @@ from fission.engine.files.locks import FolderLock
 from fission.engine.files.manifest import Manifest, ManifestError, decoded, from_plain, is_digest
 from fission.engine.protocol.interfaces import Plain
 from fission.errors import RunError
+from fission.runtime.checkpointing.writer import write_file
 
 FOLDER = ".store"
 BOUND = 4 << 30
@@ -32,6 +33,18 @@ BOUND = 4 << 30
 _RECENT = 600.0
 """Seconds for which a requested manifest is retained, so that a start can follow."""
 _COMPILE_SECONDS = 120.0
+_COMPILER = """
+import compileall, marshal, pathlib, py_compile, sys
+folder, final = sys.argv[1:]
+mode = py_compile.PycInvalidationMode.UNCHECKED_HASH
+compileall.compile_dir(folder, quiet=2, stripdir=folder, prependdir=final, invalidation_mode=mode)
+for path in pathlib.Path(folder).rglob("__pycache__/*.pyc"):
+    try:
+        marshal.loads(path.read_bytes()[16:])
+    except (EOFError, ValueError, TypeError):
+        path.unlink()
+"""
+"""Compiles the modules in a folder. On a full disk Python writes truncated files without an error; these are removed."""
 
 
 class Store:
@@ -151,9 +164,7 @@ class Store:
             self._listings[listing.digest] = listing
             self._expected |= listing.contents()
             try:
-                with tempfile.NamedTemporaryFile(dir=self._lists, delete=False) as file:
-                    file.write(listing.encoded())
-                os.replace(file.name, self._lists / listing.digest)
+                write_file(self._lists / listing.digest, listing.encoded())
             except OSError as error:
                 raise _failed(error, self._lists) from error
 
@@ -204,7 +215,7 @@ class Store:
         draft = Path(tempfile.mkdtemp(dir=self._code))
         try:
             self._copy(listing, draft)
-            _compile(draft, path)
+            compile_modules(draft, path)
             _forbid_writing(draft)
             draft.chmod(0o755)  # mkdtemp creates it private
             os.rename(draft, path)
@@ -270,15 +281,14 @@ def _real_folder(folder: Path, path: str) -> Path:
     return folder
 
 
-def _compile(folder: Path, final: Path) -> None:
+def compile_modules(folder: Path, final: Path) -> None:
     """Compile the modules ahead of the start of jobs; errors appear when a module is imported.
 
     In a process of its own: Python's compiler may run out of stack on what users write.
     """
-    command = [sys.executable, "-I", "-m", "compileall", "-qq", "--invalidation-mode", "unchecked-hash"]
     with contextlib.suppress(subprocess.SubprocessError, OSError):
         subprocess.run(  # noqa: S603 - this interpreter, on a folder of the store
-            [*command, "-s", str(folder), "-p", str(final), str(folder)],
+            [sys.executable, "-I", "-c", _COMPILER, str(folder), str(final)],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
