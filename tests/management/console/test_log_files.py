@@ -52,3 +52,12 @@ def test_records_that_cannot_be_formatted_are_no_disk_failure(
     handler.handle(record("good", 100.1))
     handler.close()
     assert (tmp_path / "fission.log").read_text(encoding="utf-8") == "good\n"
+
+
+def test_a_line_that_was_cut_does_not_take_the_next_one_with_it(tmp_path: Path) -> None:
+    path = tmp_path / "fission.log"
+    path.write_text("whole\ncu")
+    handler = DegradingFileHandler(str(path))
+    handler.handle(record("next", 100.0))
+    handler.close()
+    assert path.read_text(encoding="utf-8") == "whole\ncu\nnext\n"

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from fission.management.console.records import Record, RecordFile, files_of
+from kits.waiting import wait_for
 
 
 def texts(path: Path) -> list[str]:
@@ -65,3 +66,29 @@ def test_a_disk_that_refuses(tmp_path: Path, caplog: pytest.LogCaptureFixture) -
 def test_nothing_is_made_without_a_record(tmp_path: Path) -> None:
     write(tmp_path / "logs" / "log.jsonl")
     assert not (tmp_path / "logs").exists()
+
+
+def test_a_record_that_was_cut_does_not_take_the_next_one_with_it(tmp_path: Path) -> None:
+    path = tmp_path / "log.jsonl"
+    write(path, Record(20, "one", run="r"), Record(20, "two", run="r"))
+    path.write_bytes(path.read_bytes()[:-20])  # as a full disk leaves it
+    write(path, Record(20, "three", run="r"))
+    assert texts(path) == ["one", "three"]
+
+
+def test_a_disk_that_is_full_again_and_again_is_tried_rarely(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "log.jsonl"
+    path.symlink_to("/dev/full")
+    file = RecordFile(path)
+    file.put(Record(20, "lost"))
+    wait_for(lambda: caplog.messages, "the failure is logged")
+    path.unlink()
+    file.put(Record(20, "dropped"))
+    file.close()
+    assert not path.exists()
+    assert len(caplog.messages) == 1
+    assert caplog.messages[0].endswith(
+        "log.jsonl: the log cannot be written: No space left on device. Records are dropped"
+    )

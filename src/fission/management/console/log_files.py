@@ -3,12 +3,24 @@
 import contextlib
 import logging
 import sys
+from io import TextIOWrapper
 from logging.handlers import RotatingFileHandler
+from pathlib import Path
+
+__all__ = ["RETRY_SECONDS", "DegradingFileHandler", "ends_within_line"]
 
 RETRY_SECONDS = 10.0
 """Time after a failed write before the file is tried again."""
 
 _log = logging.getLogger(__name__)
+
+
+def ends_within_line(path: str | Path) -> bool:
+    """Return whether the last line of a file is not complete, as a full disk leaves it. Raises OSError."""
+    with open(path, "rb") as file:
+        size = file.seek(0, 2)
+        file.seek(max(0, size - 1))
+        return bool(size) and file.read(1) != b"\n"
 
 
 class DegradingFileHandler(RotatingFileHandler):
@@ -43,6 +55,13 @@ class DegradingFileHandler(RotatingFileHandler):
         if first:
             reason = error.strerror or error
             _log.warning("%s: the log cannot be written: %s. Records are dropped", self.baseFilename, reason)
+
+    def _open(self) -> TextIOWrapper:
+        """Open the file, after the end of a line."""
+        file = super()._open()
+        if self.mode == "a" and ends_within_line(self.baseFilename):
+            file.write(self.terminator)
+        return file
 
     def close(self) -> None:
         """Close the file; what the disk does not take is lost."""

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, TextIO
 
+from fission.management.console.log_files import RETRY_SECONDS, ends_within_line
 from fission.serialization import json_codec
 
 __all__ = ["LOG_NAME", "Record", "RecordFile", "files_of", "level_number", "run_of"]
@@ -110,7 +111,7 @@ class RecordFile:
     """Writes records to `path` until `close`; keeps `count` files of about `size` bytes. Creating one does not touch the disk.
 
     With `by_run` no file has records of two runs: those of another run become an older file first. When the disk
-    refuses, that is logged once, and records are dropped until it takes them again.
+    refuses, that is logged once, and records are dropped until it takes them again, which is tried every `RETRY_SECONDS`.
     """
 
     def __init__(self, path: Path, *, size: int = 8 << 20, count: int = 8, by_run: bool = False) -> None:
@@ -126,6 +127,7 @@ class RecordFile:
         self._dropped = 0
         self._closed = False
         self._refused = ""
+        self._retry_at = 0.0
         self._change = threading.Condition()
         self._thread: threading.Thread | None = None
 
@@ -167,10 +169,11 @@ class RecordFile:
             if not records:
                 break
             self._write_all(records)
-        if self._file is not None:
-            self._file.close()
+        self._drop_file()
 
     def _write_all(self, records: list[Record]) -> None:
+        if time.monotonic() < self._retry_at:
+            return
         try:
             for record in records:
                 self._write(record)
@@ -178,10 +181,11 @@ class RecordFile:
                 self._file.flush()
             self._refused = ""
         except OSError as error:
+            self._retry_at = time.monotonic() + RETRY_SECONDS
             reason = error.strerror or str(error)
             if reason != self._refused:
                 self._refused = reason
-                _log.warning("%s: the log cannot be written: %s", self._path, reason)
+                _log.warning("%s: the log cannot be written: %s. Records are dropped", self._path, reason)
             self._drop_file()
 
     def _drop_file(self) -> None:
@@ -215,6 +219,8 @@ class RecordFile:
         self._run = run
         handle = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         self._file = open(handle, "a", encoding="utf-8", errors="backslashreplace")  # noqa: SIM115 - until it is full
+        if ends_within_line(self._path):
+            self._file.write("\n")
         self._written = size
 
     def _shift(self) -> None:
