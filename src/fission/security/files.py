@@ -22,13 +22,18 @@ def make_folder(path: Path) -> None:
 
 
 def write_file(path: Path, data: bytes, mode: int, *, sync: bool = True) -> None:
-    """Write a new file; its mode is set before its contents. Raises FileExistsError."""
+    """Write a new file, or nothing; its mode is set before its contents. Raises OSError, also when the file exists."""
     fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, mode)
-    with open(fd, "wb") as file:
-        file.write(data)
-        if sync:
-            file.flush()
-            os.fsync(fd)
+    try:
+        with open(fd, "wb") as file:
+            file.write(data)
+            if sync:
+                file.flush()
+                os.fsync(fd)
+    except OSError:
+        with contextlib.suppress(OSError):
+            path.unlink()
+        raise
 
 
 def replace_file(path: Path, data: bytes, mode: int) -> None:
@@ -50,9 +55,13 @@ def place_folder(path: Path, files: Mapping[str, tuple[bytes, int]]) -> None:
     for leftover in (new, old):
         shutil.rmtree(leftover, ignore_errors=True)
     make_folder(new)
-    for name, (data, mode) in files.items():
-        write_file(new / name, data, mode)
-    _sync_folder(new)
+    try:
+        for name, (data, mode) in files.items():
+            write_file(new / name, data, mode)
+        _sync_folder(new)
+    except OSError:
+        shutil.rmtree(new, ignore_errors=True)
+        raise
     with contextlib.suppress(FileNotFoundError):
         os.rename(path, old)
     os.rename(new, path)

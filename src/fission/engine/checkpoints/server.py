@@ -216,7 +216,7 @@ class CheckpointServer:
             case {"draft": int(number)}:
                 draft = session.drafts.pop(number, None)
                 if draft is not None:
-                    await asyncio.to_thread(draft.path.unlink, missing_ok=True)
+                    await asyncio.to_thread(draft.remove)
             case _:
                 raise _misunderstood("discard")
 
@@ -227,6 +227,7 @@ class CheckpointServer:
         if entry.incarnation > incarnation:
             raise RunError("a checkpoint is newer than its job", found=str(entry.incarnation))
         state: bytes | Path | None = None
+        draft: _Draft | None = None
         size = entry.size
         match arguments:
             case {"needed_from": [int(epoch), int(round)], "state": bytes(data)}:
@@ -245,16 +246,22 @@ class CheckpointServer:
                 raise RunError("a state is not complete", expected=f"{entry.size} bytes", found=str(size))
             return await asyncio.to_thread(self._store.put, key, incarnation, entry, (epoch, round), state)
         finally:
-            if isinstance(state, Path):
-                await asyncio.to_thread(state.unlink, missing_ok=True)
+            if draft is not None:
+                await asyncio.to_thread(draft.remove)
 
     def _piece(self, key: CheckpointKey, arguments: Mapping[str, Plain]) -> Plain:
         match arguments:
             case {"digest": str(digest), "offset": int(offset)} if 0 <= offset <= LARGEST:
                 with self._store.open(key, digest) as file:
-                    size = file.seek(0, 2)
-                    file.seek(offset)
-                    return {"size": size, "data": file.read(PIECE)}
+                    try:
+                        size = file.seek(0, 2)
+                        file.seek(offset)
+                        return {"size": size, "data": file.read(PIECE)}
+                    except OSError as error:
+                        where = f"job {key.job} of network {key.network}"
+                        raise RunError(
+                            f"a state cannot be read: {error.strerror or error}", where=where
+                        ) from error
         raise _misunderstood("get")
 
     def _report(self, error: FissionError) -> None:
@@ -277,12 +284,16 @@ class _Draft:
             with self.path.open("ab") as file:
                 file.write(data)
         except OSError as error:
-            with contextlib.suppress(OSError):
-                self.path.unlink(missing_ok=True)
+            self.remove()
             raise RunError(
                 f"a state cannot be written: {error.strerror or error}", where=str(self.path.parent)
             ) from error
         self.size += len(data)
+
+    def remove(self) -> None:
+        """Remove the file unless it was moved to the store; on a disk that refuses, the next start of the node does."""
+        with contextlib.suppress(OSError):
+            self.path.unlink(missing_ok=True)
 
 
 class _Session:
@@ -298,8 +309,7 @@ class _Session:
     def remove_drafts(self) -> None:
         """Remove the states that have not arrived completely."""
         for draft in self.drafts.values():
-            with contextlib.suppress(OSError):
-                draft.path.unlink(missing_ok=True)
+            draft.remove()
         self.drafts.clear()
 
 
