@@ -200,7 +200,7 @@ def test_a_run_that_cannot_store_or_tell_what_is_decided_ends_by_that_error(tmp_
         "net", [SourceJob(outputs=[PicklePipe(101)]), ForwardingJob([PicklePipe(101)])]
     )
 
-    def full(*_what: Any) -> None:
+    def full(*_what: Any, **_how: Any) -> None:
         raise OSError(28, "No space left on device")
 
     async def story(watcher: Any, journal: Any) -> tuple[dict[str, Any], BaseException | None]:
@@ -211,7 +211,7 @@ def test_a_run_that_cannot_store_or_tell_what_is_decided_ends_by_that_error(tmp_
         run.handle(DrainRequested("n9"))  # nothing more is done
         return answer, over.exception()
 
-    stored = SimpleNamespace(read=lambda: None, write=lambda _state: None)
+    stored = SimpleNamespace(read=lambda: None, write=lambda _state, needed: "")
     unstored = SimpleNamespace(read=lambda: None, write=full)
     for watcher, journal in ((SimpleNamespace(log=full), stored), (SimpleNamespace(), unstored)):
         answer, error = asyncio.run(story(watcher, journal))

@@ -32,9 +32,14 @@ class SinkFile:
             self.cut(0)
 
     def write(self, data: bytes) -> None:
-        """Append these bytes."""
-        while data:
-            data = data[self._file.write(data) :]
+        """Append these bytes, or nothing. Raises RunError, for example when the disk is full."""
+        before = self.size
+        try:
+            while data:
+                data = data[self._file.write(data) :]
+        except OSError as error:
+            self.cut(before)
+            raise self._unwritable(error, "Is the disk full? What was written before is whole") from error
 
     @property
     def size(self) -> int:
@@ -73,12 +78,12 @@ class SinkFile:
         try:
             return open(self.path, "a+b", buffering=0)
         except OSError as error:
-            raise RunError(
-                f"cannot write {self.path}",
-                where=self.where,
-                found=error.strerror or str(error),
-                hint="Does its folder exist?",
-            ) from error
+            raise self._unwritable(error, "Does its folder exist?") from error
+
+    def _unwritable(self, error: OSError, hint: str) -> RunError:
+        return RunError(
+            f"cannot write {self.path}", where=self.where, found=error.strerror or str(error), hint=hint
+        )
 
 
 class CSVFile(SinkFile):

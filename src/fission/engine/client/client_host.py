@@ -7,6 +7,7 @@ from typing import Protocol
 from fission.cluster import NodeJoined
 from fission.core.groups import LOCAL, names
 from fission.core.network import Network
+from fission.core.nodes import LocalNode
 from fission.engine.checkpoints.replicator import CheckpointReplicator
 from fission.engine.checkpoints.server import CheckpointServer
 from fission.engine.checkpoints.store import CheckpointStore
@@ -22,6 +23,12 @@ from fission.security import IdentityFiles
 FOLDER = "local"
 STATES = "states"
 """Folder of checkpoints in the client's private folder."""
+
+
+def client_address(network: Network, seen_as: str) -> str:
+    """Return the client's address for data connections if it is configured, or as a node has seen it; else ""."""
+    declared = [node.ip for node in network.nodes if isinstance(node, LocalNode)]
+    return network.settings.client_ip or seen_as or (declared[0] if declared else "")
 
 
 class LocalHost(Protocol):

@@ -17,6 +17,7 @@ from fission.errors import RunError
 
 NAME = "journal"
 _FORMAT = b"fission-journal-1"
+_REMEDY = "Free space, or make the folder writable; `run` takes over what goes on on nodes"
 _BROKEN = "Remove the file if no job of the network runs any more; `run --fresh` does so"
 
 
@@ -29,6 +30,7 @@ class Journal:
 
     def __init__(self, folder: Path) -> None:
         self.path = folder / NAME
+        self._problem = ""  # why the last snapshot was not written
         with self._told("made"):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
 
@@ -47,21 +49,30 @@ class Journal:
             raise RunError("this is no journal of ours", where=str(self.path), hint=_BROKEN)
         return snapshot
 
-    def write(self, snapshot: Mapping[str, Any]) -> None:
-        """Replace the last snapshot."""
-        body = json.dumps(snapshot).encode()
-        new = self.path.with_name(f"{NAME}.new")
-        with self._told("written"):
-            try:
-                with open(
-                    os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600), "wb"
-                ) as file:
-                    file.write(_head(body) + b"\n" + body)
-                os.replace(new, self.path)
-            except OSError:
-                with contextlib.suppress(OSError):
-                    new.unlink()
+    def write(self, snapshot: Mapping[str, Any], *, needed: bool = True) -> str:
+        """Replace the last snapshot. If it is not `needed`, return why it cannot be written, once, instead of raising that."""
+        try:
+            with self._told("written"):
+                self._replace(json.dumps(snapshot).encode())
+        except RunError as error:
+            if needed:
                 raise
+            text, self._problem = "" if self._problem else str(error), str(error)
+            return text
+        self._problem = ""
+        return ""
+
+    def _replace(self, body: bytes) -> None:
+        new = self.path.with_name(f"{NAME}.new")
+        try:
+            handle = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+            with open(handle, "wb") as file:
+                file.write(_head(body) + b"\n" + body)
+            os.replace(new, self.path)
+        except OSError:
+            with contextlib.suppress(OSError):
+                new.unlink()
+            raise
 
     def clear(self) -> None:
         """Remove the snapshot: the network has ended."""
@@ -75,7 +86,7 @@ class Journal:
             yield
         except OSError as error:
             raise RunError(
-                f"the journal cannot be {what}: {error.strerror or error}", where=str(self.path)
+                f"the journal cannot be {what}: {error.strerror or error}", where=str(self.path), hint=_REMEDY
             ) from error
 
 

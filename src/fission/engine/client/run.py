@@ -35,8 +35,7 @@ from fission.cluster.instructions import Instruction
 from fission.cluster.transitions import JobState
 from fission.core.groups import LOCAL
 from fission.core.network import Network
-from fission.core.nodes import LocalNode
-from fission.engine.client.client_host import LocalHost
+from fission.engine.client.client_host import LocalHost, client_address
 from fission.engine.client.control_socket import (
     DrainRequest,
     MoveRequest,
@@ -91,9 +90,7 @@ class ClusterRun:
         self._network = network
         self._journal = journal
         self._invited = dict(invited)
-        self._seconds = seconds
-        self._gather = gather
-        self._wait = wait
+        self._seconds, self._gather, self._wait = seconds, gather, wait
         self._changed = asyncio.Event()  # set by every event of the engine
         snapshot = journal.read()
         self.taken_over = snapshot is not None
@@ -112,10 +109,9 @@ class ClusterRun:
         self._over: asyncio.Future[EndNetwork] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._ending: asyncio.TimerHandle | None = None
-        self._timed = False  # every job runs
         self._asked = 0
         self._started = monotonic()
-        self._broken = False
+        self._broken = self._timed = False  # timed: every job runs
         self._meet: Callable[[str], None] | None = None
         self._seen_as = ""
         self._seen = asyncio.Event()  # the address of the client is known, or no longer needed
@@ -206,7 +202,12 @@ class ClusterRun:
         try:
             instructions = self.coordinator.handle(event, monotonic())
             if self.coordinator.revision != self._stored:
-                self._journal.write(self.coordinator.snapshot())
+                ending = self.coordinator.phase in (
+                    Phase.ENDING,
+                    Phase.ENDED,
+                )  # which the next `run` can repeat
+                if problem := self._journal.write(self.coordinator.snapshot(), needed=not ending):
+                    self._presenter.warn(problem)
                 self._stored = self.coordinator.revision
             for instruction in instructions:
                 self._carry_out(instruction)
@@ -309,7 +310,11 @@ class ClusterRun:
         A start without nodes ends, unless all jobs are local: then it is seen by nobody else.
         """
         remote = self._invited and any(job.GROUPS != LOCAL for job in self._network.jobs)
-        if self.coordinator.phase is Phase.GATHERING or not remote or self._known_address():
+        if (
+            self.coordinator.phase is Phase.GATHERING
+            or not remote
+            or client_address(self._network, self._seen_as)
+        ):
             return
         self._presenter.wait_for_a_node()
         self.handle(Tick())  # its timers run from now on, although no event has happened yet
@@ -333,12 +338,7 @@ class ClusterRun:
 
     def _own_address(self) -> str:
         """Return the address of the client for data connections."""
-        return self._known_address() or "127.0.0.1"
-
-    def _known_address(self) -> str:
-        """Return the same if it is configured or was seen; else ""."""
-        declared = [node.ip for node in self._network.nodes if isinstance(node, LocalNode)]
-        return self._network.settings.client_ip or self._seen_as or (declared[0] if declared else "")
+        return client_address(self._network, self._seen_as) or "127.0.0.1"
 
     def _carry_out(self, instruction: Instruction) -> None:
         match instruction:

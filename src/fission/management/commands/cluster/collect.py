@@ -11,6 +11,7 @@ from fission.core.network import Network
 from fission.engine.client.invitations import client_identity, invited
 from fission.errors import ProjectError, RunError
 from fission.management.access.node_query import NodeQuery
+from fission.management.access.output_files import write_output
 from fission.management.access.running_client import ask
 
 FOLDER = "collection"
@@ -26,14 +27,12 @@ def collect_network(network: Network, root: Path) -> int:
     folder = Path(network.folder) / FOLDER
     try:
         folder.mkdir(exist_ok=True)
-        for node, text in sorted(logs.items()):
-            path = folder / f"fission-{node.replace('.', '-').replace(':', '-')}.log"
-            path.write_text(text, encoding="utf-8")
-            print(f"{node}: {len(text.splitlines())} lines in {os.path.relpath(path)}")
     except OSError as error:
-        raise ProjectError(
-            f"the logs cannot be written: {error.strerror}", where=str(error.filename or folder)
-        ) from error
+        raise ProjectError(f"the logs cannot be written: {error.strerror}", where=str(folder)) from error
+    for node, text in sorted(logs.items()):
+        path = folder / f"fission-{node.replace('.', '-').replace(':', '-')}.log"
+        write_output(path, text.encode(), "the log")
+        print(f"{node}: {len(text.splitlines())} lines in {os.path.relpath(path)}")
     for node, reason in sorted(missing.items()):
         print(f"warning: {node}: {reason}", file=sys.stderr)
     if not logs:

@@ -4,6 +4,7 @@ import sys
 from pathlib import Path
 
 from fission.errors import ProjectError
+from fission.management.access.output_files import write_output
 from fission.management.access.problems import count, load_and_check
 from fission.project.formats.export import to_graphml, to_json, to_xml
 from fission.project.formats.picture import to_dot, to_mermaid
@@ -28,9 +29,6 @@ def export_command(root: Path, name: str, *, form: str, output: Path | None) -> 
     if output is None:
         print(text, end="")
         return 0
-    try:
-        output.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise ProjectError(f"it cannot be written: {error.strerror}", where=str(output)) from error
+    write_output(output, text.encode(), "it")
     print(f"Wrote {network.name} into {output}")
     return 0

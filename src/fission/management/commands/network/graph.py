@@ -6,6 +6,7 @@ from pathlib import Path
 
 from fission.core.network import Network
 from fission.errors import FissionError, ProjectError
+from fission.management.access.output_files import write_output
 from fission.management.access.problems import count, load_and_check
 from fission.management.access.running_client import ask
 from fission.project.formats.picture import render, to_dot, to_mermaid
@@ -56,10 +57,7 @@ def draw(network: Network, path: Path, form: str, places: Mapping[int, str]) -> 
     """Write the drawing to a file. Raises ProjectError; the old file stays then."""
     text = form in _TEXTS
     content = _text(network, path, form, places).encode() if text else render(network, form, places)
-    try:
-        path.write_bytes(content)
-    except OSError as error:
-        raise ProjectError(f"the picture cannot be written: {error.strerror}", where=str(path)) from error
+    write_output(path, content, "the picture")
 
 
 def _text(network: Network, path: Path, form: str, places: Mapping[int, str]) -> str:
