@@ -39,6 +39,9 @@ def test_the_start_does_not_count(project: Project, options: tuple[str, ...]) ->
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr
     assert "for 2." in done.stdout.splitlines()[-1]
+    if options[0] == "run":
+        assert done.stdout.startswith("loads and checks net\n")
+        assert "waits for 1 job: Slow 2 (starting on 127.0.0." in done.stdout
     summary = [line.split() for line in done.stdout.splitlines() if line.startswith("CSVSinkJob 3 ")][-1]
     rounds = int(summary[3])
     assert rounds > 0

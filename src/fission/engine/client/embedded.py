@@ -18,6 +18,7 @@ from time import monotonic
 from fission.core.groups import ALL
 from fission.core.network import Network
 from fission.core.nodes import BaseNode, LocalNode, MultiNode
+from fission.engine.client.start_progress import StartProgress
 from fission.errors import RunError
 from fission.security.ephemeral import EphemeralAuthority
 
@@ -103,11 +104,22 @@ class EmbeddedCluster:
         for node in self.nodes:
             self._processes[node.address] = self._spawn(node)
 
-    async def listening(self, interrupted: Callable[[], bool] = lambda: False) -> None:
-        """Return when all services listen, or when `interrupted` returns true. Raises RunError."""
-        deadline = monotonic() + _START_SECONDS
+    async def listening(
+        self,
+        interrupted: Callable[[], bool] = lambda: False,
+        tell: Callable[[str], None] = lambda _text: None,
+    ) -> None:
+        """Return when all services listen, or when `interrupted` returns true. Raises RunError.
+
+        `tell` receives from time to time what is waited for.
+        """
+        started, progress = monotonic(), StartProgress()
+        deadline = started + _START_SECONDS
         for node in self.nodes:
             while not interrupted() and not await _listens(node):
+                seconds = monotonic() - started
+                if progress.due(seconds):
+                    tell(f"waits for the node service {node.address} ({seconds:.0f} s so far)")
                 code = self._processes[node.address].poll()
                 if code is not None or monotonic() > deadline:
                     raise RunError(

@@ -187,7 +187,7 @@ class RunSession:
         if self._opened.cluster is not None:
             count = len(self._opened.cluster.nodes)
             self._observer.news(None, f"starts {count} node services on this machine")
-        async with _running(self._opened.cluster, self._run):
+        async with _running(self._opened.cluster, self._run, lambda text: self._observer.news(None, text)):
             executor, local = await self._build()
             control = ControlServer(
                 self._opened.private, lambda request: self._answer(executor, local, request)
@@ -291,11 +291,13 @@ def _identity(network: Network, root: Path, playing: Playing | None) -> Identity
 
 
 @contextlib.asynccontextmanager
-async def _running(cluster: EmbeddedCluster | None, run: ClusterRun) -> AsyncIterator[None]:
+async def _running(
+    cluster: EmbeddedCluster | None, run: ClusterRun, tell: Callable[[str], None]
+) -> AsyncIterator[None]:
     try:
         if cluster is not None:
             cluster.spawn()
-            await cluster.listening(lambda: run.interrupted)
+            await cluster.listening(lambda: run.interrupted, tell)
         yield
     finally:
         if cluster is not None:

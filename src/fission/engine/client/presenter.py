@@ -12,6 +12,7 @@ from fission.cluster.state import NodeRecord
 from fission.cluster.transitions import JobState
 from fission.core.groups import LOCAL
 from fission.core.network import Network
+from fission.engine.client.start_progress import StartProgress, start_waits_for
 from fission.engine.client.views import STATES, JobPlace, information, view_of
 from fission.engine.protocol.clock_offset import NodeClocks
 from fission.engine.protocol.interfaces import JobSaid
@@ -93,6 +94,8 @@ class RunPresenter:
         self._numbers = itertools.count(1)
         self._places: tuple[JobPlace, ...] = ()
         self._waits = ""  # what was said last of nodes that are waited for
+        self._invited: Collection[str] = ()
+        self._progress: StartProgress | None = StartProgress()
 
     def begin(self) -> None:
         """Report that a run is taken over, if that is so."""
@@ -121,6 +124,7 @@ class RunPresenter:
 
     def connect(self, invited: Collection[str]) -> None:
         """Report at once what the start waits for."""
+        self._invited = invited
         if invited and self._early is None:
             self._watcher.news(
                 None, f"connects to {counted(len(invited), 'node')} and sends the files that they lack"
@@ -202,6 +206,7 @@ class RunPresenter:
         """Present the progress, and the places of the jobs if they have changed."""
         self.update()
         self._watcher.status(self.reports, seconds)
+        self._tell_start(seconds)
         places = information(self._coordinator)
         if places is not None and self._coordinator.phase is Phase.RUNNING:
             places = tuple(
@@ -211,6 +216,17 @@ class RunPresenter:
             if places != self._places:
                 self._places = places
                 self._watcher.information(places)
+
+    def _tell_start(self, seconds: float) -> None:
+        """Report from time to time what a start that takes long waits for, until all jobs have started once."""
+        if self._progress is None:
+            return
+        names = {id: report.name for id, report in self.reports.items()}
+        text = start_waits_for(self._coordinator, names, self._invited)
+        if not text and self._coordinator.phase is not Phase.GATHERING:
+            self._progress = None
+        elif text and self._progress.due(seconds):
+            self._watcher.news(None, f"{text} ({seconds:.0f} s so far)")
 
     def update(self) -> None:
         """Update the reports from the coordinator."""

@@ -97,6 +97,8 @@ def run(
             in_background=in_background,
         )
         set_title("fission-run", f"fission: run {net} in {root}")
+        if not quiet:
+            print(f"loads and checks {net}", flush=True)
         return run_network(load_valid(root, net, quiet=quiet), root, options)
 
     exit_with(exit_code_of_run(work, until_finished=until_finished, quiet=quiet, debug=debug))

@@ -148,5 +148,10 @@ def _tell(
     if options.until_finished and (missing := missing_output(network, outcome.jobs)):
         console.error(f"error: {missing}")
         return 1
-    console.say(f"ran for {outcome.seconds:.1f} s: " + ("all jobs have finished" if finished else "stopped"))
+    if not finished and not any(report.incarnation for report in outcome.jobs.values()):
+        console.say("stopped before the jobs were started")
+    else:
+        console.say(
+            f"ran for {outcome.seconds:.1f} s: " + ("all jobs have finished" if finished else "stopped")
+        )
     return end.exit_code
