@@ -1,6 +1,7 @@
 """A start that takes long says what it waits for, at first soon, then ever more rarely."""
 
 from collections.abc import Iterator
+from itertools import pairwise
 
 import pytest
 
@@ -24,7 +25,7 @@ def test_reports_come_soon_and_then_rarely() -> None:
     progress = StartProgress()
     told = [seconds / 2 for seconds in range(1200) if progress.due(seconds / 2)]
     assert told[:6] == [1.5, 3.0, 6.0, 12.0, 24.0, 48.0]
-    gaps = [after - before for before, after in zip(told, told[1:], strict=False)]
+    gaps = [after - before for before, after in pairwise(told)]
     assert max(gaps) == 60.0
 
 

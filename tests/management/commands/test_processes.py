@@ -90,6 +90,8 @@ def test_ctrl_c_is_how_a_network_is_ended_also_before_it_has_begun(root: Path, v
     ):
         process = start(FISSION, verb, "demo", *options, cwd=root)
         assert process.stdout is not None
+        if verb == "run" and "--quiet" not in options:
+            assert process.stdout.readline() == "loads and checks demo\n"
         assert process.stdout.readline() == "loading\n"
         process.send_signal(signal.SIGINT)
         assert finish(process) == end
@@ -120,3 +122,27 @@ def test_help_is_fast_because_it_loads_little() -> None:
         "print(sorted({'rich', 'numpy', 'asyncio', 'fission.runtime'} & set(sys.modules)), file=sys.stderr)"
     )
     assert finish(start(sys.executable, "-c", code, cwd=Path.cwd()))[2] == "[]\n"
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+@pytest.mark.parametrize("verb", ["simulate net", "run net --embedded 1"])
+def test_closed_standard_streams_are_no_failure(tmp_path: Path, verb: str, closed: str) -> None:
+    code, _, err = finish(start(FISSION, "new", "project", "plant", cwd=tmp_path))
+    assert code == 0, err
+    root = tmp_path / "plant"
+    assert finish(start(FISSION, "new", "network", "net", cwd=root))[0] == 0
+    config = root / "net" / "config.py"
+    jobs = "from fission.core.jobs import CSVSinkJob\nfrom plant_jobs import Ones\n"
+    jobs += 'JOBS = [Ones(outputs=[PicklePipe(1)]), CSVSinkJob("out.csv", inputs=[PicklePipe(1)])]\n'
+    config.write_text(config.read_text() + jobs)
+    (root / "plant_jobs.py").write_text(
+        "from fission.core.jobs import PythonJob\n"
+        "class Ones(PythonJob):\n"
+        "    def run(self):\n"
+        "        yield from (1, 2, 3)\n"
+    )
+    line = f"exec '{FISSION}' {verb} {closed}"
+    code, _, err = finish(start("sh", "-c", line, cwd=root))
+    assert code == 0, err
+    written = next(root.glob("net/*/2/out.csv")).read_text()
+    assert written.split()[-3:] == ["1", "2", "3"]

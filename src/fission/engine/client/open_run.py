@@ -42,6 +42,7 @@ from fission.engine.protocol.processes import processes_here
 from fission.engine.protocol.versions import imported_packages
 from fission.engine.transport.addresses import require_own_address
 from fission.engine.transport.failure_detector import MISSED
+from fission.project.suggest import counted
 from fission.security.identity import Identity, load_identity
 
 __all__ = ["OpenRun", "Playing", "RunSession", "open_run"]
@@ -186,7 +187,7 @@ class RunSession:
         """Run to the end; leave nothing behind. Raises RunError when the client cannot do its part."""
         if self._opened.cluster is not None:
             count = len(self._opened.cluster.nodes)
-            self._observer.news(None, f"starts {count} node services on this machine")
+            self._observer.news(None, f"starts {counted(count, 'node service')} on this machine")
         async with _running(self._opened.cluster, self._run, lambda text: self._observer.news(None, text)):
             executor, local = await self._build()
             control = ControlServer(

@@ -7,6 +7,7 @@ import traceback
 from collections.abc import Callable
 
 from fission.errors import FissionError
+from fission.management.console.standard_streams import open_standard_streams
 
 INTERRUPTED = 130
 """Exit code after Ctrl+C, as shells define it."""
@@ -26,6 +27,7 @@ def exit_code_of(work: Callable[[], int], *, debug: bool = False) -> int:
 
     With `debug` the tracebacks of FISSION itself are shown too.
     """
+    open_standard_streams()
     try:
         code = work()
         sys.stdout.flush()
