@@ -50,7 +50,7 @@ PRIVATE = {
 }
 """Uses of private members of the product by file. A new test uses public names."""
 
-PUBLIC = {"_replace", "_asdict", "_fields", "_repr_svg_"}
+PUBLIC = {"_replace", "_asdict", "_fields", "_repr_html_", "_repr_svg_"}
 """Members that other libraries define as public, although their names begin with an underscore."""
 
 

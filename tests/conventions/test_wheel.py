@@ -17,9 +17,8 @@ def test_the_wheel_has_the_examples(tmp_path: Path) -> None:
         capture_output=True,
         timeout=100,
     )
-    listed = subprocess.run(
-        ["git", "ls-files", "examples"], cwd=ROOT, check=True, capture_output=True, text=True, timeout=100
-    )
+    command = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "examples"]
+    listed = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True, timeout=100)
     tracked = {
         f"fission/{path}"
         for path in listed.stdout.split()

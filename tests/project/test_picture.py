@@ -11,7 +11,7 @@ from fission.core.jobs import CSVSinkJob, ForwardingJob, SourceJob
 from fission.core.network import Network
 from fission.core.pipes import OptionalPicklePipe, PicklePipe
 from fission.errors import ProjectError
-from fission.project.formats.picture import render, to_dot, to_mermaid
+from fission.project.formats.picture import Activity, render, to_dot, to_mermaid
 from fission.project.loaded import LoadedNetwork
 
 needs_dot = pytest.mark.skipif(shutil.which("dot") is None, reason="Graphviz is not installed")
@@ -121,3 +121,18 @@ def test_a_notebook_shows_text_without_graphviz(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setenv("PATH", "")
     network, _ = LoadedNetwork.build("demo", [SourceJob(outputs=[PicklePipe(1)])])
     assert network._repr_svg_() is None  # type: ignore[attr-defined]
+
+
+def test_a_running_network_has_colors_and_rates(network: Network) -> None:
+    text = to_dot(network, {1: "10.0.0.2"}, Activity({1: "running", 2: "failed", 3: "placed"}, {101: 1234.4}))
+    assert r'1 [label="a \"quoted\" <name> & \\ more", fillcolor="#d5f0d8"];' in text
+    assert '2 [label="ForwardingJob 2", fillcolor="#f6c6c6"];' in text
+    assert '3 [label="CSVSinkJob 3", fillcolor="#fdf0c4"];' in text
+    assert r'1 -> 2 [label="101 x5\n1,234/s"];' in text
+    assert '4 -> 2 [label="102", style=dashed];' in text
+
+
+@needs_dot
+def test_a_running_network_is_drawn(network: Network) -> None:
+    picture = ElementTree.fromstring(render(network, "svg", {}, Activity({1: "running"}, {101: 7.0})))
+    assert "7/s" in [element.text for element in picture.iter() if element.text]

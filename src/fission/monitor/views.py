@@ -1,7 +1,10 @@
 """Views of a running network at one moment. They hold numbers and texts only; `asdict` of any of them is fit for JSON."""
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
+
+from fission.monitor.html import to_html
 
 __all__ = ["JobView", "NetworkView", "NodeView", "PipeView"]
 
@@ -80,3 +83,15 @@ class NetworkView:
     def plain(self) -> dict[str, Any]:
         """All of it as dicts, lists, numbers and texts."""
         return asdict(self)
+
+    @classmethod
+    def from_plain(cls, plain: Mapping[str, Any]) -> "NetworkView":
+        """Return the view that `plain` describes, also after it has been through JSON."""
+        nodes = tuple(NodeView(**{**node, "groups": tuple(node["groups"])}) for node in plain["nodes"])
+        jobs = tuple(JobView(**job) for job in plain["jobs"])
+        pipes = tuple(PipeView(**pipe) for pipe in plain["pipes"])
+        return cls(**{**plain, "nodes": nodes, "jobs": jobs, "pipes": pipes})
+
+    def _repr_html_(self) -> str:
+        """Return the tables that notebooks show."""
+        return to_html(self.plain())

@@ -3,6 +3,7 @@
 import shutil
 import subprocess
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from fission.core.jobs import BaseJob, LocalJob
 from fission.core.network import Edge, Network
@@ -12,10 +13,24 @@ _NOWHERE: Mapping[int, str] = {}
 _FONT = 'fontname="Helvetica,Arial,sans-serif", fontsize=11'
 
 
-def to_dot(network: Network, places: Mapping[int, str] = _NOWHERE) -> str:
+@dataclass(frozen=True, slots=True)
+class Activity:
+    """What a running network does: the state of each job, and the blocks per second of each pipe, by id."""
+
+    states: Mapping[int, str]
+    rates: Mapping[int, float]
+
+
+_COLORS = {"running": "#d5f0d8", "finished": "#e3e3e3", "stopped": "#e3e3e3", "failed": "#f6c6c6"}
+_WAITING = "#fdf0c4"
+"""The color of a job that is in none of these states: it waits, starts, or is on its way to another node."""
+
+
+def to_dot(network: Network, places: Mapping[int, str] = _NOWHERE, activity: Activity | None = None) -> str:
     """Return the network in the DOT language: jobs as boxes, local ones in a cluster, ASYNC pipes dashed.
 
-    `places` (job id to node) are those of a running network: then there is a cluster for each node.
+    `places` (job id to node) are those of a running network: then there is a cluster for each node. With `activity` the
+    jobs have the color of their states, and the pipes have rates.
     """
     lines = [
         f"digraph {_quoted(network.name)} {{",
@@ -27,11 +42,12 @@ def to_dot(network: Network, places: Mapping[int, str] = _NOWHERE) -> str:
     for cluster, title, jobs in _clusters(network, places):
         lines.append(f"    subgraph cluster_{cluster} {{")
         lines.append(f"        label={_quoted(title)};")
-        lines += [f"        {job.id} [label={_quoted(job.name)}];" for job in jobs]
+        lines += [f"        {job.id} [label={_quoted(job.name)}{_color(job, activity)}];" for job in jobs]
         lines.append("    }")
     for edge in network.edges:
         dashed = ", style=dashed" if edge.pipe.ASYNC else ""
-        lines.append(f"    {edge.source} -> {edge.destination} [label={_quoted(_label(edge))}{dashed}];")
+        label = _quoted(_label(edge) + _rate(edge, activity))
+        lines.append(f"    {edge.source} -> {edge.destination} [label={label}{dashed}];")
     lines.append("}")
     return "\n".join(lines) + "\n"
 
@@ -49,8 +65,10 @@ def to_mermaid(network: Network, places: Mapping[int, str] = _NOWHERE) -> str:
     return "\n".join(lines) + "\n"
 
 
-def render(network: Network, form: str, places: Mapping[int, str] = _NOWHERE) -> bytes:
-    """Return the network as a picture: "pdf", "svg", "png", or another format of `dot`; `places` as in `to_dot`.
+def render(
+    network: Network, form: str, places: Mapping[int, str] = _NOWHERE, activity: Activity | None = None
+) -> bytes:
+    """Return the network as a picture: "pdf", "svg", "png", or another format of `dot`; the rest as in `to_dot`.
 
     Raises ProjectError when Graphviz is missing or fails.
     """
@@ -63,7 +81,10 @@ def render(network: Network, form: str, places: Mapping[int, str] = _NOWHERE) ->
             f"A text format needs no Graphviz: fission graph {network.name} --format mermaid",
         )
     done = subprocess.run(  # noqa: S603 - our own arguments, and a text that we have quoted
-        [program, f"-T{form}"], input=to_dot(network, places).encode(), capture_output=True, check=False
+        [program, f"-T{form}"],
+        input=to_dot(network, places, activity).encode(),
+        capture_output=True,
+        check=False,
     )
     if done.returncode:
         message = done.stderr.decode(errors="replace").strip().splitlines()
@@ -93,6 +114,18 @@ def _clusters(network: Network, places: Mapping[int, str]) -> list[tuple[str, st
 def _label(edge: Edge) -> str:
     count = edge.pipe.BLOCK_COUNT
     return f"{edge.pipe.id} x{count}" if count != 1 else str(edge.pipe.id)
+
+
+def _color(job: BaseJob, activity: Activity | None) -> str:
+    if activity is None:
+        return ""
+    return f', fillcolor="{_COLORS.get(activity.states.get(job.id, ""), _WAITING)}"'
+
+
+def _rate(edge: Edge, activity: Activity | None) -> str:
+    if activity is None or edge.pipe.id not in activity.rates:
+        return ""
+    return f"\n{activity.rates[edge.pipe.id]:,.0f}/s"
 
 
 def _quoted(text: str) -> str:

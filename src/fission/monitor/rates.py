@@ -1,0 +1,23 @@
+"""Rates of a running network, from two of its views."""
+
+from collections.abc import Mapping
+from typing import Any
+
+__all__ = ["block_rates"]
+
+
+def block_rates(before: Mapping[str, Any], now: Mapping[str, Any]) -> dict[int, float]:
+    """Return for each pipe the delivered blocks per second between two plain views of one run.
+
+    A pipe has no entry when it is in one of the views only, or when its counter began anew because its job was restarted.
+    The result is empty for views of different runs, and for views of the same moment.
+    """
+    seconds = now["seconds"] - before["seconds"]
+    if now["run"] != before["run"] or seconds <= 0:
+        return {}
+    earlier = {pipe["id"]: pipe["delivered"] for pipe in before["pipes"]}
+    return {
+        pipe["id"]: (pipe["delivered"] - earlier[pipe["id"]]) / seconds
+        for pipe in now["pipes"]
+        if pipe["id"] in earlier and pipe["delivered"] >= earlier[pipe["id"]]
+    }
