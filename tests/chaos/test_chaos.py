@@ -29,6 +29,17 @@ def test_faults_by_chance_change_nothing(seed: int, tmp_path: Path) -> None:
 
 
 @pytest.mark.timeout(300)
+def test_cuts_between_nodes_and_killed_jobs_change_nothing(tmp_path: Path) -> None:
+    reason = unavailable()
+    if reason:
+        pytest.skip(reason)
+    with Lab(tmp_path / "lab") as lab:
+        campaign = Campaign(lab, tmp_path, 1, 4, kinds=(Kind.CUT, Kind.JOB))
+        campaign.run()
+    assert Kind.CUT in {fault.kind for fault in campaign.struck}, campaign.story()
+
+
+@pytest.mark.timeout(300)
 def test_full_disks_are_noticed_and_change_nothing(tmp_path: Path) -> None:
     reason = unavailable()
     if reason:

@@ -20,6 +20,7 @@ _SETTINGS = """\
 NODES = [{nodes}]
 CERTS = "{certs}"
 MAX_RESTARTS = 1000
+LINK_TIMEOUT = 1
 """
 _DISK_SIZE = "16m"
 _REFUSED = "its state cannot be written to"
@@ -56,6 +57,7 @@ class Campaign:
         self.project = ChaosProject(folder, self.network, blocks, settings)
         self._say = say
         self._heals: list[tuple[float, Callable[[], None]]] = []
+        self._cuts: set[frozenset[str]] = set()
         self._mounts: list[Path] = []
         self._fillers: list[Filler] = []
 
@@ -168,11 +170,29 @@ class Campaign:
                 return lambda: _ignored(host.thaw(frozen))
             case Kind.DISK:
                 return self._fill(host)
+            case Kind.CUT:
+                return self._cut_off(host, fault.target)
             case Kind.SERVICE if host.service is not None:
                 host.service.kill()
             case _:
                 host.kill()
         return lambda: self._start_service(host)
+
+    def _cut_off(self, host: Host, choice: int) -> Callable[[], None] | None:
+        """Cut a node off from one of the other nodes; both reach the client."""
+        others = [one for one in self.lab.nodes if one is not host]
+        other = others[choice % len(others)]
+        pair = frozenset((host.name, other.name))
+        if pair in self._cuts:
+            return None
+        host.cut_off(other)
+        self._cuts.add(pair)
+
+        def rejoin() -> None:
+            host.rejoin(other)
+            self._cuts.discard(pair)
+
+        return rejoin
 
     def _start_service(self, host: Host) -> None:
         if host.service is None or not host.service.running:

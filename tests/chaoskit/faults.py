@@ -19,6 +19,7 @@ class Kind(StrEnum):
     FREEZE_NODE = "freeze everything on a node"
     FREEZE_CLIENT = "freeze the client"
     DISK = "fill a node's disk for checkpoints"
+    CUT = "cut two nodes off from each other"
 
 
 _WEIGHTS = {
@@ -31,9 +32,12 @@ _WEIGHTS = {
     Kind.FREEZE_NODE: 2,
     Kind.FREEZE_CLIENT: 1,
     Kind.DISK: 1,
+    Kind.CUT: 3,
 }
 _DISK_SECONDS = 2.5
 """A job stores its state every second: a disk that is full for less time is hardly noticed."""
+_CUT_SECONDS = (2.0, 10.0)
+"""One that heals by itself, and one after which a job has to move."""
 _OF_JOBS = (Kind.JOB, Kind.FREEZE_JOB)
 
 
@@ -72,10 +76,13 @@ def random_faults(
         seconds = random.choice((0.1, 0.4, 0.8, 2.0, 3.0))
         if kind is Kind.DISK:
             seconds = max(seconds, _DISK_SECONDS)
+        elif kind is Kind.CUT:
+            seconds = random.choice(_CUT_SECONDS)
         faults.append(Fault(kind, target, pause, seconds, at_once))
     return tuple(faults)
 
 
 def seconds_of(faults: tuple[Fault, ...]) -> float:
     """About how long a stream must be for all of these faults to meet it."""
-    return 1.0 + sum(fault.pause + (0.3 if fault.at_once else 1.6) for fault in faults)
+    cuts = sum(fault.seconds for fault in faults if fault.kind is Kind.CUT)
+    return 1.0 + cuts + sum(fault.pause + (0.3 if fault.at_once else 1.6) for fault in faults)
