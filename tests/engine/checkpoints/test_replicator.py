@@ -183,6 +183,22 @@ def test_an_older_good_checkpoint_is_brought_when_the_newest_is_damaged_everywhe
     run(story)
 
 
+@pytest.mark.parametrize("left", [STATE, b"stale", b"sta"], ids=["good", "flipped", "cut"])
+def test_a_state_that_is_left_in_the_folder_needs_no_room(tmp_path: Path, left: bytes) -> None:
+    async def story() -> None:
+        async with Machines(tmp_path, 1) as machines:
+            machines.stores[0].put(KEY, 1, entry(5), (1, 0), STATE)
+            folder = tmp_path / "state"
+            folder.mkdir()
+            file = folder / "1-1-5.state"
+            file.write_bytes(left)
+            (brought,) = await machines.replicator.fetch(order_for(*machines.addresses, stored=True), folder)
+            assert Path(brought.path).read_bytes() == STATE
+            assert (Path(brought.path) == file) == (left == STATE)
+
+    run(story)
+
+
 # -- forged copies -------------------------------------------------------------------------------------------
 
 

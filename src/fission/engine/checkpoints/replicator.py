@@ -6,6 +6,8 @@ soon have it, and at least one does.
 """
 
 import asyncio
+import contextlib
+import hashlib
 import logging
 import os
 from collections.abc import Callable, Collection, Iterable, Sequence
@@ -19,6 +21,7 @@ from fission.engine.checkpoints.store import CheckpointEntry, CheckpointKey
 from fission.engine.protocol.interfaces import CheckpointWriter, JobOrder
 from fission.engine.transport.dialer import Dialer
 from fission.errors import RunError
+from fission.runtime.checkpointing.digest import state_hash
 from fission.runtime.messages import LOG_EPOCH, Checkpoint
 from fission.security import IdentityFiles, Role
 
@@ -280,7 +283,12 @@ class CheckpointReplicator:
         holders: Sequence[CheckpointClient],
         folder: Path,
     ) -> Path | RunError:
-        """Return the file of a state, or why the last replica could not give it; replace damaged copies."""
+        """Return the file of a state, or why the last replica could not give it; replace damaged copies.
+
+        What an earlier incarnation has left in the folder is used in place, which needs no room on a full disk.
+        """
+        if (left := await asyncio.to_thread(_file_of, entry, folder)) is not None:
+            return left
         incarnation = order.spec.incarnation
         path = folder / f"{incarnation}-{entry.epoch}-{entry.round}.state"
         why = RunError("no replica has it")
@@ -321,6 +329,17 @@ class CheckpointReplicator:
         task = asyncio.create_task(repair())
         self._repairs.add(task)
         task.add_done_callback(self._repairs.discard)
+
+
+def _file_of(entry: CheckpointEntry, folder: Path) -> Path | None:
+    """Return a file in this folder that is the state of an entry, by its digest; None when there is none."""
+    with contextlib.suppress(OSError):
+        for path in folder.iterdir():
+            if path.is_file() and path.stat().st_size == entry.size:
+                with path.open("rb") as file:
+                    if hashlib.file_digest(file, state_hash).hexdigest() == entry.digest:
+                        return path
+    return None
 
 
 def _signed(writer: CheckpointWriter, key: CheckpointKey, checkpoint: Checkpoint) -> CheckpointEntry:

@@ -21,7 +21,9 @@ import contextlib
 import logging
 from collections.abc import Mapping
 from functools import partial
+from math import inf
 from pathlib import Path
+from time import monotonic
 
 from fission.engine.checkpoints.store import LARGEST, CheckpointEntry, CheckpointKey, CheckpointStore
 from fission.engine.protocol.interfaces import PlacedJob, PlacedJobs, Plain
@@ -46,6 +48,8 @@ _CONNECTIONS = 256
 """Members that may be connected to one server; one more displaces the connection that was used least recently."""
 _DRAFTS = 16
 """Unfinished states of one connection."""
+_REPEAT_SECONDS = 600.0
+"""Time after which the same failure of the disk is logged again."""
 _NOWHERE = PlacedJob(0, "")
 _ANNOUNCE_SECONDS = 1.5
 """Time for the announcement of an incarnation to arrive, which the client sends together with the order of the job."""
@@ -63,7 +67,7 @@ class CheckpointServer:
         self._requests: set[asyncio.Task[None]] = set()
         self._placed: dict[tuple[str, str], PlacedJobs] = {}
         self._announced = asyncio.Condition()
-        self._logged = ""
+        self._logged: dict[str, float] = {}  # when each failure of the disk was logged last
 
     def listen(self, address: str) -> str:
         """Listen at a port of the system's choice; return "address:port". Raises RunError."""
@@ -265,10 +269,11 @@ class CheckpointServer:
         raise _misunderstood("get")
 
     def _report(self, error: FissionError) -> None:
-        """Log a failure of the disk, once until another one occurs."""
-        if isinstance(error.__cause__, OSError) and str(error) != self._logged:
-            self._logged = str(error)
-            _log.warning("%s", error)
+        """Log a failure of the disk, the same one rarely."""
+        text, now = str(error), monotonic()
+        if isinstance(error.__cause__, OSError) and now >= self._logged.get(text, -inf) + _REPEAT_SECONDS:
+            self._logged[text] = now
+            _log.warning("%s", text)
 
 
 class _Draft:
