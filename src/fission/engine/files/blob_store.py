@@ -61,12 +61,16 @@ class BlobStore:
         return None
 
     def have(self, digest: str, size: int) -> int:
-        """Return the received bytes of a content; only for one that `find` does not find."""
-        with self._writing, contextlib.suppress(FileNotFoundError):
-            found = (self._parts / digest).stat().st_size
-            if found < size:
-                return found
-            self._forget(digest)  # a complete one would have been renamed
+        """Return the received bytes of a content; only for one that `find` does not find. Raises RunError."""
+        try:
+            with self._writing, contextlib.suppress(FileNotFoundError):
+                path = self._parts / digest
+                found = path.stat().st_size
+                if found < size and path.is_file():
+                    return found
+                self._forget(digest)  # a complete one would have been renamed
+        except OSError as error:
+            raise self._failed(error) from error
         return 0
 
     def put(self, digest: str, size: int, offset: int, data: bytes) -> bool:
