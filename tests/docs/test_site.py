@@ -20,6 +20,10 @@ def test_site(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     pages = [page.read_text(encoding="utf-8") for page in tmp_path.rglob("*.html")]
     assert len(pages) > 15
+    notebooks = sorted(path.stem for path in (ROOT / "examples/notebooks").glob("*.ipynb"))
+    assert sorted(path.stem for path in (tmp_path / "notebooks").glob("*.ipynb")) == notebooks
+    for name in notebooks:
+        assert "fission" in (tmp_path / "notebooks" / name / "index.html").read_text(encoding="utf-8")
     assert sum("<svg " in page and 'class="diagram"' in page for page in pages) >= 3
     for page in pages:
         assert 'class="mermaid"' not in page, "a browser would fetch its script from elsewhere"
