@@ -296,7 +296,10 @@ def _():
         def teardown(self) -> None:
             lock.acquire()
 
-    return problems(chain(PicklePipe(1), sink=Inner())), "Inner 2", "the job cannot be pickled: "
+    reason = (
+        "the job cannot be pickled: the variable 'lock', which _.<locals>.Inner.teardown uses: cannot pickle"
+    )
+    return problems(chain(PicklePipe(1), sink=Inner())), "Inner 2", reason
 
 
 @case("E207")

@@ -141,6 +141,47 @@ def test_what_cannot_be_pickled_says_so(tmp_path: Path) -> None:
         by_value.dump(file)
 
 
+def test_a_variable_that_cannot_travel_is_named(tmp_path: Path) -> None:
+    script = """
+import threading
+from fission.core.jobs import PythonJob
+from fission.core.network import Network
+from fission.core.pipes import PicklePipe
+from fission.engine.host.job_spec import pickle_jobs
+from fission.project.checks import check
+
+lock = threading.Lock()
+
+def helper():
+    with lock:
+        return helper
+
+class Job(PythonJob):
+    def run(self):
+        yield helper()
+
+class Sink(PythonJob):
+    def run(self, value):
+        pass
+
+network, _ = Network.build("net", [Job(outputs=[PicklePipe(1)]), Sink(inputs=[PicklePipe(1)])])
+print(*[f"{one.id} {one.where} {one.message}" for one in check(network) if one.level == "error"], sep="|")
+try:
+    pickle_jobs(network.jobs)
+except Exception as error:
+    print(error)
+"""
+    (tmp_path / "script.py").write_text(script)
+    done = subprocess.run(
+        [sys.executable, str(tmp_path / "script.py")], capture_output=True, text=True, timeout=60, check=True
+    )
+    checked, raised = done.stdout.splitlines()
+    reason = "the variable 'lock', which helper uses: cannot pickle '_thread.lock' object"
+    assert checked == f"E205 Job 1 the job cannot be pickled: {reason}"
+    assert raised.startswith("job Job 1: the job cannot be pickled; ")
+    assert reason in raised
+
+
 def test_another_version_of_python_is_refused() -> None:
     head, _, body = by_value.dump(lambda: 0).partition(b"\n")
     assert head == f"fission-by-value {sys.implementation.cache_tag}".encode()

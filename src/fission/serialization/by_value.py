@@ -7,12 +7,13 @@ cloudpickle, and begins with a line that names the version of Python, since code
 Opening a payload runs code: only a job process calls `load`.
 """
 
+import inspect
 import io
 import pickle
 import sys
 import types
 from collections import ChainMap
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any, ClassVar
 
 from fission.errors import RunError
@@ -89,11 +90,19 @@ def _dump(value: object) -> tuple[bytes, _Names]:
 def _by_value(shared: _Names, value: object) -> tuple[bytes, _Names]:
     """Pickle a value with its code and the shared classes; return also what it contains of `__main__`."""
     buffer, names = io.BytesIO(), _Names()
-    _pickler(buffer, names).dump((shared, value))
+    functions: list[types.FunctionType] = []
+    try:
+        _pickler(buffer, names, functions).dump((shared, value))
+    except Exception as error:
+        reason = str(error).strip().partition("\n")[0] or type(error).__name__
+        for function, variable in _unpicklable_variables(functions):
+            what = f"the variable {variable!r}, which {function.__qualname__} uses"
+            raise pickle.PicklingError(f"{what}: {reason}") from error
+        raise
     return b"%s%s\n%s" % (_MARK, _version().encode(), buffer.getvalue()), names
 
 
-def _pickler(buffer: io.BytesIO, names: _Names) -> pickle.Pickler:
+def _pickler(buffer: io.BytesIO, names: _Names, functions: list[types.FunctionType]) -> pickle.Pickler:
     import cloudpickle  # noqa: PLC0415 - only where code travels
 
     def refuse(file: io.TextIOWrapper) -> Any:
@@ -106,10 +115,28 @@ def _pickler(buffer: io.BytesIO, names: _Names) -> pickle.Pickler:
         def reducer_override(self, obj: Any) -> Any:
             if isinstance(obj, type | types.FunctionType) and obj.__module__ == _MAIN:
                 _enter(obj, names)
-            return super().reducer_override(obj)
+            reduced = super().reducer_override(obj)
+            if isinstance(obj, types.FunctionType) and reduced is not NotImplemented:
+                functions.append(obj)
+            return reduced
 
     made: pickle.Pickler = Pickler(buffer, protocol=5)
     return made
+
+
+def _unpicklable_variables(
+    functions: Iterable[types.FunctionType],
+) -> Iterator[tuple[types.FunctionType, str]]:
+    """Find variables outside of functions that travel by value which cannot travel with them, such as a lock or a device."""
+    for function in functions:
+        used = inspect.getclosurevars(function)
+        for name, value in {**used.globals, **used.nonlocals}.items():
+            if isinstance(value, type | types.FunctionType):
+                continue  # it is one of the functions itself, or has methods that are
+            try:
+                _pickler(io.BytesIO(), _Names(), []).dump(value)
+            except Exception:  # noqa: BLE001 - pickling runs the user's code
+                yield function, name
 
 
 def _enter(thing: type | types.FunctionType, names: _Names) -> None:

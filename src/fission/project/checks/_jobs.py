@@ -184,8 +184,8 @@ def _why_not(value: object) -> str:
     """Why a value cannot be pickled, in one line; "" when it can."""
     try:
         # with a callback the contents of arrays are not copied
-        pickle.dumps(value, protocol=5, buffer_callback=lambda _buffer: None)
-        return ""
+        if b"__main__" not in pickle.dumps(value, protocol=5, buffer_callback=lambda _buffer: None):
+            return ""
     except Exception:  # noqa: BLE001, S110 - pickling runs the user's code; what cannot be imported travels by value
         pass
     try:
