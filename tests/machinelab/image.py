@@ -68,7 +68,8 @@ def overlay(base: Path, folder: Path) -> Path:
 
 def _mirror() -> str:
     """Return the first mirror that this machine's own package manager uses, or ""."""
-    files = [*Path("/etc/apt/sources.list.d").glob("*"), Path("/etc/apt/sources.list")]
+    folder = Path("/etc/apt/sources.list.d")  # apt ignores files with other suffixes, and so does this
+    files = [*sorted(folder.glob("*.sources")), Path("/etc/apt/sources.list"), *sorted(folder.glob("*.list"))]
     for file in files:
         if not file.is_file():
             continue

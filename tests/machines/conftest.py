@@ -64,13 +64,28 @@ class Site:
 
 
 @pytest.fixture(scope="module")
-def lab() -> Iterator[MachineLab]:
+def machines() -> Iterator[MachineLab]:
     if why := unavailable():
         pytest.skip(why)
-    if not ANSIBLE.exists():
-        pytest.skip("ansible-playbook is not installed: pip install --group ansible")
     with MachineLab.up(3) as lab:
         yield lab
+
+
+@pytest.fixture(scope="module")
+def lab(request: pytest.FixtureRequest) -> MachineLab:
+    """The machines, for Ansible."""
+    if not ANSIBLE.exists():
+        pytest.skip("ansible-playbook is not installed: pip install --group ansible")
+    lab: MachineLab = request.getfixturevalue("machines")
+    return lab
+
+
+@pytest.fixture(scope="module")
+def wheels(machines: MachineLab, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A cache folder with the wheels for the machines, which have no way to a package index, nor has their client."""
+    folder = tmp_path_factory.mktemp("cache")
+    _collect_wheels(folder / "fission/wheels", machines)
+    return folder
 
 
 @pytest.fixture(scope="module")
@@ -92,7 +107,6 @@ def site(lab: MachineLab, tmp_path_factory: pytest.TempPathFactory) -> Site:
         "offline": True,
         "fission_certs_dir": str(folder / "certs"),
         "fission_wheels_dir": str(folder / "wheels"),
-        "fission_source_dir": str(ROOT),
     }
     (settings / "setting.yml").write_text(json.dumps(where), encoding="utf-8")
     _collect_wheels(folder / "wheels", lab)
@@ -104,10 +118,9 @@ def _collect_wheels(folder: Path, lab: MachineLab) -> None:
     version = lab.machines[0].run("python3 -c 'import sys; print(\"%d.%d\" % sys.version_info[:2])'").strip()
     machine = os.uname().machine
     target = folder / f"{machine}-{version}-offline.zip"
-    script = ROOT / "ansible/roles/setup/files/wheels.py"
-    options = [f"--source={ROOT}", f"--target={target}", f"--machine={machine}", f"--python={version}"]
+    options = [f"--target={target}", f"--machine={machine}", f"--python={version}"]
     done = subprocess.run(
-        [sys.executable, script, *options, "--packages=[]", "--dependencies"],
+        [sys.executable, "-m", "fission.deployment.wheels", *options, "--packages=[]", "--dependencies"],
         capture_output=True,
         text=True,
         timeout=300,

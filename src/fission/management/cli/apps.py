@@ -43,6 +43,7 @@ _OF_NETWORKS: Mapping[str, Verb] = {
 FISSION_VERBS: Mapping[str, Verb] = {
     **_OF_NETWORKS,
     "examples": network_verbs.list_examples,
+    "deploy": device_verbs.deploy,
     "certs": device_verbs.certs,
     "node": device_verbs.node,
 }

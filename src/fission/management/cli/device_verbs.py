@@ -1,4 +1,4 @@
-"""Command line of the commands for devices: certificates and the node service."""
+"""Command line of the commands for devices: deployment, certificates and the node service."""
 
 # ruff: noqa: D301, PLC0415 - \b is for the layout of the help; a command imports only what it needs
 
@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from fission.management.cli.options import Debug, exit_with
+from fission.core.network import Settings
+from fission.management.cli.options import Debug, Project, exit_with
 from fission.management.console.exit_codes import exit_code_of
 
 
@@ -40,6 +41,100 @@ def certs(
 
     def work() -> int:
         return certs_command(folder, nodes=nodes or (), days=days, renew=renew, list_only=list_only)
+
+    exit_with(exit_code_of(work, debug=debug))
+
+
+def deploy(
+    hosts: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[USER@]HOST...", help="Devices, as ssh names them."),
+    ] = None,
+    upgrade: Annotated[
+        bool,
+        typer.Option(
+            "--upgrade", help="Replace another package; without HOST on all nodes of the node list."
+        ),
+    ] = False,
+    remove: Annotated[bool, typer.Option("--remove", help="Remove the node service.")] = False,
+    data: Annotated[
+        bool, typer.Option("--data", help="With --remove: also settings, certificate and files of networks.")
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only check, and print what would be done.")
+    ] = False,
+    offline: Annotated[
+        bool, typer.Option("--offline", help="Carry all wheels, for devices without internet.")
+    ] = False,
+    packages: Annotated[
+        list[str] | None,
+        typer.Option("--package", metavar="NAME", help="Python package that jobs import. May be repeated."),
+    ] = None,
+    groups: Annotated[str, typer.Option("--groups", metavar="A,B", help="Groups of these nodes.")] = "",
+    port: Annotated[
+        int, typer.Option("--port", min=1, max=65535, help="Port of the node service.")
+    ] = Settings().node_port,
+    certificates: Annotated[
+        Path | None,
+        typer.Option(
+            "--certs", metavar="DIR", help="Folder of the certificates. Default: certs in the project."
+        ),
+    ] = None,
+    node_list: Annotated[
+        Path | None,
+        typer.Option("--nodes", metavar="FILE", help="The node list. Default: nodes.csv in the project."),
+    ] = None,
+    ask_password: Annotated[
+        bool, typer.Option("--ask-sudo-password", help="Ask for the sudo password of the devices.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the results as JSON.")] = False,
+    project: Project = None,
+    debug: Debug = False,
+) -> None:
+    """Install the node service on devices over ssh.
+
+    Each device gets the version of FISSION that runs here, in a virtual environment, a certificate made here, and
+    fission.service, which starts at boot. A second run changes nothing. The nodes are added to the node list, which NODES
+    in config.py can name. With --upgrade under a running network, one node after another is drained, upgraded and used
+    again. Outside of a project certificates and node list are in the working directory.
+
+    \b
+      fission deploy pi@192.168.4.2 pi@192.168.4.3
+      fission deploy --offline --groups roof,lab pi@192.168.4.4
+      fission deploy --upgrade
+      fission deploy --remove pi@192.168.4.2
+    """
+    from fission.deployment.deployment import Plan
+    from fission.errors import ProjectError, UserError
+    from fission.management.access.project_root import find_root
+    from fission.management.commands.devices.deploy import DeployOptions, deploy_command
+
+    def work() -> int:
+        if remove and upgrade:
+            raise UserError("--remove and --upgrade cannot be combined")
+        if data and not remove:
+            raise UserError("--data is for --remove")
+        try:
+            root = find_root(project)
+        except ProjectError:
+            if project is not None:
+                raise
+            root = None
+        home = Path.cwd() if root is None else root
+        names = tuple(filter(None, (name.strip() for name in groups.split(","))))
+        options = DeployOptions(
+            Plan(port, tuple(packages or ()), names, offline=offline),
+            certificates or home / "certs",
+            node_list or home / "nodes.csv",
+            root,
+            upgrade=upgrade,
+            remove=remove,
+            data=data,
+            dry_run=dry_run,
+            as_json=as_json,
+            ask_password=ask_password,
+        )
+        return deploy_command(hosts or (), options)
 
     exit_with(exit_code_of(work, debug=debug))
 
