@@ -51,11 +51,11 @@ JOBS = [
 """
 
 
-def counting_project(folder: Path, addresses: list[str], certs: Path) -> Path:
-    """Make the project; return its folder. The network is `counting`."""
+def counting_project(folder: Path, addresses: list[str], certs: Path, last: int = COUNTING) -> Path:
+    """Make the project; return its folder. The network is `counting`, and counts to `last`."""
     root = start_project(folder, "garden")
     network = start_network(root, "counting")
-    (network / "jobs/jobs.py").write_text(_JOBS.format(last=COUNTING), encoding="utf-8")
+    (network / "jobs/jobs.py").write_text(_JOBS.format(last=last), encoding="utf-8")
     (network / "config.py").write_text(
         _CONFIG.format(certs=str(certs), addresses=addresses), encoding="utf-8"
     )

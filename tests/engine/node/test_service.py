@@ -90,7 +90,10 @@ def play(tmp_path: Path) -> Play:
         async def work() -> Link:
             settings = NodeSettings("127.0.0.1", tmp_path / "root", "pi", 3, ("lab", "roof"))
             service = NodeService(
-                settings, Store(tmp_path / "code"), versions={"python": "3"}, operations={"bundle.echo": echo}
+                settings,
+                Store(tmp_path / "code"),
+                versions={"python": "3", "fission": "1.2.3"},
+                operations={"bundle.echo": echo},
             )
             service.link = link = Link()
             await service.start()
@@ -118,7 +121,7 @@ def test_a_client_joins_and_learns_what_the_node_is(play: Play) -> None:
             "slots": 3,
             "occupied": 0,
             "info": {},
-            "versions": {"python": "3"},
+            "versions": {"python": "3", "fission": "1.2.3"},
             "tq": {},
         }
         assert link_messages.info_from_plain(hello["info"]).memory > 0
@@ -183,6 +186,18 @@ def test_who_has_not_joined_gets_nothing(play: Play) -> None:
         with pytest.raises(RunError, match="has not joined"):
             await bed.ask("stranger", "inventory")
         assert bed.service.admit("c1", {}) == "it does not say which network it is for"
+
+    play(scenario)
+
+
+def test_a_client_of_another_minor_version_is_refused(play: Play, caplog: pytest.LogCaptureFixture) -> None:
+    async def scenario(bed: Bed) -> None:
+        reason = bed.service.admit("c1", {"network": "net", "fission": "1.3.0", "name": "anna"})
+        assert reason.startswith(
+            "this node has fission 1.2.3, the client 1.3.0. On the client, `fission deploy"
+        )
+        assert f"refused anna at c1: {reason}" in caplog.text
+        assert bed.service.admit("c1", {"network": "net", "fission": "1.2.9"}) == ""
 
     play(scenario)
 

@@ -6,7 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from fission.engine.protocol.versions import differences, imported_packages, installed_versions
+from fission.engine.protocol.versions import (
+    UPGRADE,
+    client_refusal,
+    differences,
+    imported_packages,
+    installed_versions,
+)
 
 MISSING = "numpy is missing on the node (the client has 2.1.0): pip install numpy==2.1.0"
 OURS = {"python": "3.11.7", "fission": "1.2.3", "numpy": "2.1.0"}
@@ -18,7 +24,15 @@ OURS = {"python": "3.11.7", "fission": "1.2.3", "numpy": "2.1.0"}
         (OURS, ()),
         (OURS | {"python": "3.11.2"}, ()),
         (OURS | {"python": "3.12.7"}, ("python 3.12.7 on the node (the client has 3.11.7)",)),
-        (OURS | {"fission": "1.2.4"}, ("fission 1.2.4 on the node (the client has 1.2.3)",)),
+        (OURS | {"fission": "1.2.4"}, ()),
+        (
+            OURS | {"fission": "1.3.0"},
+            ("fission 1.3.0 on the node (the client has 1.2.3): fission deploy --upgrade",),
+        ),
+        (
+            OURS | {"fission": "2.2.3"},
+            ("fission 2.2.3 on the node (the client has 1.2.3): fission deploy --upgrade",),
+        ),
         (OURS | {"numpy": "2.1.9"}, ()),
         (
             OURS | {"numpy": "1.26.4"},
@@ -29,6 +43,16 @@ OURS = {"python": "3.11.7", "fission": "1.2.3", "numpy": "2.1.0"}
 )
 def test_differences(theirs: dict[str, str], found: tuple[str, ...]) -> None:
     assert differences(theirs, ["numpy", "unknown"], OURS) == found
+
+
+@pytest.mark.parametrize(
+    ("theirs", "refused"), [("1.2.9", False), (None, False), ("1.3.0", True), ("0.2.3", True)]
+)
+def test_a_node_refuses_clients_of_another_minor_version(theirs: str | None, refused: bool) -> None:
+    reason = client_refusal(theirs, OURS)
+    assert bool(reason) == refused
+    if refused:
+        assert reason == f"this node has fission 1.2.3, the client {theirs}. {UPGRADE}"
 
 
 def test_a_package_that_the_user_does_not_import_does_not_matter() -> None:

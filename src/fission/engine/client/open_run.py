@@ -16,6 +16,7 @@ import shutil
 import socket
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -248,6 +249,7 @@ class RunSession:
             down=executor.down,
             refused=executor.refused,
             posted=executor.posted,
+            about={"fission": metadata.version("fission")},
         )
 
     async def _answer(

@@ -32,6 +32,7 @@ from fission.engine.node.sessions import ClientSessions, ConnectedClient
 from fission.engine.protocol import link_messages
 from fission.engine.protocol.interfaces import EngineEvent, NodeLink, Plain
 from fission.engine.protocol.processes import processes_here
+from fission.engine.protocol.versions import client_refusal
 from fission.errors import RunError
 from fission.security import IdentityFiles
 
@@ -180,7 +181,9 @@ class NodeService:
             return ""
         since = f"{dt.datetime.now():%Y-%m-%d %H:%M:%S}"
         who = f"{about.get('name') or 'the client'} at {about.get('host') or client}"
-        reason = self._sessions.admit(client, network if isinstance(network, str) else "", who, since)
+        reason = client_refusal(about.get("fission"), self._versions) or self._sessions.admit(
+            client, network if isinstance(network, str) else "", who, since
+        )
         if reason:
             _log.warning("refused %s: %s", who, reason)
         else:

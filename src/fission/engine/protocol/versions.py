@@ -1,7 +1,7 @@
 """What a node must have the same as the client: Python, fission, and the packages that the user's modules import.
 
-Jobs are pickled on the client and unpickled on the node, so the same Python (3.11, whatever the third number) and the
-same fission are a must. Of a package that the user's code imports, the first two numbers of the version must agree.
+Jobs are pickled on the client and unpickled on the node, so the same Python (3.11, whatever the third number) is a must.
+Of fission, and of a package that the user's code imports, the first two numbers of the version must agree.
 """
 
 import ast
@@ -11,6 +11,7 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping
 from importlib import metadata
 from pathlib import Path
+from typing import Final
 
 
 def installed_versions() -> dict[str, str]:
@@ -18,6 +19,23 @@ def installed_versions() -> dict[str, str]:
     found = {_normal(one.metadata["Name"] or ""): one.version for one in metadata.distributions()}
     found.pop("", None)
     return found | {"python": platform.python_version()}
+
+
+def fit_together(one: str, other: str) -> bool:
+    """Whether two versions of fission work together: they have the same first two numbers."""
+    return _start(one, 2) == _start(other, 2)
+
+
+def client_refusal(theirs: object, ours: Mapping[str, str] | None = None) -> str:
+    """Return why a node refuses a client with this version of fission, "" if it does not."""
+    here = (installed_versions() if ours is None else ours).get("fission", "")
+    if not here or not isinstance(theirs, str) or fit_together(theirs, here):
+        return ""  # a client that does not say it compares the versions itself
+    return f"this node has fission {here}, the client {theirs[:20]}. {UPGRADE}"
+
+
+UPGRADE: Final = "On the client, `fission deploy --upgrade` installs its version on the nodes"
+"""What to do when the versions of fission do not fit together."""
 
 
 def imported_packages(files: Iterable[Path]) -> frozenset[str]:
@@ -43,15 +61,14 @@ def differences(
     """What on a node differs from this machine and matters, a line for each ("numpy 1.26.4 on the node (the client has ...)")."""
     ours = installed_versions() if ours is None else ours
     found = []
-    for name, parts in (("fission", None), ("python", 2), *((package, 2) for package in sorted(packages))):
+    for name in ("fission", "python", *sorted(packages)):
         there, here = theirs.get(name), ours.get(name)
         if here is None:
             continue
-        # how these two came to the node is not known; packages come from an index
-        fix = "" if name in ("fission", "python") else f": pip install {name}=={here}"
+        fix = _FIXES.get(name, f": pip install {name}=={here}")
         if there is None:
             found.append(f"{name} is missing on the node (the client has {here}){fix}")
-        elif _start(there, parts) != _start(here, parts):
+        elif _start(there, 2) != _start(here, 2):
             found.append(f"{name} {there} on the node (the client has {here}){fix}")
     return tuple(found)
 
@@ -68,7 +85,11 @@ def _distributions_with(modules: Iterable[str]) -> Iterator[str]:
             yield _normal(one.metadata["Name"] or "")
 
 
-def _start(version: str, parts: int | None) -> list[str]:
+_FIXES: Final = {"fission": ": fission deploy --upgrade", "python": ""}
+"""What to do about these two, which come from no index; the Python of a node is that of its system."""
+
+
+def _start(version: str, parts: int) -> list[str]:
     return version.split(".")[:parts]
 
 

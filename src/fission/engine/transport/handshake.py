@@ -44,7 +44,7 @@ class ClientHello:
                 "the versions of FISSION do not fit together",
                 expected=f"link protocol {PROTOCOL}",
                 found=str(message["join"])[:20],
-                hint="Install the same version on the client and all nodes",
+                hint="On the client, `fission deploy --upgrade` installs its version on the nodes",
             )
         values = [message.get(name) for name in ("client", "network", "pulse", "about")]
         match values:

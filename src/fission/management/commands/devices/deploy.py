@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import nullcontext
 from dataclasses import dataclass, field
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from fission.deployment.deployment import Package, Plan
 from fission.deployment.device_facts import DeviceFacts
 from fission.deployment.node_list import add_node, read_list, remove_node
 from fission.deployment.ssh import Ssh
+from fission.engine.protocol.versions import fit_together
 from fission.errors import FissionError, RunError, UserError
 from fission.management.commands.devices.certs import DAYS
 from fission.management.commands.devices.deploy_check import verify
@@ -174,12 +176,25 @@ class _Deployment:
             self._say(one, text)
 
         differs = facts.wheels != package.digest
+        if options.upgrade and differs:
+            self._require_fit(one.host, facts)
         rolling = drained(options.root, facts.address, say) if options.upgrade and differs else nullcontext()
         with rolling:
             one.changed = deployment.install(
                 self._ssh, one.host, facts, package, folder, one.name, options.plan, say
             )
             verify(one.host, facts.address, options.plan.port, options.certs)
+
+    def _require_fit(self, host: str, facts: DeviceFacts) -> None:
+        """Raise RunError when a running network could not use the node after its upgrade."""
+        ours = metadata.version("fission")
+        if facts.version and not fit_together(facts.version, ours):
+            for name in networks_with(self._options.root, facts.address):
+                raise RunError(
+                    f"version {ours} does not work together with {facts.version}, which the network {name} runs with",
+                    where=host,
+                    hint=f"Stop it first: fission stop {name}",
+                )
 
     def _remove(self, one: _Host) -> None:
         if one.facts is None:

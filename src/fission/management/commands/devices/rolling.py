@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from fission.cluster.transitions import JobState
+from fission.cluster.transitions import JobState, NodeStatus
 from fission.engine.client.views import STATES
 from fission.errors import FissionError, RunError
 from fission.management.access.running_client import ask
@@ -16,7 +16,9 @@ from fission.project.load import networks_of
 _MOVE_SECONDS = 120.0
 _RETURN_SECONDS = 120.0
 _POLL_SECONDS = 0.2
-_UP, _DRAINING = "up", "draining"
+_UP, _DRAINING, _REFUSED = (
+    status.name.lower() for status in (NodeStatus.UP, NodeStatus.DRAINING, NodeStatus.REFUSED)
+)
 
 
 def running_networks(root: Path | None) -> list[str]:
@@ -71,7 +73,10 @@ def _settled(root: Path | None, name: str, address: str, waiting: frozenset[int]
 
 def _is_back(root: Path | None, name: str, address: str) -> bool:
     view = _view(root, name)
-    return view is None or _state(view, address) == _UP
+    node = next((one for one in (() if view is None else view["nodes"]) if one["address"] == address), None)
+    if node is not None and node["state"] == _REFUSED:
+        raise RunError(f"the network {name} refuses the node: {node['reason']}", where=address)
+    return node is None or node["state"] == _UP
 
 
 def _stays(name: str, address: str) -> RunError:
