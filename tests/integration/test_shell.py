@@ -15,7 +15,9 @@ from pathlib import Path
 import psutil
 import pytest
 
+from fission.project.scaffold import start_project
 from fission.security.ephemeral import ephemeral_authority
+from kits.disks import fill, small_disk
 from kits.waiting import wait_for
 
 from .conftest import Project
@@ -232,3 +234,17 @@ def test_a_terminal(net: Project) -> None:
             process.kill()
             os.close(ours)
     assert "startcluster --embedded 1" in (net.root / "net/.fission/history").read_text()
+
+
+def test_a_start_on_a_full_disk_says_where_the_reason_is_shown(tmp_path: Path) -> None:
+    with small_disk(tmp_path / "disk", 4 << 20) as disk:
+        small = Project(start_project(disk, "project"))
+        small.write(JOBS, CONFIG)
+        (small.root / "net/source/tools").mkdir()
+        fill(disk)
+        done = shell(small, "startcluster --embedded 1", "start", "exit")
+    assert (
+        "network net: the network did not start; found exit code 1. `fission run net` shows why"
+        in done.stderr
+    )
+    assert "Traceback" not in done.stderr

@@ -43,7 +43,7 @@ class JobFolder:
             raise ProjectError(
                 f"the folder of the emulated job cannot be prepared: {error.strerror}",
                 where=str(error.filename or root),
-                hint="It is emptied before every emulation; check its owner and permissions",
+                hint="It is emptied before every emulation; check who owns it, and the room on its disk",
             ) from error
         try:
             install_dependencies(network, job, self.path)

@@ -66,7 +66,7 @@ class WorkFolders:
             raise RunError(
                 f"the job's folder cannot be prepared: {error.strerror or error}",
                 where=str(error.filename or home),
-                hint="It is emptied before a run; check who owns it, and REMOTE_ROOT or --root",
+                hint="It is emptied before a run; check who owns it, the room on its disk, and REMOTE_ROOT or --root",
             ) from error
         return folders
 

@@ -255,6 +255,6 @@ def prepare_folders(network: Network, folder: Path) -> dict[int, Path]:
         raise ProjectError(
             f"the simulation's folder cannot be prepared: {error.strerror}",
             where=str(error.filename or folder),
-            hint="It is emptied before every simulation; check who owns it.",
+            hint="It is emptied before every simulation; check who owns it, and the room on its disk",
         ) from error
     return folders

@@ -260,7 +260,10 @@ class Shell(cmd.Cmd):
         text = self._errors.read_text(encoding="utf-8", errors="replace").strip()
         if process.returncode:
             raise RunError(
-                "the network did not start", where=f"network {self._name}", found=text.removeprefix("error: ")
+                "the network did not start",
+                where=f"network {self._name}",
+                found=text.removeprefix("error: ") or f"exit code {process.returncode}",
+                hint="" if text else f"`fission run {self._name}` shows why",  # the disk may be full
             )
         print(f"{self._name} has already finished")
 
