@@ -9,9 +9,10 @@ import io
 import select
 import sys
 from collections.abc import Callable, Iterator
-from os import write
 from time import monotonic
 from typing import Any, TextIO, TypeVar
+
+from fission.management.console.output_file import OutputFile
 
 DRAIN_SECONDS = 0.5
 """Time that a reader has at the end to take the remaining output."""
@@ -63,6 +64,7 @@ class InterruptibleStream(StreamProxy):
         super().__init__(stream)
         self._deadline = float("inf")
         self._pending = bytearray()
+        self._output = OutputFile(self._file)
         self._poll = select.poll()
         self._poll.register(self._file, select.POLLOUT)
 
@@ -84,7 +86,7 @@ class InterruptibleStream(StreamProxy):
                 self._pending.clear()
                 return
             try:
-                done = write(self._file, self._pending[:_ATOMIC_WRITE])
+                done = self._output.write(bytes(self._pending[:_ATOMIC_WRITE]))
             except OSError:
                 self._pending.clear()
                 raise

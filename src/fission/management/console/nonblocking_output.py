@@ -4,23 +4,24 @@ A thread writes what was printed to stdout and stderr, in the order of the calls
 """
 
 import contextlib
-import os
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator
 from typing import TextIO
 
 from fission.management.console.interruptible_output import DRAIN_SECONDS, StreamProxy, replaced_output
+from fission.management.console.output_file import OutputFile
 
 MAX_QUEUED_BYTES = 16 << 20
 """Bytes that may wait for a reader; beyond that whole lines are dropped and counted."""
 
 
 class OutputThread:
-    """Writes to files in a thread. After a write error all further output is discarded."""
+    """Writes to files in a thread. When a reader is gone, all further output is discarded."""
 
     def __init__(self) -> None:
         self._callback: Callable[[], None] | None = None
+        self._files: dict[int, OutputFile] = {}
         self._queue: deque[tuple[int, bytes]] = deque()
         self._queued_bytes = 0
         self._closed = False
@@ -72,7 +73,7 @@ class OutputThread:
             file, data = part
             try:
                 while data:
-                    data = data[os.write(file, data) :]
+                    data = data[self._files.setdefault(file, OutputFile(file)).write(data) :]
             except OSError:
                 with self._change:
                     self.broken = True
