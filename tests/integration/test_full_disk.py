@@ -201,3 +201,48 @@ def test_commands_write_completely_or_not_at_all(small: Project, disk: Path) -> 
         assert done.stderr.count("\n") == 1, done.stderr
         assert "No space left on device" in done.stderr
     assert not (small.root / "another").exists()
+
+
+@pytest.mark.parametrize("command", [("simulate",), ("run", "--embedded", "2")])
+def test_a_stream_outlives_the_full_disk_of_its_output(
+    project: Project, disk: Path, tmp_path: Path, command: tuple[str, ...]
+) -> None:
+    """As with `nohup fission run net > out.txt`; warnings go elsewhere."""
+    project.write(JOBS, CONFIG)
+    out, err = disk / "out.txt", tmp_path / "err.txt"
+    with out.open("w") as stdout, err.open("w") as stderr:
+        process = subprocess.Popen(
+            project.command(*command), stdout=stdout, stderr=stderr, text=True, start_new_session=True
+        )
+    project.running.append(process)
+    wait_for(lambda: said(out) > 50, "the stream runs")
+    filling = fill(disk)
+    wait_for(lambda: "output cannot be written: No space left on device" in err.read_text(), "the warning")
+    before = out.stat().st_size
+    filling.unlink()
+    wait_for(lambda: out.stat().st_size > before + 1000, "the output goes on")
+    process.send_signal(signal.SIGINT)
+    assert process.wait(30) == 0, err.read_text()[-2000:]
+    assert err.read_text().count("No space left") == 1
+    numbers = [int(line.rsplit(" ", 1)[1]) for line in out.read_text().splitlines() if "| said " in line][:-1]
+    assert numbers == sorted(set(numbers))
+    assert numbers[-1] > len(numbers), "some were dropped meanwhile"
+
+
+def test_a_replay_without_room_for_a_copy_is_explained(project: Project, disk: Path) -> None:
+    setup = '    def setup(self):\n        open("large", "wb").write(bytes(1 << 20))\n'
+    project.write(JOBS.replace("hz=100", "hz=1000").rstrip() + f"\n\n{setup}", CONFIG)
+    filling = fill(disk)
+    os.truncate(filling, filling.stat().st_size - (1 << 19))
+    done = subprocess.run(
+        project.command("check", "--replay"),
+        env=os.environ | {"TMPDIR": str(disk)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 1, done
+    assert "the folder of a job cannot be copied; found " in done.stderr
+    assert "No space left on device" in done.stderr
+    assert "bug in fission" not in done.stderr

@@ -19,6 +19,7 @@ from typing import Any
 from fission.core.jobs import PythonJob
 from fission.core.jobs.base import has_state
 from fission.runtime.checkpointing.state import SavedState
+from fission.runtime.checkpointing.writer import write_file
 from fission.runtime.messages import JobSpec
 from fission.serialization import by_value
 
@@ -115,9 +116,7 @@ class _Recorder:
             self._trial = None
             trial.attributes = self._state.attributes()
             path = Path(self._spec.trial)
-            unfinished = path.with_suffix(".new")
-            unfinished.write_bytes(pickle.dumps(trial))
-            unfinished.replace(path)
+            write_file(path, pickle.dumps(trial))
 
 
 def repeat(trial: ReplayCheck) -> Verdict:
@@ -192,4 +191,4 @@ def main() -> None:
     """Be a process of its own; arguments: the trial, and where the verdict goes, as JSON."""
     trial: ReplayCheck = pickle.loads(Path(sys.argv[1]).read_bytes())
     verdict = repeat(trial)
-    Path(sys.argv[2]).write_text(json.dumps(asdict(verdict)), encoding="utf-8")
+    write_file(Path(sys.argv[2]), json.dumps(asdict(verdict)).encode())

@@ -26,6 +26,8 @@ from fission.runtime.launch.supervisor import OutputLine
 
 TIMEOUT = 60.0
 """Time limit of a job for the repeated rounds."""
+_LONGEST = 500
+"""Characters of an error of the process that repeats them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,15 +99,20 @@ def _answer(job: BaseJob, folder: Path, trials: Path) -> ReplayResult:
     if not trial.exists():
         return ReplayResult(job.name, None, "computed too few rounds: nothing was compared")
     copy = trials / str(job.id)
-    shutil.copytree(folder, copy, symlinks=True)  # the job may write there
+    try:
+        shutil.copytree(folder, copy, symlinks=True)  # the job may write there
+    except OSError as error:  # shutil.Error has a list of (source, copy, text)
+        found = error.strerror or str(error.args[0][0][2])
+        raise RunError("the folder of a job cannot be copied", where=str(copy), found=found) from error
     program = "from fission.runtime.checkpointing.replay_check import main; main()"
     command = [sys.executable, "-P", "-c", program, os.fspath(trial), os.fspath(result)]
+    why = f"within {TIMEOUT:.0f} s"
     with contextlib.suppress(subprocess.TimeoutExpired):
-        subprocess.run(command, cwd=copy, timeout=TIMEOUT, capture_output=True, check=False)  # noqa: S603 - a module of this package
+        done = subprocess.run(command, cwd=copy, timeout=TIMEOUT, capture_output=True, check=False)  # noqa: S603 - a module of this package
+        said = done.stderr.decode(errors="replace").strip().rpartition("\n")[2]
+        why = f"as its process ended with code {done.returncode}: {said[:_LONGEST]}"
     if not result.exists():
-        return ReplayResult(
-            job.name, False, f"did not repeat its rounds within {TIMEOUT:.0f} s, or its process died"
-        )
+        return ReplayResult(job.name, False, f"did not repeat its rounds {why}")
     return _verdict(job.name, json.loads(result.read_text(encoding="utf-8")))
 
 
