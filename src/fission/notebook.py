@@ -30,13 +30,13 @@ from fission.project.load import load_network
 __all__ = ["LiveView", "status", "watch"]
 
 
-def status(name: str, *, project: Path | None = None) -> NetworkView:
+def status(name: str, *, project: str | Path | None = None) -> NetworkView:
     """Return what a running or simulated network does now; a notebook shows it as tables.
 
     `project` is its project's folder; by default the nearest one at or above the working directory. Raises RunError when the
     network does not run, and ProjectError when it does not exist.
     """
-    root = find_root(project)
+    root = find_root(None if project is None else Path(project))
     plain = _ask(root, name)
     if plain is None:
         raise no_client(root, name)
@@ -44,7 +44,7 @@ def status(name: str, *, project: Path | None = None) -> NetworkView:
 
 
 def watch(
-    name: str, *, project: Path | None = None, interval: float = 1.0, seconds: float | None = None
+    name: str, *, project: str | Path | None = None, interval: float = 1.0, seconds: float | None = None
 ) -> "LiveView":
     """Show a running or simulated network in the cell, and update it every `interval` seconds until it ends.
 
@@ -54,7 +54,7 @@ def watch(
     """
     if not interval > 0:
         raise UserError("the interval must be positive", expected="seconds", found=repr(interval))
-    root = find_root(project)
+    root = find_root(None if project is None else Path(project))
     network, _ = load_network(root, name)
     first = _ask(root, name)
     if first is None:

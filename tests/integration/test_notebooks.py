@@ -95,8 +95,14 @@ from fission.notebook import watch, status
 from fission.project.scaffold import start_network, start_project
 start_network(start_project(Path(), "lab"), "demo")
 for call in (watch, status):
+    for project in ("lab", Path("lab"), "nowhere"):
+        try:
+            call("demo", project=project)
+        except Exception as error:
+            print(type(error).__name__, error)
+for interval in (0, float("nan")):
     try:
-        call("demo", project=Path("lab"))
+        watch("demo", project="lab", interval=interval)
     except Exception as error:
         print(type(error).__name__, error)
 """
@@ -111,4 +117,6 @@ for call in (watch, status):
     }
     notebook.write_text(json.dumps({"cells": [cell], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}))
     [output] = execute(notebook, folder)
-    assert output.count("RunError network demo: it does not run. Start it: fission run demo") == 2
+    assert output.count("RunError network demo: it does not run. Start it: fission run demo") == 4
+    assert output.count("ProjectError --project nowhere: there is no such folder") == 2
+    assert output.count("UserError the interval must be positive; expected seconds, found ") == 2
