@@ -81,8 +81,8 @@ PIPE = (
     Mutant(
         "a lone block overtakes those that wait",
         "windows",
-        "if self._queue or not last or",
-        "if not last or",
+        "            self._queue\n            or not last\n",
+        "            not last\n",
     ),
     Mutant(
         "the window is full with a single large block",
@@ -145,7 +145,12 @@ LIVE = (
     Mutant(
         "a live queue grows without end", "lossy_windows", "excess = self.waiting - self._limit", "excess = 0"
     ),
-    Mutant("drops are not counted", "windows", "        self._counters.dropped += count\n", ""),
+    Mutant(
+        "drops are not counted",
+        "lossy_windows",
+        "        self._counters.dropped += count\n        return count\n",
+        "        return count\n",
+    ),
     Mutant("the newest are dropped", "lossy_windows", "entry = self._queue[0]", "entry = self._queue[-1]"),
     Mutant(
         "a shortened frame keeps its first number",
@@ -155,9 +160,9 @@ LIVE = (
     ),
     Mutant(
         "a live job is made to wait",
-        "windows",
-        '"""Never: the job is not made to wait."""\n        return False',
-        "return self.waiting > 2",
+        "lossy_windows",
+        'return False\n\n    def write(self, blocks: list[Payload], head: int, mono: float, wall: float) -> int:\n        """Number the blocks and queue them; drop the oldest that wait',
+        'return self.waiting > 2\n\n    def write(self, blocks: list[Payload], head: int, mono: float, wall: float) -> int:\n        """Number the blocks and queue them; drop the oldest that wait',
     ),
     Mutant(
         "the end of a live pipe is not acknowledged",
