@@ -1,14 +1,16 @@
 """The folders of a network's jobs, made by several threads at once."""
 
 import contextlib
+import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from fission.engine.files.locks import lock_folder
-from fission.engine.host.work_folders import WorkFolders
+from fission.engine.host.work_folders import WorkFolders, files_root, node_work_folder
 from fission.engine.protocol.interfaces import JobOrder
 from fission.errors import RunError
 from fission.runtime.messages import JobSpec
@@ -32,6 +34,27 @@ def order(job: int, run: str = "run1", *, resume: bool = False) -> JobOrder:
         resume=resume,
     )
     return JobOrder(network="net", root="", spec=spec, code="", files="")
+
+
+def test_remote_root_is_used_where_the_service_may_write(tmp_path: Path) -> None:
+    own = tmp_path / "own"
+    wanted = tmp_path / "home/pi/fission"  # made when the first job starts
+    assert files_root(own, str(wanted)) == wanted
+    assert node_work_folder(own, replace(order(1), root=str(wanted))) == wanted / "net"
+    assert files_root(own, "") == own
+
+
+def test_elsewhere_the_folder_of_the_service_takes_its_place(tmp_path: Path) -> None:
+    own = tmp_path / "own"
+    (tmp_path / "home").write_text("no folder can be made below a file, by root neither")
+    assert files_root(own, str(tmp_path / "home/pi/fission")) == own
+    assert node_work_folder(own, replace(order(1), root=str(tmp_path / "home/pi"))) == own / "net"
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_folder_of_another_account(tmp_path: Path) -> None:
+    (tmp_path / "pi").mkdir(mode=0o500)
+    assert files_root(tmp_path / "own", str(tmp_path / "pi/fission")) == tmp_path / "own"
 
 
 def test_jobs_that_start_together_do_not_hold_the_home_against_each_other(

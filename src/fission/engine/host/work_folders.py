@@ -4,6 +4,7 @@ A network's home has one folder per job, named by its id, which is the job's wor
 folder per job for its checkpoints, and with the run to which each job's files belong.
 """
 
+import os
 import shutil
 import threading
 from dataclasses import dataclass
@@ -25,7 +26,19 @@ class JobFolders:
 
 def node_work_folder(root: Path, order: JobOrder) -> Path:
     """Return the folder of a network on a node: in its REMOTE_ROOT, or else in the node's own `root`."""
-    return (Path(order.root).expanduser() if order.root else root) / order.network
+    return files_root(root, order.root) / order.network
+
+
+def files_root(root: Path, wanted: str) -> Path:
+    """Return REMOTE_ROOT, or the node's own `root` where there is none or this service may not write there.
+
+    A service with an account of its own may write to no home of another account, which projects name in REMOTE_ROOT.
+    """
+    if not wanted:
+        return root
+    path = Path(wanted).expanduser()
+    there = next((one for one in (path, *path.parents) if os.path.exists(one)), path)
+    return path if os.path.isdir(there) and os.access(there, os.W_OK | os.X_OK) else root
 
 
 class WorkFolders:

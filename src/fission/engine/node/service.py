@@ -24,7 +24,7 @@ from fission.engine.checkpoints.server import CheckpointServer
 from fission.engine.checkpoints.store import CheckpointStore
 from fission.engine.host.job_host import BundleStore, JobHost
 from fission.engine.host.load_average import LoadMeter
-from fission.engine.host.work_folders import node_work_folder
+from fission.engine.host.work_folders import files_root, node_work_folder
 from fission.engine.node import maintenance
 from fission.engine.node.event_log import read_tail, write_down
 from fission.engine.node.mesh import Mesh
@@ -252,7 +252,7 @@ class NodeService:
         if self.host.incarnations(client.network):
             raise RunError("jobs of the network run here", where=self.settings.address, hint="Stop it first")
         self._tell_use()
-        root = Path(maintenance.remote_root(arguments) or self.settings.root).expanduser()
+        root = files_root(self.settings.root, maintenance.remote_root(arguments))
         return await maintenance.remove_network(root / client.network, client.network, self._checkpoints)
 
     async def _reboot(self, _client: ConnectedClient, _arguments: Mapping[str, Plain]) -> Plain:
