@@ -1,12 +1,16 @@
-"""`fission deploy` on real machines: installation, repetition, an upgrade under a running stream, removal."""
+"""`fission deploy` on real machines: installation, repetition, an upgrade and a power loss under a running
+stream, the tutorial, removal."""
 
+import contextlib
 import csv
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
 
@@ -18,6 +22,7 @@ from lab.shell import wait_for
 from machinelab import MachineLab
 
 pytestmark = [pytest.mark.long, pytest.mark.machines, pytest.mark.timeout(900)]
+ROOT = Path(__file__).parents[2]
 FISSION = Path(sys.executable).with_name("fission")
 
 
@@ -103,19 +108,7 @@ def test_an_upgrade_under_a_running_stream_loses_nothing(client, tmp_path):
     lines = ['NODES = "nodes.csv"' if line.startswith("NODES") else line for line in text.splitlines()]
     config.write_text("\n".join(lines), encoding="utf-8")
     before = {machine.name: _pid(machine) for machine in client.lab.machines}
-    with (tmp_path / "run.log").open("w") as log:
-        run = subprocess.Popen(
-            client.lab.client(str(FISSION), "run", "counting"),
-            cwd=client.root,
-            env=client.environment,
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-        )
-    rows = client.root / "counting/local/3/rows.csv"
-    try:
-        wait_for(lambda: rows.exists() and rows.stat().st_size > 100, "rows at the sink", 60)
+    with _counting(client, tmp_path) as rows:
         refused = client.fission("deploy", "--offline", client.addresses[0], PYTHONPATH=str(newer))
         assert refused.returncode == 1
         assert "Add --upgrade" in refused.stderr
@@ -124,27 +117,48 @@ def test_an_upgrade_under_a_running_stream_loses_nothing(client, tmp_path):
         nodes = _view(client)["nodes"]
         assert {one["versions"]["fission"] for one in nodes} == {_next_version()}
         assert {one["state"] for one in nodes} == {"up"}
-        size = rows.stat().st_size
-        wait_for(lambda: rows.stat().st_size > size + 100, "rows after the upgrade", 60)
-        stopped = client.fission("stop", "counting")
-        assert stopped.returncode == 0, stopped.stderr
-        run.wait(60)
-    finally:
-        if run.poll() is None:
-            os.killpg(run.pid, signal.SIGKILL)
-            run.wait(10)
+        _wait_for_more(rows)
     assert all(_pid(machine) != before[machine.name] for machine in client.lab.machines)
-    with rows.open(newline="") as file:
-        values = [int(row[0]) for row in list(csv.reader(file))[1:]]
-    assert values == [2 * number for number in range(1, len(values) + 1)], "a block is lost or repeated"
 
 
-def test_a_machine_without_power_comes_back_with_its_service(client):
-    machine = client.lab.machines[0]
-    machine.power_off()
-    machine.boot()
-    machine.wait()
-    wait_for(lambda: machine.run("systemctl is-active fission || true").strip() == "active", "fission", 60)
+def test_a_machine_loses_power_under_a_running_stream_and_comes_back(client, tmp_path):
+    with _counting(client, tmp_path) as rows:
+        victim = next(one for one in client.lab.machines if one.address == _node_of(client, 2))
+        victim.power_off()
+        wait_for(lambda: _node_of(client, 2) not in ("", victim.address), "the job to run elsewhere", 60)
+        _wait_for_more(rows)
+        victim.boot()
+        victim.wait()
+        wait_for(lambda: _state_of(client, victim.address) == "up", "the machine to join again", 60)
+        _wait_for_more(rows)
+
+
+def test_the_tutorial_runs_across_the_machines(client, tmp_path):
+    root = tmp_path / "tutorial"
+    shutil.copytree(ROOT / "examples/tutorial", root)
+    config = root / "demo_network_v1/config.py"
+    text = re.sub(r"(?s)^NODES = \[.*?\n\]", 'NODES = "nodes.csv"', config.read_text(), flags=re.MULTILINE)
+    text = text.replace('CLIENT_IP = "127.0.0.1"', "CLIENT_IP = None").replace("DEBUG_WINDOW = True", "")
+    config.write_text(f"{text}\nCERTS = {str(client.root / 'certs')!r}\n")
+    shutil.copy(client.root / "nodes.csv", root)
+    with (tmp_path / "run.log").open("w+") as log:
+        run = subprocess.Popen(
+            client.lab.client(str(FISSION), "run", "demo_network_v1"),
+            cwd=root,
+            env=client.environment,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        try:
+            wait_for(lambda: "5 -> Sum over [1, 8, 27, 64, 125] is 225" in _text(log), "the first sum", 90)
+        finally:
+            run.send_signal(signal.SIGINT)
+            run.wait(60)
+        text = _text(log)
+    assert all(f"{address} " in text for address in client.addresses)
+    assert "error" not in text
 
 
 def test_removal(client):
@@ -157,6 +171,53 @@ def test_removal(client):
     assert client.fission("deploy", "--remove", client.addresses[0]).stdout.endswith(
         "nothing was installed\n"
     )
+
+
+@contextlib.contextmanager
+def _counting(client: Client, folder: Path) -> Iterator[Path]:
+    """Run the network during the block, stop it, and compare what its sink has with what it must have."""
+    rows = client.root / "counting/local/3/rows.csv"
+    rows.unlink(missing_ok=True)
+    with (folder / "run.log").open("w") as log:
+        run = subprocess.Popen(
+            client.lab.client(str(FISSION), "run", "counting"),
+            cwd=client.root,
+            env=client.environment,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
+    try:
+        wait_for(lambda: rows.exists() and rows.stat().st_size > 100, "rows at the sink", 60)
+        yield rows
+        stopped = client.fission("stop", "counting")
+        assert stopped.returncode == 0, stopped.stderr
+        run.wait(60)
+    finally:
+        if run.poll() is None:
+            os.killpg(run.pid, signal.SIGKILL)
+            run.wait(10)
+    with rows.open(newline="") as file:
+        values = [int(row[0]) for row in list(csv.reader(file))[1:]]
+    assert values == [2 * number for number in range(1, len(values) + 1)], "a block is lost or repeated"
+
+
+def _wait_for_more(rows: Path) -> None:
+    size = rows.stat().st_size
+    wait_for(lambda: rows.stat().st_size > size + 100, "more rows at the sink", 60)
+
+
+def _text(file) -> str:
+    return Path(file.name).read_text()
+
+
+def _node_of(client, job):
+    return next((one["node"] for one in _view(client)["jobs"] if one["id"] == job), "")
+
+
+def _state_of(client, address):
+    return next((one["state"] for one in _view(client)["nodes"] if one["address"] == address), "")
 
 
 def _newer_version(folder: Path) -> Path:

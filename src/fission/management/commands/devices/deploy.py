@@ -211,10 +211,14 @@ class _Deployment:
         """Do a step for all hosts that are left; `finish` is called in this thread for each when it is done."""
         with ThreadPoolExecutor(min(_AT_ONCE, len(self.hosts))) as threads:
             steps = {threads.submit(self._attempt, step, one): one for one in self._good()}
-            for done in as_completed(steps):
-                done.result()
-                if finish is not None:
-                    finish(steps[done])
+            try:
+                for done in as_completed(steps):
+                    done.result()
+                    if finish is not None:
+                        finish(steps[done])
+            except BaseException:  # Ctrl+C: hosts that have not begun stay as they are
+                threads.shutdown(wait=False, cancel_futures=True)
+                raise
 
     def _attempt(self, step: Callable[[_Host], None], one: _Host) -> None:
         try:
