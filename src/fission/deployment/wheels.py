@@ -50,7 +50,8 @@ def collect_wheels(
     with tempfile.TemporaryDirectory(prefix="fission-wheels-") as folder:
         made = Path(folder)
         wheel = pack_installed(made)
-        required = [machine, python, str(dependencies), *packages, *(metadata.requires("fission") or ())]
+        needed = [one for one in metadata.requires("fission") or () if "extra ==" not in one]
+        required = [machine, python, str(dependencies), *packages, *needed]
         requirements = hashlib.sha256("\0".join(required).encode()).hexdigest()
         stamp = hashlib.sha256(requirements.encode() + wheel.read_bytes()).hexdigest()
         if _member(target, STAMP) == stamp:
