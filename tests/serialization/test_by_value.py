@@ -182,6 +182,23 @@ except Exception as error:
     assert reason in raised
 
 
+def test_a_node_without_cloudpickle_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = by_value.dump(lambda: 0)
+    for name in [name for name in sys.modules if name.partition(".")[0] == "cloudpickle"]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setattr(sys, "meta_path", [_Without(), *sys.meta_path])
+    with pytest.raises(RunError, match=r"needs the package cloudpickle.*Install it"):
+        by_value.load(data)
+
+
+class _Without:
+    """Finds everything but cloudpickle."""
+
+    def find_spec(self, name: str, *_rest: object) -> None:
+        if name.partition(".")[0] == "cloudpickle":
+            raise ModuleNotFoundError(f"No module named {name!r}", name="cloudpickle")
+
+
 def test_another_version_of_python_is_refused() -> None:
     head, _, body = by_value.dump(lambda: 0).partition(b"\n")
     assert head == f"fission-by-value {sys.implementation.cache_tag}".encode()

@@ -51,7 +51,8 @@ def load(data: bytes) -> Any:
     """Open a payload in a job process, whose `__main__` then has the classes that travelled by value.
 
     Pickled blocks and checkpoints name these classes, so they must be found there. The module replaces the `__main__` that the
-    process was started with. Raises RunError when the payload was written by another version of Python.
+    process was started with. Raises RunError when the payload was written by another version of Python,
+    and when cloudpickle is missing.
     """
     if not data.startswith(_MARK):
         return pickle.loads(data)
@@ -64,7 +65,15 @@ def load(data: bytes) -> Any:
             found=_version(),
             hint="Install the client's version of Python on the node, or move the job to a module",
         )
-    names, value = pickle.loads(body)
+    try:
+        names, value = pickle.loads(body)
+    except ModuleNotFoundError as error:
+        if error.name != "cloudpickle":
+            raise
+        raise RunError(
+            "code from a script or notebook needs the package cloudpickle, which is not installed",
+            hint="Install it, or a release of FISSION that brings it, where the job runs",
+        ) from error
     main = types.ModuleType(_MAIN)
     vars(main).update(names)
     sys.modules[_MAIN] = main
