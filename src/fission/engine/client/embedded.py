@@ -141,6 +141,9 @@ class EmbeddedCluster:
         for process in running:
             process.kill()
             process.wait()
+        for process in self._processes.values():
+            if process.stdin is not None:
+                process.stdin.close()
 
     def _spawn(self, node: EmbeddedNode) -> "subprocess.Popen[bytes]":
         certs = None if self._authority is None else self._authority.node(node.address)

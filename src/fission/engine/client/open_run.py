@@ -179,6 +179,7 @@ class RunSession:
         self._opened = opened
         self._run = run
         self._observer = observer
+        self._local: ClientHost | None = None
 
     def interrupt(self) -> None:
         """Stop everything everywhere; a second call stops it by force."""
@@ -189,16 +190,16 @@ class RunSession:
         if self._opened.cluster is not None:
             count = len(self._opened.cluster.nodes)
             self._observer.news(None, f"starts {counted(count, 'node service')} on this machine")
-        async with _running(self._opened.cluster, self._run, lambda text: self._observer.news(None, text)):
-            executor, local = await self._build()
-            control = ControlServer(
-                self._opened.private, lambda request: self._answer(executor, local, request)
-            )
-            await control.start()
-            try:
-                return await self._run.run(executor, executor.link, local)
-            finally:
-                await control.close()
+        control = ControlServer(self._opened.private, self._answer)
+        await control.start()  # before all that may take long
+        try:
+            async with _running(
+                self._opened.cluster, self._run, lambda text: self._observer.news(None, text)
+            ):
+                executor, self._local = await self._build()
+                return await self._run.run(executor, executor.link, self._local)
+        finally:
+            await control.close()
 
     async def _build(self) -> tuple[InstructionExecutor, ClientHost]:
         """Build the executor, with its link, and the client's own host."""
@@ -252,19 +253,19 @@ class RunSession:
             about={"fission": metadata.version("fission")},
         )
 
-    async def _answer(
-        self, executor: InstructionExecutor, local: ClientHost, request: Request
-    ) -> Mapping[str, Any]:
+    async def _answer(self, request: Request) -> Mapping[str, Any]:
         """Answer a request that came through the control socket."""
+        link = None if self._run.engine is None else self._run.engine.link
         if isinstance(request, ProcessesRequest):
             nodes = [node for node in self._run.coordinator.nodes if node != LOCAL]
-            return {"processes": await processes_of(executor.link, nodes, processes_here(local.pids()))}
+            own = processes_here({} if self._local is None else self._local.pids())
+            return {"processes": await processes_of(link, nodes, own)}
         if not isinstance(request, LogRequest):
             return self._run.answer(request)
-        if executor.link is None:
+        if link is None:
             return {"error": "there is no link to nodes"}
         try:
-            return {"text": await executor.link.request(request.node, "log")}
+            return {"text": await link.request(request.node, "log")}
         except LinkError as error:
             return {"error": str(error)}
 
