@@ -85,6 +85,24 @@ def test_a_node_is_emptied_during_the_work_and_used_afterwards(running: Path) ->
     assert values == [2 * number for number in range(1, len(values) + 1)]
 
 
+@pytest.mark.parametrize("state", ["refused", "lost", "awaited"])
+def test_a_node_that_the_network_does_not_use_is_not_drained(
+    state: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = counting_project(tmp_path, ["127.0.0.2"], tmp_path / "certs")
+    asked = []
+
+    def answer(_root: Path, _name: str, **request: Any) -> dict[str, Any]:
+        asked.append(request["do"])
+        return {"network": {"nodes": [{"address": "127.0.0.2", "state": state, "reason": ""}], "jobs": []}}
+
+    monkeypatch.setattr("fission.management.commands.devices.rolling.ask", answer)
+    assert networks_with(root, "127.0.0.2") == []
+    with drained(root, "127.0.0.2", pytest.fail):
+        pass
+    assert set(asked) == {"status"}
+
+
 def test_nothing_runs(tmp_path: Path) -> None:
     root = counting_project(tmp_path, ["127.0.0.2"], tmp_path / "certs")
     assert networks_with(root, "127.0.0.2") == []

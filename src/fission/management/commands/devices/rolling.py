@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from fission.cluster.transitions import JobState, NodeStatus
+from fission.cluster.transitions import REACHABLE, JobState, NodeStatus
 from fission.engine.client.views import STATES
 from fission.errors import FissionError, RunError
 from fission.management.access.running_client import ask
@@ -19,6 +19,7 @@ _POLL_SECONDS = 0.2
 _UP, _DRAINING, _REFUSED = (
     status.name.lower() for status in (NodeStatus.UP, NodeStatus.DRAINING, NodeStatus.REFUSED)
 )
+_USED = frozenset(status.name.lower() for status in REACHABLE)
 
 
 def running_networks(root: Path | None) -> list[str]:
@@ -28,8 +29,8 @@ def running_networks(root: Path | None) -> list[str]:
 
 
 def networks_with(root: Path | None, address: str) -> list[str]:
-    """Return the running networks that a node belongs to."""
-    return [name for name in running_networks(root) if _state(_view(root, name), address)]
+    """Return the running networks that use a node. One that is lost or refused has nothing to be moved away."""
+    return [name for name in running_networks(root) if _state(_view(root, name), address) in _USED]
 
 
 @contextmanager
