@@ -7,6 +7,7 @@ import asyncio
 import os
 import random
 import shutil
+import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -30,6 +31,8 @@ from fission.security.identity import load_identity
 from kits.bundles import Wire, code, put, tree
 from kits.checkpoints import KEY, entry
 from kits.command_line import CONFIG, JOBS
+
+from .conftest import Project
 
 TRIES = 60
 NOBODY = 65534
@@ -224,3 +227,38 @@ def attempt(read: Callable[[], object]) -> None:
         explained = error.strerror and error.filename  # `exit_code_of` prints both in one line
         if not explained:
             pytest.fail(f"not explained: {error!r}")
+
+
+# -- something else in the place of a folder -----------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("place", "named"),
+    [
+        ("net/simulation", "net/simulation"),
+        ("net/.fission", "net/.fission"),
+        ("net/.fission/simulation", "net/.fission/simulation"),
+        ("net/.lock/", "net/.lock"),
+        ("FISSION.log/", "FISSION.log"),
+    ],
+)
+def test_something_else_in_the_place_of_what_a_command_makes(
+    project: Project, place: str, named: str
+) -> None:
+    project.write(
+        config="JOBS = [ClockJob(outputs=[PicklePipe(1)]), CSVSinkJob('out.csv', inputs=[PicklePipe(1)])]\n"
+    )
+    path = project.root / place
+    path.parent.mkdir(exist_ok=True)
+    if place.endswith("/"):
+        path.mkdir()
+    else:
+        path.write_text("in the way")
+    verb = "simulate" if "simulation" in place else "run"
+    done = subprocess.run(
+        project.command(verb, "--for", "1s"), capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode in (1, 2), done
+    last = done.stderr.strip().splitlines()[-1]
+    assert f"{project.root / named}: " in last, done.stderr
+    assert "bug in fission" not in done.stderr

@@ -30,7 +30,8 @@ def lock_run_folder(network: Network) -> Path:
             return folder
     except OSError as error:
         raise ProjectError(
-            f"the network's private folder cannot be made: {error.strerror}", where=str(folder)
+            f"the network's private folder cannot be made: {error.strerror}",
+            where=str(error.filename or folder),
         ) from error
     raise ProjectError(
         "the network is being run already",
