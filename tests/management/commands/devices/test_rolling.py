@@ -103,6 +103,37 @@ def test_a_node_that_the_network_does_not_use_is_not_drained(
     assert set(asked) == {"status"}
 
 
+@pytest.mark.parametrize("comes_back", [True, False])
+def test_a_node_that_is_refused_while_its_service_restarts(
+    comes_back: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = counting_project(tmp_path, ["127.0.0.2"], tmp_path / "certs")
+    states = ["up"]
+
+    def answer(_root: Path, _name: str, **request: Any) -> dict[str, Any]:
+        if request["do"] == "drain":
+            states[:] = ["refused", "refused", "up"] if request["undo"] and comes_back else ["refused"]
+            return {}
+        state = states.pop(0) if len(states) > 1 else states[0]
+        node = {"address": "127.0.0.2", "state": state, "reason": "the node is about to end"}
+        return {"network": {"nodes": [node], "jobs": []}}
+
+    monkeypatch.setattr("fission.management.commands.devices.rolling.ask", answer)
+    if not comes_back:
+        monkeypatch.setattr("fission.management.commands.devices.rolling._RETURN_SECONDS", 0.5)
+    said: list[str] = []
+    work = drained(root, "127.0.0.2", said.append)
+    if comes_back:
+        with work:
+            pass
+        return
+    with (
+        pytest.raises(RunError, match="does not join the network counting again: the node is about to end"),
+        work,
+    ):
+        pass
+
+
 def test_nothing_runs(tmp_path: Path) -> None:
     root = counting_project(tmp_path, ["127.0.0.2"], tmp_path / "certs")
     assert networks_with(root, "127.0.0.2") == []

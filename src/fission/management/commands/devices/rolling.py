@@ -16,9 +16,7 @@ from fission.project.load import networks_of
 _MOVE_SECONDS = 120.0
 _RETURN_SECONDS = 120.0
 _POLL_SECONDS = 0.2
-_UP, _DRAINING, _REFUSED = (
-    status.name.lower() for status in (NodeStatus.UP, NodeStatus.DRAINING, NodeStatus.REFUSED)
-)
+_UP, _DRAINING = NodeStatus.UP.name.lower(), NodeStatus.DRAINING.name.lower()
 _USED = frozenset(status.name.lower() for status in REACHABLE)
 
 
@@ -49,7 +47,7 @@ def drained(root: Path | None, address: str, say: Callable[[str], None]) -> Iter
                 _tell(root, name, address, undo=False)
             say(f"moving the jobs of {name} away")
             settled = partial(_settled, root, name, address, waiting)
-            _wait(settled, _MOVE_SECONDS, _stays(name, address))
+            _wait(settled, _MOVE_SECONDS, partial(_stays, name, address))
         yield
     finally:
         for name in begun:
@@ -60,11 +58,7 @@ def drained(root: Path | None, address: str, say: Callable[[str], None]) -> Iter
         _wait(
             partial(_is_back, root, name, address),
             _RETURN_SECONDS,
-            RunError(
-                f"the node does not join the network {name} again",
-                where=address,
-                hint=f"fission status {name} shows why",
-            ),
+            partial(_stays_away, root, name, address),
         )
 
 
@@ -74,10 +68,18 @@ def _settled(root: Path | None, name: str, address: str, waiting: frozenset[int]
 
 def _is_back(root: Path | None, name: str, address: str) -> bool:
     view = _view(root, name)
-    node = next((one for one in (() if view is None else view["nodes"]) if one["address"] == address), None)
-    if node is not None and node["state"] == _REFUSED:
-        raise RunError(f"the network {name} refuses the node: {node['reason']}", where=address)
-    return node is None or node["state"] == _UP
+    return view is None or _state(view, address) in (_UP, "")
+
+
+def _stays_away(root: Path | None, name: str, address: str) -> RunError:
+    # not before the deadline: a service that is about to end refuses its clients, too
+    nodes = (_view(root, name) or {"nodes": ()})["nodes"]
+    reason = next((one["reason"] for one in nodes if one["address"] == address), "")
+    return RunError(
+        f"the node does not join the network {name} again{f': {reason}' if reason else ''}",
+        where=address,
+        hint=f"fission status {name} shows its state",
+    )
 
 
 def _stays(name: str, address: str) -> RunError:
@@ -131,9 +133,9 @@ _MOVING = frozenset(
 )
 
 
-def _wait(reached: Callable[[], bool], seconds: float, error: RunError) -> None:
+def _wait(reached: Callable[[], bool], seconds: float, error: Callable[[], RunError]) -> None:
     deadline = time.monotonic() + seconds
     while not reached():
         if time.monotonic() > deadline:
-            raise error
+            raise error()
         time.sleep(_POLL_SECONDS)
