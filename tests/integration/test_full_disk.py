@@ -1,6 +1,5 @@
 """A disk that is full: what does not need it goes on and says so once; what needs it ends with one clear line."""
 
-import contextlib
 import os
 import signal
 import subprocess
@@ -10,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from fission.project.scaffold import start_project
+from kits.disks import fill, small_disk
 from kits.waiting import wait_for
 
 from .conftest import Project
@@ -40,15 +40,8 @@ JOBS = [Ticks(outputs=[PicklePipe(1)]), Talk(inputs=[PicklePipe(1)])]
 @pytest.fixture
 def disk(tmp_path: Path) -> Iterator[Path]:
     """A small file system of its own."""
-    place = tmp_path / "disk"
-    place.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", f"size={SIZE}", "tmpfs", str(place)]
-    if os.geteuid() or subprocess.run(mount, capture_output=True, check=False).returncode:
-        pytest.skip("needs to mount a small file system, as root")
-    try:
+    with small_disk(tmp_path / "disk", SIZE) as place:
         yield place
-    finally:
-        subprocess.run(["umount", "-l", str(place)], check=True)
 
 
 @pytest.fixture
@@ -61,18 +54,6 @@ def small(disk: Path) -> Iterator[Project]:
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()
-
-
-def fill(disk: Path) -> Path:
-    """Take all the room there is."""
-    filling = disk / "filling"
-    with filling.open("wb", buffering=0) as file:
-        for size in (1 << 16, 1 << 10, 1):
-            with contextlib.suppress(OSError):
-                while True:
-                    if file.write(bytes(size)) < size:
-                        break
-    return filling
 
 
 def start(project: Project, out: Path, *command: str, **env: str) -> "subprocess.Popen[str]":
