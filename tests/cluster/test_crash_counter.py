@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fission.cluster.crash_counter import CrashCounter
+from fission.cluster.faults.crash_counter import CrashCounter
 
 rounds = st.integers(min_value=0, max_value=50)
 

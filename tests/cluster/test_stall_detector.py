@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fission.cluster.stall_detector import Stall, StallDetector
+from fission.cluster.faults.stall_detector import Stall, StallDetector
 
 TIMEOUT = 8.0
 

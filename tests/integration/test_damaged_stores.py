@@ -15,8 +15,8 @@ import pytest
 
 from fission.core import base
 from fission.engine.checkpoints.store import CheckpointStore
-from fission.engine.client.journal import Journal
-from fission.engine.client.run_secret import run_secret
+from fission.engine.client.private.journal import Journal
+from fission.engine.client.private.run_secret import run_secret
 from fission.engine.files.bundles import Bundle, ship
 from fission.engine.files.store import Store, remove_tree
 from fission.errors import FissionError

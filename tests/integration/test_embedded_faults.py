@@ -14,7 +14,7 @@ import psutil
 import pytest
 
 from fission.engine.client.client_host import STATES
-from fission.engine.client.run_folder import private_folder
+from fission.engine.client.private.run_folder import private_folder
 from fission.engine.host.scratch import EMBEDDED, scratch
 from lab import Running, Stream, jobs_among, wait_for
 from lab.stream import SINK, SOURCE, WORK

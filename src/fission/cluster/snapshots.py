@@ -9,7 +9,7 @@ from dataclasses import asdict
 from types import UnionType
 from typing import Any
 
-from fission.cluster.crash_counter import CrashCounter
+from fission.cluster.faults.crash_counter import CrashCounter
 from fission.cluster.instructions import Failure, Outcome
 from fission.cluster.state import ClusterState, Ending, JobRecord, NodeRecord, machine
 from fission.cluster.transitions import REACHABLE, JobState, NodeStatus, Phase

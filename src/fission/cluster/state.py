@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from fission.channel.machine import Machine
-from fission.cluster.crash_counter import CrashCounter
+from fission.cluster.faults.crash_counter import CrashCounter
 from fission.cluster.instructions import (
     Failure,
     Instruction,

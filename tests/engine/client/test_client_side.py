@@ -21,7 +21,7 @@ from fission.engine.client.control_socket import (
     ask_client,
     read_request,
 )
-from fission.engine.client.journal import Journal, remove_journal
+from fission.engine.client.private.journal import Journal, remove_journal
 from fission.engine.client.serial_executor import SerialExecutor
 from fission.errors import RunError
 

@@ -18,7 +18,7 @@ from fission.engine.client.control_socket import ask_client
 from fission.engine.client.embedded import EmbeddedNode
 from fission.engine.client.open_run import open_run
 from fission.engine.client.presenter import RunObserver
-from fission.engine.client.run_folder import private_folder
+from fission.engine.client.private.run_folder import private_folder
 from kits.waiting import until
 
 

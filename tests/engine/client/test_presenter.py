@@ -26,8 +26,8 @@ from fission.core.network import Network
 from fission.core.nodes import NodeInfo
 from fission.core.pipes import PicklePipe
 from fission.engine.client.control_socket import DrainRequest, StatusRequest
-from fission.engine.client.journal import Journal
 from fission.engine.client.presenter import RunObserver, RunPresenter
+from fission.engine.client.private.journal import Journal
 from fission.engine.client.run import ClusterRun
 from fission.engine.protocol.interfaces import JobSaid
 from fission.errors import AllocationError, RunError

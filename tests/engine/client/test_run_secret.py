@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from fission.engine.client.run_secret import NAME, run_secret
+from fission.engine.client.private.run_secret import NAME, run_secret
 from fission.errors import RunError
 
 

@@ -28,7 +28,7 @@ from fission.core.jobs import ForwardingJob, SourceJob
 from fission.core.network import Network
 from fission.core.nodes import NodeInfo
 from fission.core.pipes import PicklePipe
-from fission.engine.client.journal import Journal
+from fission.engine.client.private.journal import Journal
 from fission.engine.client.run import ClusterRun, RunOutcome
 from fission.engine.protocol.interfaces import LinkError
 from kits.waiting import until

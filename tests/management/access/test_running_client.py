@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from fission.engine.client.journal import Journal
-from fission.engine.client.run_folder import private_folder
+from fission.engine.client.private.journal import Journal
+from fission.engine.client.private.run_folder import private_folder
 from fission.engine.files import locks
 from fission.management.commands.cluster import stop
 from kits.command_line import Run

@@ -29,13 +29,13 @@ from fission.engine.client.embedded import EmbeddedCluster, EmbeddedNode, plan, 
 from fission.engine.client.executor import InstructionExecutor
 from fission.engine.client.invitations import client_identity, invited, ports_of
 from fission.engine.client.job_orders import JobOrderFactory
-from fission.engine.client.journal import Journal, remove_journal
 from fission.engine.client.link import StreamClientLink
 from fission.engine.client.presenter import RunObserver
+from fission.engine.client.private.journal import Journal, remove_journal
+from fission.engine.client.private.run_folder import lock_run_folder
+from fission.engine.client.private.run_secret import run_secret
 from fission.engine.client.processes import processes_of
 from fission.engine.client.run import GATHER_SECONDS, ClusterRun, RunOutcome
-from fission.engine.client.run_folder import lock_run_folder
-from fission.engine.client.run_secret import run_secret
 from fission.engine.files.bundles import Bundle, bundles_of
 from fission.engine.host.scratch import EMBEDDED, scratch
 from fission.engine.protocol.interfaces import ClientLink, LinkError

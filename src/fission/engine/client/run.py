@@ -45,8 +45,8 @@ from fission.engine.client.control_socket import (
     StopRequest,
 )
 from fission.engine.client.executor import InstructionExecutor
-from fission.engine.client.journal import Journal
 from fission.engine.client.presenter import RunObserver, RunPresenter
+from fission.engine.client.private.journal import Journal
 from fission.engine.protocol.clock_offset import NodeClocks
 from fission.engine.protocol.interfaces import ClientLink, EngineEvent, JobSaid, PlacedJob
 from fission.engine.protocol.job_report import JobReport

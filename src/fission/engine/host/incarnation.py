@@ -20,7 +20,7 @@ from fission.cluster import (
     PipesSilent,
     ReportedFailure,
 )
-from fission.cluster.stall_detector import Stall, StallDetector
+from fission.cluster.faults.stall_detector import Stall, StallDetector
 from fission.engine.protocol.interfaces import CheckpointWriter, EngineEvent, JobOrder, JobSaid
 from fission.errors import RunError
 from fission.runtime import messages

@@ -4,8 +4,8 @@ from pathlib import Path
 from typing import Any
 
 from fission.engine.client.control_socket import ask_client
-from fission.engine.client.journal import left_running
-from fission.engine.client.run_folder import PRIVATE, private_folder
+from fission.engine.client.private.journal import left_running
+from fission.engine.client.private.run_folder import PRIVATE, private_folder
 from fission.engine.files.locks import lock_holder
 from fission.errors import RunError
 from fission.management.console.exit_codes import print_error

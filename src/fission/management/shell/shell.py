@@ -14,7 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from fission.cluster.transitions import JobState
-from fission.engine.client.run_folder import private_folder
+from fission.engine.client.private.run_folder import private_folder
 from fission.engine.client.views import STATES
 from fission.errors import RunError, UserError
 from fission.management.access.running_client import ask

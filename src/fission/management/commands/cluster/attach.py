@@ -11,7 +11,7 @@ from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.text import Text
 
-from fission.engine.client.run_folder import private_folder
+from fission.engine.client.private.run_folder import private_folder
 from fission.errors import RunError
 from fission.management.access.running_client import LOGS, ask, no_client
 from fission.management.commands.cluster.logs import LinePrinter

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from fission.core.network import Network
-from fission.engine.client.run_folder import private_folder
+from fission.engine.client.private.run_folder import private_folder
 from fission.engine.files.locks import is_locked
 from fission.errors import RunError, UserError
 from fission.management.access.project_root import find_root

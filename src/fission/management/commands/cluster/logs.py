@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from fission.engine.client.run_folder import private_folder
+from fission.engine.client.private.run_folder import private_folder
 from fission.errors import ProjectError, UserError
 from fission.management.access.running_client import LOGS, SIMULATION
 from fission.management.console.log_reader import LogReader

@@ -3,8 +3,8 @@
 import time
 from pathlib import Path
 
-from fission.engine.client.journal import left_running
-from fission.engine.client.run_folder import private_folder
+from fission.engine.client.private.journal import left_running
+from fission.engine.client.private.run_folder import private_folder
 from fission.engine.files.locks import lock_holder
 from fission.errors import RunError
 from fission.management.access.problems import load_valid

@@ -10,8 +10,8 @@ from typing import Any
 
 from fission.core.network import Network
 from fission.engine.client.control_socket import ControlServer, ProcessesRequest, Request, StatusRequest
+from fission.engine.client.private.run_folder import private_folder
 from fission.engine.client.processes import CLIENT
-from fission.engine.client.run_folder import private_folder
 from fission.engine.client.views import JobPlace
 from fission.engine.protocol.job_report import missing_output
 from fission.engine.protocol.link_messages import processes_to_plain

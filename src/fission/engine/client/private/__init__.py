@@ -1,0 +1,1 @@
+"""The files in the private folder of a network's client."""
