@@ -29,9 +29,8 @@ class State:
 class Bench:
     """Checkpoints with a clock, a ledger without outputs, and what is told."""
 
-    def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def __init__(self, folder: Path) -> None:
         self.now = 100.0
-        monkeypatch.setattr(checkpoints, "monotonic", lambda: self.now)
         self.state, self.folder = State(), folder
         self.told: queue.Queue[checkpoints.Checkpoint] = queue.Queue()
         self.said: queue.Queue[str] = queue.Queue()
@@ -43,6 +42,7 @@ class Bench:
             interval=1.0,
             tell=self.told.put,
             log=lambda level, text: self.said.put(text),
+            clock=lambda: self.now,
         )
 
     def next(self) -> checkpoints.Checkpoint:
@@ -68,13 +68,13 @@ class Bench:
 def bench(tmp_path, monkeypatch):
     """For a state of which no drafts are made."""
     monkeypatch.setattr(checkpoints, "_CHEAP", -1)
-    return Bench(tmp_path, monkeypatch)
+    return Bench(tmp_path)
 
 
 @pytest.fixture
-def cheap(tmp_path, monkeypatch):
+def cheap(tmp_path):
     """For a state that is cheap; the one after round 5 is stored and released."""
-    bench = Bench(tmp_path, monkeypatch)
+    bench = Bench(tmp_path)
     bench.one.begin((1, 0), stored=True)
     bench.look(5)
     assert bench.next().round == 5

@@ -70,7 +70,7 @@ class State(Protocol):
 class Checkpoints:
     """Call `begin` once, then `look` whenever the job's thread is between two rounds, `stored` on the report of it.
 
-    `tell` sends a message to the supervisor. Everything is called with the exchange's lock held.
+    `tell` sends a message to the supervisor; `clock` returns seconds. Everything is called with the exchange's lock held.
     """
 
     def __init__(
@@ -82,8 +82,10 @@ class Checkpoints:
         interval: float,
         tell: Callable[[Checkpoint], None],
         log: Callable[[int, str], None],
+        clock: Callable[[], float] = monotonic,
     ) -> None:
         self._state = state
+        self._clock = clock
         self._folder = Path(folder)
         self._incarnation = incarnation
         self._interval = interval
@@ -133,7 +135,7 @@ class Checkpoints:
         """Capture the state after the last round if it is due; return the next time."""
         if not self.keeping or not self._state.settled:
             return None
-        now = monotonic()
+        now = self._clock()
         draft_due = self._draft(progress, ledger, now)
         if self._on_its_way is not None:
             if now < self._patience:
@@ -148,7 +150,7 @@ class Checkpoints:
         """Record that the state after this round is stored; states older than `restart` are obsolete."""
         if position == self._on_its_way:
             self._on_its_way = None
-            trip = monotonic() - self._sent
+            trip = self._clock() - self._sent
             self._trip += (_SMOOTH if self._trip else 1.0) * (trip - self._trip)
             self._best = min(self._best, self._trip)
         self._writer.submit(lambda: self._forget(restart))
@@ -215,7 +217,7 @@ class Checkpoints:
     def _capture(self, now: float) -> bytes | None:
         """Capture the state, and measure the cost."""
         data = self._state.capture()
-        self._cost = monotonic() - now
+        self._cost = self._clock() - now
         self._cheap = data is not None and len(data) <= _CHEAP
         if not self._cheap:
             self._drafts.clear()
@@ -223,7 +225,7 @@ class Checkpoints:
 
     def _send(self, position: Position, restart: Position, data: bytes) -> None:
         self._on_its_way = position
-        self._sent = monotonic()
+        self._sent = self._clock()
         self._patience = self._sent + _PATIENCE * max(1.0, self._interval)
         self._writer.submit(lambda: self._write(position, restart, data))
 
