@@ -183,6 +183,20 @@ def test_an_older_good_checkpoint_is_brought_when_the_newest_is_damaged_everywhe
     run(story)
 
 
+def test_two_incarnations_have_different_states_after_one_round(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with Machines(tmp_path, 1) as machines:
+            (own,) = machines.addresses
+            for by, state in ((1, b"one"), (2, b"the other")):
+                machines.stores[0].put(KEY, by, entry(5, state, by=by), (1, 0), state)
+            machines.place(3)
+            brought = await machines.replicator.fetch(order_for(own, incarnation=3), tmp_path)
+            found = {one.digest: Path(one.path).read_bytes() for one in brought}
+            assert found == {state_digest(state): state for state in (b"one", b"the other")}
+
+    run(story)
+
+
 @pytest.mark.parametrize("left", [STATE, b"stale", b"sta"], ids=["good", "flipped", "cut"])
 def test_a_state_that_is_left_in_the_folder_needs_no_room(tmp_path: Path, left: bytes) -> None:
     async def story() -> None:

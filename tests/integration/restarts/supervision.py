@@ -193,7 +193,8 @@ class Run:
         copies = self.folder / f"kept-{life.job.id}"
         copies.mkdir(exist_ok=True)
         states = [one.path for one in life.stored if one.epoch != messages.LOG_EPOCH]
-        path = states[-1] if not event.path else str(copies / f"{event.epoch}-{event.round}")
+        name = f"{event.epoch}-{event.round}-{event.digest}"  # two incarnations may have another state there
+        path = states[-1] if not event.path else str(copies / name)
         if event.path:
             Path(path).write_bytes(Path(event.path).read_bytes())
         life.stored.append(replace(event, path=path))

@@ -57,11 +57,11 @@ class Bench:
         self.one.stored((1, round), self.ledger.restart)
 
     def files(self) -> list[str]:
-        """What lies in the folder once everything that was asked for is done."""
+        """What lies in the folder once everything that was asked for is done; names without digest and suffix."""
         done: queue.Queue[None] = queue.Queue()
         self.one._writer.submit(lambda: done.put(None))
         done.get(timeout=DEADLINE)
-        return sorted(path.name for path in self.folder.iterdir())
+        return sorted(path.name.rpartition("-")[0] for path in self.folder.iterdir())
 
 
 @pytest.fixture
@@ -124,11 +124,11 @@ def test_a_state_that_has_not_changed_is_not_written_again(bench):
     assert two.path == ""
     assert two.digest == one.digest
     assert load([one, two], (1, 1), where="") == b"a"
-    assert bench.files() == ["3-1-0.state"]
+    assert bench.files() == ["3-1-0"]
 
 
 def test_files_go_when_nobody_needs_them(bench, tmp_path):
-    (tmp_path / "2-1-0.state").write_bytes(b"of a predecessor")
+    (tmp_path / "2-1-0-00.state").write_bytes(b"of a predecessor")
     (tmp_path / "2-1-9.state.new").write_bytes(b"of a predecessor that was killed")
     bench.one.begin((1, 0), stored=True)
     for number in range(1, 4):
@@ -137,10 +137,10 @@ def test_files_go_when_nobody_needs_them(bench, tmp_path):
         bench.look(number)
         bench.next()
         bench.stored(number)
-    assert bench.files() == ["2-1-0.state", "3-1-1.state", "3-1-2.state", "3-1-3.state"]
+    assert bench.files() == ["2-1-0", "3-1-1", "3-1-2", "3-1-3"]
     bench.ledger.output_released(8, 1, 2)
     bench.one.stored((1, 3), bench.ledger.restart)
-    assert bench.files() == ["3-1-2.state", "3-1-3.state"]
+    assert bench.files() == ["3-1-2", "3-1-3"]
 
 
 def test_states_that_nobody_downstream_has_reached_do_not_pile_up(bench):

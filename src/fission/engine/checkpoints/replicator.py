@@ -290,7 +290,8 @@ class CheckpointReplicator:
         if (left := await asyncio.to_thread(_file_of, entry, folder)) is not None:
             return left
         incarnation = order.spec.incarnation
-        path = folder / f"{incarnation}-{entry.epoch}-{entry.round}.state"
+        # two incarnations may have stored different states after the same round
+        path = folder / f"{incarnation}-{entry.epoch}-{entry.round}-{entry.digest}.state"
         why = RunError("no replica has it")
         damaged: list[CheckpointClient] = []
         for holder in holders:

@@ -12,6 +12,7 @@ again, and few copies are made that nobody can use. What that may cost is a part
 
 import contextlib
 import os
+import re
 from collections.abc import Callable, Sequence
 from math import inf
 from pathlib import Path
@@ -50,6 +51,8 @@ NOTHING = b""
 """The state of a job that has no attributes."""
 
 _SUFFIX = ".state"
+_NAME = re.compile(rf"\d+-(\d+)-(\d+)-[0-9a-f]+{re.escape(_SUFFIX)}", re.ASCII)
+"""Incarnation, epoch, round and digest."""
 
 
 class State(Protocol):
@@ -234,7 +237,7 @@ class Checkpoints:
         digest = state_digest(data)
         path = ""
         if digest != self._newest[0]:
-            file = self._folder / f"{self._incarnation}-{position[0]}-{position[1]}{_SUFFIX}"
+            file = self._folder / f"{self._incarnation}-{position[0]}-{position[1]}-{digest}{_SUFFIX}"
             write_file(file, data)
             self._newest = (digest, file)
             path = os.fspath(file)
@@ -252,11 +255,12 @@ class Checkpoints:
         """Adopt the files of predecessors, which are removed when they are obsolete."""
         with contextlib.suppress(OSError):
             for file in self._folder.glob(f"*{_SUFFIX}*"):
-                parts = file.name.removesuffix(_SUFFIX).split("-")
-                if len(parts) == 3 and all(part.isdecimal() for part in parts):
-                    self._files[int(parts[1]), int(parts[2])] = file
-                else:
+                name = _NAME.fullmatch(file.name)
+                place = (int(name[1]), int(name[2])) if name else None
+                if place is None or place in self._files:
                     file.unlink()
+                else:
+                    self._files[place] = file
 
 
 def _sooner(one: float | None, other: float | None) -> float | None:
