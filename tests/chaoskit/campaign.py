@@ -125,7 +125,7 @@ class Campaign:
             )
         due = time.monotonic() + fault.pause
         self._await(lambda: time.monotonic() > due, "a pause")
-        return self.clients[-1].running
+        return self.clients[-1].running or bool(self._heals)  # a client that was killed is started again
 
     def _await(self, condition: Callable[[], object], what: str, deadline: float = SETTLE) -> None:
         """Wait for a condition, while what is to be healed is healed; also ends when the run does."""
