@@ -200,7 +200,6 @@ def test_checkpoints(tmp_path: Path) -> None:
 
     def read() -> object:
         with store.open(KEY, digest) as opened:
-            data = opened.read()
-        return data if state_digest(data) == digest else state  # who fetches it compares the digest
+            return opened.read()  # the machine that fetches it compares the digest
 
-    fuzz(file, read, same=True)
+    fuzz(file, read)

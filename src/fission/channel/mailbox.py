@@ -137,7 +137,7 @@ class Mailbox:
         return count >= self._most or 0 < self._most_bytes < waiting + size
 
     def contents(self) -> tuple[Payload | None, list[Payload]]:
-        """Return the stored block, and those that wait; nobody may `put` or `take` meanwhile."""
+        """Return the stored block, and those that wait. Must not run at the same time as `put` or `take`."""
         return self._stored, list(self._waiting)
 
     def fill(self, stored: Payload | None, waiting: Iterable[Payload]) -> None:

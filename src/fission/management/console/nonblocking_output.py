@@ -47,7 +47,7 @@ class OutputThread:
             call()
 
     def discard(self) -> None:
-        """Discard all output from now on: nobody reads it, and that is no failure."""
+        """Discard all output from now on. The lost reader does not count as a failure."""
         with self._change:
             self._callback = None
             self.discards = True

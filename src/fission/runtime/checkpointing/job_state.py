@@ -1,6 +1,6 @@
 """The state of a job together with that of its optional inputs, as one checkpoint."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from fission.channel.ranges import Position
@@ -14,6 +14,8 @@ from fission.serialization import msgpack_codec
 __all__ = ["JobState"]
 
 _WARNING = 30
+
+Log = Callable[[int, str], None]
 
 
 class JobState:
@@ -42,7 +44,7 @@ class JobState:
             return None
         return msgpack_codec.encode([attributes, self._inputs.admissions.capture()])
 
-    def restore(self, checkpoints: Sequence[Checkpoint], point: Position, *, where: str, log: Any) -> bool:
+    def restore(self, checkpoints: Sequence[Checkpoint], point: Position, *, where: str, log: Log) -> bool:
         """Restore the state at this point and the log of the optional inputs; return whether there was a state."""
         data = load(checkpoints, point, where=where)
         mailboxes: list[Any] | None = None
@@ -63,7 +65,7 @@ class JobState:
         point: Position,
         *,
         where: str,
-        log: Any,
+        log: Log,
     ) -> None:
         version = max((one.round for one in checkpoints if one.epoch == LOG_EPOCH), default=0)
         data = load(checkpoints, (LOG_EPOCH, version), where=where) if version else None

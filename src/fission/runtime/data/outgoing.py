@@ -62,7 +62,7 @@ class Outgoing:
 
     @property
     def finished(self) -> bool:
-        """Whether all that was sent is released. Live optional outputs, which nobody acknowledges, are only sent to their end."""
+        """Whether all that was sent is released. Live optional outputs have no acknowledgements: they are sent to their end."""
         return all(port.sender.finished or (_unacknowledged(port) and _flushed(port)) for port in self.ports)
 
     def route(self, pipe: int, address: str) -> None:

@@ -20,7 +20,7 @@ from fission.project.load import find_network
 __all__ = ["BACKGROUND", "start_in_background"]
 
 BACKGROUND = "--in-background"
-"""Option of the process that `--detach` starts: it goes on when nobody reads its output any more."""
+"""Option of the process that `--detach` starts: the run continues when the reader of its output is gone."""
 
 _LOOK_SECONDS = 0.2
 _STARTED = (STATES[JobState.RUNNING], STATES[JobState.FINISHED])

@@ -36,7 +36,7 @@ class RunOptions:
     `embedded`: so many nodes on this machine; `fresh`: not to go on where an earlier client stopped; `wait`: seconds to wait at
     the start for nodes that are needed (None: the default); `stop`: take over what runs, and stop it; `keep_files`: leave in the
     jobs' folders what an earlier run has left there; `playing`: an embedded cluster that somebody else has started;
-    `in_background`: to go on when nobody reads the output any more.
+    `in_background`: the run continues when the reader of its output is gone.
     """
 
     embedded: int = 0
