@@ -74,7 +74,7 @@ def test_dependencies_of_a_network(make, root):
     (root / "net" / "source").mkdir(parents=True)
     (root / "net" / "source" / "table.txt").write_text("2")
     job = sink(DEPENDENCIES=["source"])
-    network = Network("net", (job,), (), (), Settings(), str(root / "net"))
+    network = Network("net", (job,), (), Settings(), str(root / "net"), edges=())
     assert (make(job, network=network).cwd / "table.txt").read_text() == "2"
 
 

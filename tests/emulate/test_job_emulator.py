@@ -293,7 +293,7 @@ def test_heads_of_a_sink(make, capsys):
 
 def test_heads_have_the_size_of_the_network(make, root):
     job = own.HeadJob(pipes(1, 1), pipes(2, 1))
-    network = Network("net", (job,), (), (), Settings(head_size=2), str(root / "net"))
+    network = Network("net", (job,), (), Settings(head_size=2), str(root / "net"), edges=())
     emulator = make(job, network=network)
     emulator(1, head=1)
     assert emulator.heads[0].head_size == 2

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Self, cast
 
 from fission.core import registry
 from fission.core.jobs.base import BaseJob
@@ -49,17 +50,35 @@ class Settings:
 
 @dataclass(frozen=True)
 class Network:
-    """One dataflow. Create it with `build`, and check the problems that `build` returns before you start it."""
+    """One dataflow: `Network("squares", [Count(outputs=[...]), ...])`.
+
+    Numbers the jobs 1, 2, ... in order and joins them by their pipes. Entries that cannot be used are left out, and `problems`
+    has all of them; look at it before you start the network. The registry `fission.core.base.JOBS` holds these jobs afterwards.
+    A network with `edges` is taken as it is.
+    """
 
     name: str
     jobs: tuple[BaseJob, ...]
-    """Job n has id n + 1."""
-    edges: tuple[Edge, ...]
-    """By pipe id; only pipes with exactly one source and one destination."""
-    nodes: tuple[BaseNode, ...]
-    settings: Settings
-    folder: str
+    """Job n has id n + 1. Any iterable of jobs can be given."""
+    nodes: tuple[BaseNode, ...] = ()
+    settings: Settings = field(default_factory=Settings)
+    folder: str = ""
     """Absolute path of the network's folder, or "" for one that has none."""
+    edges: tuple[Edge, ...] = field(default=cast(tuple[Edge, ...], None), kw_only=True)
+    """By pipe id; only pipes with exactly one source and one destination."""
+    problems: tuple[Problem, ...] = field(default=(), kw_only=True, compare=False, repr=False)
+    """What is wrong with its structure, with errors and warnings."""
+
+    def __post_init__(self) -> None:
+        if cast(object, self.edges) is not None:
+            return
+        jobs, job_problems = sound_jobs(self.jobs)
+        nodes, node_problems = sound_nodes(self.nodes)
+        registry.renumber(jobs)
+        edges, pipe_problems = join(jobs)
+        made = {"jobs": jobs, "nodes": nodes, "edges": edges}
+        for name, value in {**made, "problems": (*job_problems, *pipe_problems, *node_problems)}.items():
+            object.__setattr__(self, name, value)
 
     @classmethod
     def build(
@@ -69,18 +88,10 @@ class Network:
         nodes: Iterable[object] = (),
         settings: Settings | None = None,
         folder: str = "",
-    ) -> "tuple[Network, tuple[Problem, ...]]":
-        """Number the jobs 1, 2, ... in order and join them by their pipes.
-
-        Returns the network of all valid jobs, pipes and nodes, and all problems of its structure at once. The registry
-        `fission.core.base.JOBS` holds these jobs afterwards.
-        """
-        good_jobs, job_problems = sound_jobs(jobs)
-        good_nodes, node_problems = sound_nodes(nodes)
-        registry.renumber(good_jobs)
-        edges, pipe_problems = join(good_jobs)
-        network = cls(name, good_jobs, edges, good_nodes, settings or Settings(), folder)
-        return network, (*job_problems, *pipe_problems, *node_problems)
+    ) -> "tuple[Self, tuple[Problem, ...]]":
+        """Return a network and its `problems`; see the class."""
+        network = cls(name, jobs, nodes, settings or Settings(), folder)  # type: ignore[arg-type] # any iterable is checked
+        return network, network.problems
 
     def job(self, id: int) -> BaseJob:
         """Return the job with this id. Raises NetworkError when there is none."""

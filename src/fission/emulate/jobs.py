@@ -317,4 +317,6 @@ def _unconfigured(job: BaseJob, project: Path) -> Network:
     """Return a network for a job without one, named after the package of its class."""
     name = type(job).__module__.partition(".")[0]
     folder = project / name
-    return Network(name, (job,), (), (), Settings(), str(folder if folder.is_dir() else project / "network"))
+    return Network(
+        name, (job,), (), Settings(), str(folder if folder.is_dir() else project / "network"), edges=()
+    )

@@ -72,7 +72,7 @@ def network_of(config: ModuleType) -> Network:
 def network_around(test: Path) -> Network | None:
     """Return a network without jobs and settings, in the folder of the network of a test."""
     folder = folder_of(test)
-    return None if folder is None else Network(folder.name, (), (), (), Settings(), str(folder))
+    return None if folder is None else Network(folder.name, (), (), Settings(), str(folder), edges=())
 
 
 def job_at(network: Network, index: int) -> PythonJob | ExecutableJob:
