@@ -32,7 +32,7 @@ from fission.engine.client.job_orders import JobOrderFactory
 from fission.engine.client.link import StreamClientLink
 from fission.engine.client.presenter import RunObserver
 from fission.engine.client.private.journal import Journal, remove_journal
-from fission.engine.client.private.run_folder import lock_run_folder
+from fission.engine.client.private.run_folder import run_folder
 from fission.engine.client.private.run_secret import run_secret
 from fission.engine.client.processes import processes_of
 from fission.engine.client.run import GATHER_SECONDS, ClusterRun, RunOutcome
@@ -97,10 +97,10 @@ def open_run(
     the others. `fresh` ignores what an interrupted run has left; `stop` takes that over only to stop it.
     `keep_files` leaves the files of earlier runs in the jobs' folders.
     """
-    private = lock_run_folder(network)
-    if fresh:
-        remove_journal(private)
     with contextlib.ExitStack() as stack:
+        private = stack.enter_context(run_folder(network))
+        if fresh:
+            remove_journal(private)
         home, cluster = private, None
         if embedded and node_command is not None:
             # nodes of an embedded cluster end with their client: there is nothing to take over
@@ -116,7 +116,7 @@ def open_run(
         ports = {} if playing is None else ports_of(playing.nodes)
         parameters = _Parameters(seconds, gather, wait, stop, keep_files)
         yield OpenRun(network, root, private, journal, identity, cluster, ports, parameters)
-    shutil.rmtree(private / STATES, ignore_errors=True)  # only an interrupted run needs its checkpoints
+        shutil.rmtree(private / STATES, ignore_errors=True)  # only an interrupted run needs its checkpoints
 
 
 @dataclass(frozen=True, slots=True)

@@ -246,15 +246,20 @@ def prepare_folders(network: Network, folder: Path) -> dict[int, Path]:
                 shutil.rmtree(entry)
             else:
                 entry.unlink()
-        folders = {job.id: folder / str(job.id) for job in network.jobs}
-        for path in folders.values():
-            path.mkdir()
-        lines = [f"{job.id}: {job.name}\n" for job in network.jobs]
-        (folder / "info.txt").write_text("".join(lines), encoding="utf-8")
+        return job_folders(network, folder)
     except OSError as error:
         raise ProjectError(
             f"the simulation's folder cannot be prepared: {error.strerror}",
             where=str(error.filename or folder),
             hint="It is emptied before every simulation; check who owns it, and the room on its disk",
         ) from error
+
+
+def job_folders(network: Network, folder: Path) -> dict[int, Path]:
+    """Create one folder per job and `info.txt` in an empty folder. Raises OSError."""
+    folders = {job.id: folder / str(job.id) for job in network.jobs}
+    for path in folders.values():
+        path.mkdir()
+    lines = [f"{job.id}: {job.name}\n" for job in network.jobs]
+    (folder / "info.txt").write_text("".join(lines), encoding="utf-8")
     return folders

@@ -13,6 +13,7 @@ from rich.text import Text
 from fission.core.network import Network
 from fission.core.nodes import LocalNode
 from fission.engine.client.embedded import EmbeddedCluster, plan, played
+from fission.engine.client.embedded_command import embedded_commands
 from fission.engine.client.invitations import client_identity, invited, ports_of
 from fission.engine.files.bundles import bundles_of, ship
 from fission.engine.files.transfer import DROP
@@ -23,7 +24,6 @@ from fission.management.access.node_query import NodeQuery, Request, Work
 from fission.management.access.problems import load_valid
 from fission.management.console.placement_table import render_placement
 from fission.management.console.tables import LOAD, load_cells, new_console, show, table
-from fission.management.node.start import embedded_commands
 from fission.placement import Links, NodeState, allocation_error, node_state, propose
 from fission.security.identity import load_identity
 

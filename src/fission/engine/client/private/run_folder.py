@@ -1,12 +1,14 @@
 """The private folder of a network's client, and the locks that allow one client per network."""
 
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from fission.core.network import Network
-from fission.engine.files.locks import lock_folder, lock_holder
+from fission.engine.files.locks import lock_holder, locked
 from fission.errors import ProjectError
 
-__all__ = ["PRIVATE", "lock_run_folder", "private_folder"]
+__all__ = ["PRIVATE", "private_folder", "run_folder"]
 
 PRIVATE = ".fission"
 """The client's folder in a network's folder: journal, control socket, checkpoints of others."""
@@ -17,25 +19,28 @@ def private_folder(network_folder: Path | str) -> Path:
     return Path(network_folder) / PRIVATE
 
 
-def lock_run_folder(network: Network) -> Path:
-    """Lock the network's folder and its private folder until this process ends; create and return the latter.
+@contextmanager
+def run_folder(network: Network) -> Iterator[Path]:
+    """Lock the network's folder and its private folder inside a `with` block; create and provide the latter.
 
     The private folder may be removed while the network runs: the lock of the other one refuses a second client even then.
     Raises ProjectError when another client holds the network.
     """
     home, folder = Path(network.folder), private_folder(network.folder)
-    try:
-        folder.mkdir(mode=0o700, exist_ok=True)
-        if lock_folder(folder) and lock_folder(home):
-            return folder
-    except OSError as error:
-        raise ProjectError(
-            f"the network's private folder cannot be made: {error.strerror}",
-            where=str(error.filename or folder),
-        ) from error
-    raise ProjectError(
-        "the network is being run already",
-        where=f"network {network.name}",
-        found=f"process {pid}" if (pid := lock_holder(home)) else "",
-        hint=f"See `fission attach {network.name}`, or end it: `fission stop {network.name}`",
-    )
+    with ExitStack() as stack:
+        try:
+            folder.mkdir(mode=0o700, exist_ok=True)
+            free = stack.enter_context(locked(folder)) and stack.enter_context(locked(home))
+        except OSError as error:
+            raise ProjectError(
+                f"the network's private folder cannot be made: {error.strerror}",
+                where=str(error.filename or folder),
+            ) from error
+        if not free:
+            raise ProjectError(
+                "the network is being run already",
+                where=f"network {network.name}",
+                found=f"process {pid}" if (pid := lock_holder(home)) else "",
+                hint=f"See `fission attach {network.name}`, or end it: `fission stop {network.name}`",
+            )
+        yield folder

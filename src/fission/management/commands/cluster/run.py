@@ -12,6 +12,7 @@ from pathlib import Path
 
 from fission.cluster import Outcome
 from fission.core.network import Network
+from fission.engine.client.embedded_command import embedded_commands
 from fission.engine.client.open_run import OpenRun, Playing, open_run
 from fission.engine.client.run import RunOutcome
 from fission.engine.protocol.job_report import missing_output
@@ -21,7 +22,6 @@ from fission.management.commands.cluster.debug import open_debug_window
 from fission.management.console.nonblocking_output import OutputThread, nonblocking_output
 from fission.management.console.run_console import ClusterConsole
 from fission.management.console.run_log import RunLog, log_file, record_file
-from fission.management.node.start import embedded_commands
 from fission.runtime.sockets.descriptors import raise_descriptor_limit
 
 _NOBODY_READS = 1
