@@ -16,7 +16,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Final
 
-import fission
+from fission import errors
 from fission.errors import RunError
 
 PLATFORMS: Final = {
@@ -75,7 +75,7 @@ def pack_installed(folder: Path) -> Path:
     """Write the wheel of FISSION as it is installed here, also from a clone; return its path."""
     about = metadata.distribution("fission")
     info = f"fission-{about.version}.dist-info"
-    package = Path(fission.__file__).parent
+    package = Path(errors.__file__).parent
     members = {
         f"fission/{path.relative_to(package)}": path.read_bytes()
         for path in sorted(package.rglob("*"))

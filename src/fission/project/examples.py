@@ -5,7 +5,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-import fission
+from fission import errors
 from fission.errors import ProjectError
 from fission.project.suggest import did_you_mean, listed
 
@@ -103,7 +103,7 @@ def _renamed(text: str, old: str, new: str) -> str:
 
 def _root() -> Path:
     """Return the folder of the examples: inside the installed package, or beside `src` in a checkout."""
-    package = Path(fission.__file__).parent
+    package = Path(errors.__file__).parent
     places = (package / "examples", package.parent.parent / "examples")
     for place in places:
         if any(place.glob("*/*/config.py")):

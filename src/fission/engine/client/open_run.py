@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from fission.cluster import Policy
+from fission.cluster.transitions import JobState
 from fission.core.groups import LOCAL
 from fission.core.network import Network
 from fission.engine.client.client_host import STATES, ClientHost
@@ -181,6 +182,15 @@ class RunSession:
         self._observer = observer
         self._local: ClientHost | None = None
 
+    @property
+    def started(self) -> bool:
+        """Whether every job runs, or has run."""
+        return self._run.started
+
+    def finished(self, job: int) -> bool:
+        """Whether a job has finished."""
+        return self._run.coordinator.jobs[job].state is JobState.FINISHED
+
     def interrupt(self) -> None:
         """Stop everything everywhere; a second call stops it by force."""
         self._run.interrupt()
@@ -190,7 +200,7 @@ class RunSession:
         if self._opened.cluster is not None:
             count = len(self._opened.cluster.nodes)
             self._observer.news(None, f"starts {counted(count, 'node service')} on this machine")
-        control = ControlServer(self._opened.private, self._answer)
+        control = ControlServer(self._opened.private, self.answer)
         await control.start()  # before all that may take long
         try:
             async with _running(
@@ -253,8 +263,8 @@ class RunSession:
             about={"fission": metadata.version("fission")},
         )
 
-    async def _answer(self, request: Request) -> Mapping[str, Any]:
-        """Answer a request that came through the control socket."""
+    async def answer(self, request: Request) -> Mapping[str, Any]:
+        """Answer a request of the control socket, or of the program that holds this session."""
         link = None if self._run.engine is None else self._run.engine.link
         if isinstance(request, ProcessesRequest):
             nodes = [node for node in self._run.coordinator.nodes if node != LOCAL]

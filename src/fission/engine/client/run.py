@@ -117,6 +117,11 @@ class ClusterRun:
         self._seen = asyncio.Event()  # the address of the client is known, or no longer needed
 
     @property
+    def started(self) -> bool:
+        """Whether every job runs, or has run."""
+        return self._timed
+
+    @property
     def interrupted(self) -> bool:
         """Whether the end has been requested."""
         return self._asked > 0

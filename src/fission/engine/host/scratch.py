@@ -22,10 +22,12 @@ def scratch_folder(prefix: str, parent: str = "") -> Path:
 
 
 @contextlib.contextmanager
-def scratch(prefix: str) -> Iterator[Path]:
+def scratch(prefix: str, parent: str = "") -> Iterator[Path]:
     """Provide such a folder inside a `with` block. Raises OSError."""
     with contextlib.ExitStack() as stack:
-        folder = _new(prefix, tempfile.gettempdir(), lambda folder: stack.enter_context(locked(folder)))
+        folder = _new(
+            prefix, parent or tempfile.gettempdir(), lambda folder: stack.enter_context(locked(folder))
+        )
         try:
             yield folder
         finally:

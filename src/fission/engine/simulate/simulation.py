@@ -1,15 +1,17 @@
 """One simulation: its folders, the local engine, and the reports to its observer."""
 
 import asyncio
+import contextlib
 import shutil
 import signal
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum, auto
 from pathlib import Path
 from time import monotonic
 
 from fission.core.network import Network
-from fission.engine.files.locks import LOCK_FILE, lock_folder
+from fission.engine.files.locks import LOCK_FILE, locked
 from fission.engine.protocol.interfaces import JobEvent
 from fission.engine.protocol.job_report import JobReport, ProgressObserver
 from fission.engine.protocol.pipe_views import pipe_views
@@ -47,13 +49,16 @@ class Outcome:
     failure: Failure | None = None
 
 
+SIMULATION = "simulation"
+"""Folder in a network's folder where it is simulated."""
+
 STATUS_INTERVAL = 0.5
 
 
 class Simulation:
     """Runs a network on this machine: `Outcome = await Simulation(...).run()`.
 
-    The jobs' folders must exist (`prepare_folders`). Ends when every job has finished, `seconds` after all of them run, on
+    The jobs' folders must exist (`simulation_folders`). Ends when every job has finished, `seconds` after all of them run, on
     `interrupt`, or when a job fails; no process is left then, whichever it was.
     """
 
@@ -71,14 +76,19 @@ class Simulation:
         self._watcher = watcher
         self._seconds = seconds
         self._engine = LocalEngine(network, folders, sys_path=sys_path, trials=trials)
-        self._reports = {job.id: JobReport(job.name) for job in network.jobs}
-        self._running = set(self._reports)
+        self.reports = {job.id: JobReport(job.name) for job in network.jobs}
+        self._running = set(self.reports)
         self._over = asyncio.Event()
         self._end: End | None = None
         self._failure: Failure | None = None
         self._started = monotonic()
         self._timed = False  # every job runs
         self._timer: asyncio.TimerHandle | None = None
+
+    @property
+    def started(self) -> bool:
+        """Whether every job runs, or has run."""
+        return self._timed
 
     @property
     def seconds(self) -> float:
@@ -89,10 +99,10 @@ class Simulation:
         """Return a view of the network; there are no nodes."""
         jobs = [
             JobView(id, one.name, one.state, "client", 1, one.round, one.cpu_seconds)
-            for id, one in self._reports.items()
+            for id, one in self.reports.items()
         ]
-        epoch = max(one.epoch for one in self._reports.values())
-        pipes = pipe_views(self._network, self._reports)
+        epoch = max(one.epoch for one in self.reports.values())
+        pipes = pipe_views(self._network, self.reports)
         return NetworkView(self._network.name, run, "simulated", self.seconds, epoch, (), tuple(jobs), pipes)
 
     def pids(self) -> dict[int, int]:
@@ -123,7 +133,7 @@ class Simulation:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
             self._drain()
-        return Outcome(self._end or End.TIME, self.seconds, self._reports, self._failure)
+        return Outcome(self._end or End.TIME, self.seconds, self.reports, self._failure)
 
     # -- inside ------------------------------------------------------------------------------------------
 
@@ -139,11 +149,11 @@ class Simulation:
     async def _show(self) -> None:
         while True:
             await asyncio.sleep(STATUS_INTERVAL)
-            self._watcher.status(self._reports, self.seconds)
+            self._watcher.status(self.reports, self.seconds)
 
     def _look_whether_all_run(self) -> None:
         """Let the time begin once every job runs."""
-        if self._timed or any(one.state == "starting" for one in self._reports.values()):
+        if self._timed or any(one.state == "starting" for one in self.reports.values()):
             return
         self._timed = True
         self._started = monotonic()
@@ -156,7 +166,7 @@ class Simulation:
             self._take(self._engine.events.get_nowait())
 
     def _take(self, happened: JobEvent) -> None:
-        report, event = self._reports[happened.job], happened.event
+        report, event = self.reports[happened.job], happened.event
         match event:
             case OutputLine():
                 self._watcher.line(happened.job, event)
@@ -173,7 +183,7 @@ class Simulation:
                 self._look_whether_all_run()
                 report.complete(event.rounds)
                 self._watcher.log(happened.job, 20, f"finished after {event.rounds} rounds")
-                if all(one.state == "finished" for one in self._reports.values()):
+                if all(one.state == "finished" for one in self.reports.values()):
                     # processes end by themselves now; those that do not are not awaited
                     asyncio.get_running_loop().call_later(GRACE, self._finish, End.FINISHED)
             case Failed():
@@ -185,7 +195,7 @@ class Simulation:
                 self._exited(happened.job, event.code)
 
     def _failed(self, job: int, event: Failed) -> None:
-        report = self._reports[job]
+        report = self.reports[job]
         report.state = "failed"
         place = f"in round {event.round}" if event.where is Phase.RUN else _PLACES[event.where]
         message = f"job {report.name} failed {place}: {event.message}"
@@ -197,7 +207,7 @@ class Simulation:
         self._finish(End.FAILED)
 
     def _exited(self, job: int, code: int) -> None:
-        report = self._reports[job]
+        report = self.reports[job]
         self._watcher.log(job, 10, f"process ended with code {code}")
         self._running.discard(job)
         if report.state == "finished" and not self._running:
@@ -226,37 +236,37 @@ def _signal_name(number: int) -> str:
         return f"signal {number}"
 
 
-def prepare_folders(network: Network, folder: Path) -> dict[int, Path]:
-    """Empty `folder`, and create one folder per job and `info.txt` in it. Raises ProjectError.
-
-    The folder is locked until the process ends.
-    """
-    try:
-        folder.mkdir(exist_ok=True)
-        if not lock_folder(folder):
+@contextlib.contextmanager
+def simulation_folders(network: Network, folder: Path) -> Iterator[dict[int, Path]]:
+    """Empty `folder`, lock it inside the `with` block, and provide a folder for each job in it. Raises ProjectError."""
+    with contextlib.ExitStack() as stack:
+        try:
+            folder.mkdir(exist_ok=True)
+            if not stack.enter_context(locked(folder)):
+                raise ProjectError(
+                    "the network is being simulated already",
+                    where=str(folder),
+                    hint="End the other simulation first: both would write into this folder",
+                )
+            folders = _empty_folders(network, folder)
+        except OSError as error:
             raise ProjectError(
-                "the network is being simulated already",
-                where=str(folder),
-                hint="End the other simulation first: both would write into this folder",
-            )
-        for entry in folder.iterdir():
-            if entry.name == LOCK_FILE:
-                continue
-            if entry.is_dir() and not entry.is_symlink():
-                shutil.rmtree(entry)
-            else:
-                entry.unlink()
-        return job_folders(network, folder)
-    except OSError as error:
-        raise ProjectError(
-            f"the simulation's folder cannot be prepared: {error.strerror}",
-            where=str(error.filename or folder),
-            hint="It is emptied before every simulation; check who owns it, and the room on its disk",
-        ) from error
+                f"the simulation's folder cannot be prepared: {error.strerror}",
+                where=str(error.filename or folder),
+                hint="It is emptied before every simulation; check who owns it, and the room on its disk",
+            ) from error
+        yield folders
 
 
-def job_folders(network: Network, folder: Path) -> dict[int, Path]:
-    """Create one folder per job and `info.txt` in an empty folder. Raises OSError."""
+def _empty_folders(network: Network, folder: Path) -> dict[int, Path]:
+    """Empty a folder, and create one folder per job and `info.txt` in it. Raises OSError."""
+    for entry in folder.iterdir():
+        if entry.name == LOCK_FILE:
+            continue
+        if entry.is_dir() and not entry.is_symlink():
+            shutil.rmtree(entry)
+        else:
+            entry.unlink()
     folders = {job.id: folder / str(job.id) for job in network.jobs}
     for path in folders.values():
         path.mkdir()

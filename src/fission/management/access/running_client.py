@@ -7,12 +7,10 @@ from fission.engine.client.control_socket import ask_client
 from fission.engine.client.private.journal import left_running
 from fission.engine.client.private.run_folder import PRIVATE, private_folder
 from fission.engine.files.locks import lock_holder
+from fission.engine.simulate.simulation import SIMULATION
 from fission.errors import RunError
 from fission.management.console.exit_codes import print_error
 from fission.project.load import find_network
-
-SIMULATION = "simulation"
-"""Folder in a network's folder where it is simulated."""
 
 LOGS = "logs"
 """Folder in the private one with the records of the runs."""

@@ -6,11 +6,11 @@ import traceback
 from pathlib import Path
 from types import TracebackType
 
-import fission
+from fission import errors
 from fission.errors import FissionError
 from fission.runtime.messages import Failed, Phase
 
-_OURS = str(Path(fission.__file__).parent)
+_OURS = str(Path(errors.__file__).parent)
 
 
 def describe_failure(error: BaseException, where: Phase, round_: int) -> Failed:

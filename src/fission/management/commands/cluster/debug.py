@@ -9,9 +9,10 @@ from pathlib import Path
 from fission.core.network import Network
 from fission.engine.client.private.run_folder import private_folder
 from fission.engine.files.locks import is_locked
+from fission.engine.simulate.simulation import SIMULATION
 from fission.errors import RunError, UserError
 from fission.management.access.project_root import find_root
-from fission.management.access.running_client import LOGS, SIMULATION, ask
+from fission.management.access.running_client import LOGS, ask
 from fission.management.commands.cluster.logs import LinePrinter, RecordFilter, follow_log
 from fission.management.console.exit_codes import exit_code_of
 from fission.management.console.log_reader import LogReader

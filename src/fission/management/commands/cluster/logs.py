@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fission.engine.client.private.run_folder import private_folder
+from fission.engine.simulate.simulation import SIMULATION
 from fission.errors import ProjectError, UserError
-from fission.management.access.running_client import LOGS, SIMULATION
+from fission.management.access.running_client import LOGS
 from fission.management.console.log_reader import LogReader
 from fission.management.console.records import LOG_NAME, Record
 from fission.project.load import find_network

@@ -17,9 +17,8 @@ from fission.core.jobs.base import has_state, is_origin, is_replayable
 from fission.core.network import Network
 from fission.engine.host.scratch import scratch
 from fission.engine.protocol.job_report import JobReport
-from fission.engine.simulate.simulation import End, Outcome, Simulation, prepare_folders
+from fission.engine.simulate.simulation import SIMULATION, End, Outcome, Simulation, simulation_folders
 from fission.errors import RunError
-from fission.management.access.running_client import SIMULATION
 from fission.management.commands.network.typist import lines_by_job, type_lines
 from fission.project.job_files.dependencies import install_dependencies
 from fission.runtime.launch.supervisor import OutputLine
@@ -47,10 +46,12 @@ def replay_network(
     `typed` has lines for InteractiveJobs, each as JOB=LINE; they are typed again and again meanwhile.
     """
     lines = lines_by_job(network, typed)
-    folders = prepare_folders(network, Path(network.folder) / SIMULATION)
-    for job in network.jobs:
-        install_dependencies(network, job, folders[job.id])
-    with scratch("fission-replay-") as trials:
+    with (
+        simulation_folders(network, Path(network.folder) / SIMULATION) as folders,
+        scratch("fission-replay-") as trials,
+    ):
+        for job in network.jobs:
+            install_dependencies(network, job, folders[job.id])
         simulation = Simulation(
             network, folders, _SilentWatcher(), sys_path=(str(root),), seconds=seconds, trials=trials
         )

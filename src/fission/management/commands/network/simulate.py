@@ -16,8 +16,7 @@ from fission.engine.client.views import JobPlace
 from fission.engine.protocol.job_report import missing_output
 from fission.engine.protocol.link_messages import processes_to_plain
 from fission.engine.protocol.processes import processes_here
-from fission.engine.simulate.simulation import End, Outcome, Simulation, prepare_folders
-from fission.management.access.running_client import SIMULATION
+from fission.engine.simulate.simulation import SIMULATION, End, Outcome, Simulation, simulation_folders
 from fission.management.access.signals import not_ignored
 from fission.management.commands.cluster.debug import open_debug_window
 from fission.management.console.interruptible_output import DRAIN_SECONDS, SetDeadline, interruptible_output
@@ -37,15 +36,15 @@ def simulate_network(
     """
     raise_descriptor_limit()
     folder = Path(network.folder) / SIMULATION
-    folders = prepare_folders(network, folder)
-    for job in network.jobs:
-        install_dependencies(network, job, folders[job.id])
     with (
+        simulation_folders(network, folder) as folders,
         log_file(folder / "fission.log") as log,
         record_file(folder) as records,
         interruptible_output() as set_deadline,
         JobConsole(network, quiet=quiet) as console,
     ):
+        for job in network.jobs:
+            install_dependencies(network, job, folders[job.id])
         run = uuid.uuid4().hex
         watcher = SimulationLog(network, console, log, records, run=run)
         watcher.information([JobPlace(job.id, job.name, "client", 1, "", 0) for job in network.jobs])

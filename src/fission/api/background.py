@@ -1,0 +1,60 @@
+"""An event loop in a thread of its own, in which a network runs while the program does something else."""
+
+import asyncio
+import threading
+from collections.abc import Callable, Coroutine
+from concurrent.futures import Future
+from typing import Any, TypeVar
+
+__all__ = ["LoopThread"]
+
+T = TypeVar("T")
+
+
+class LoopThread:
+    """Runs `main` in a new event loop; `result` is its outcome, and is there when the thread has ended its work."""
+
+    def __init__(self, name: str) -> None:
+        self.loop = asyncio.new_event_loop()
+        self.result: Future[Any] = Future()
+        self._thread = threading.Thread(target=self._serve, name=name, daemon=True)
+        self._main: Callable[[], Coroutine[Any, Any, Any]] | None = None
+
+    def start(self, main: Callable[[], Coroutine[Any, Any, Any]]) -> None:
+        """Start the thread."""
+        self._main = main
+        self._thread.start()
+
+    def call(self, function: Callable[[], T]) -> T:
+        """Call a function in the thread of the loop and return its result; RuntimeError when the loop has ended."""
+        done: Future[T] = Future()
+
+        def work() -> None:
+            try:
+                done.set_result(function())
+            except BaseException as error:  # noqa: BLE001 - it belongs to the caller
+                done.set_exception(error)
+
+        self.post(work)
+        return done.result(_ANSWER_SECONDS)
+
+    def post(self, function: Callable[[], object]) -> None:
+        """Call a function soon in the thread of the loop. Raises RuntimeError when the loop has ended."""
+        self.loop.call_soon_threadsafe(function)
+
+    def join(self) -> None:
+        """Wait for the end of the thread."""
+        self._thread.join()
+
+    def _serve(self) -> None:
+        assert self._main is not None  # noqa: S101 - `start` has set it
+        try:
+            with asyncio.Runner(loop_factory=lambda: self.loop) as runner:
+                value = runner.run(self._main())
+        except BaseException as error:  # noqa: BLE001 - it belongs to the holder of the handle
+            self.result.set_exception(error)
+        else:
+            self.result.set_result(value)
+
+
+_ANSWER_SECONDS = 30.0
