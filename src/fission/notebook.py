@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from fission.api.live_view import LiveView
+from fission.api.live_view import LiveView, require_positive
 from fission.errors import RunError
 from fission.management.access.project_root import find_root
 from fission.management.access.running_client import ask, ask_simulation, no_client
@@ -46,6 +46,7 @@ def watch(
     network does not run, ProjectError when it does not exist, ConfigError when it cannot be loaded, and UserError outside
     of IPython and for an interval that is not positive.
     """
+    require_positive(interval)
     root = find_root(None if project is None else Path(project))
     network, _ = load_network(root, name)
     if _ask(root, name) is None:

@@ -86,6 +86,6 @@ def test_an_unknown_example_names_those_there_are() -> None:
 
 
 def test_examples_that_are_not_installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module.fission, "__file__", str(tmp_path / "lib/fission/__init__.py"))
+    monkeypatch.setattr(module.errors, "__file__", str(tmp_path / "lib/fission/__init__.py"))
     with pytest.raises(ProjectError, match="the examples are not installed"):
         examples()

@@ -78,7 +78,7 @@ class _Link:
     """A connection with a window: `send` returns when at most `window` blocks are not taken yet."""
 
     def __init__(self, sock: socket.socket, window: int) -> None:
-        self._sock = sock
+        self.socket = sock
         self._window = window
         self._answer = bytearray()
         self._taken = 0
@@ -95,25 +95,25 @@ class _Link:
     def close(self) -> None:
         """End the stream, unless the reader is gone."""
         try:
-            self._sock.sendall(HEADER.pack(0, 0))
+            self.socket.sendall(HEADER.pack(0, 0))
         except OSError:
             pass
         finally:
-            self._sock.close()
+            self.socket.close()
 
     def _write(self, number: int, block: Any) -> None:
         data = pickle.dumps(block, protocol=5)
         head = HEADER.pack(number, len(data))
         if len(data) < 1 << 16:
-            self._sock.sendall(head + data)
+            self.socket.sendall(head + data)
         else:
-            self._sock.sendall(head)
-            self._sock.sendall(data)
+            self.socket.sendall(head)
+            self.socket.sendall(data)
 
     def _receive(self) -> None:
         """Wait for a number. Raises ConnectionError when the reader is gone."""
         while len(self._answer) < ACK.size:
-            data = self._sock.recv(1 << 12)
+            data = self.socket.recv(1 << 12)
             if not data:
                 raise ConnectionError("the program that reads this pipe has closed it")
             self._answer += data

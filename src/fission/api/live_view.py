@@ -13,7 +13,13 @@ from fission.monitor.html import to_html
 from fission.monitor.rates import block_rates
 from fission.project.formats.picture import Activity, render
 
-__all__ = ["LiveView"]
+__all__ = ["LiveView", "require_positive"]
+
+
+def require_positive(interval: float) -> None:
+    """Raise UserError for an interval that is not positive."""
+    if not interval > 0:
+        raise UserError("the interval must be positive", expected="seconds", found=repr(interval))
 
 
 class LiveView:
@@ -31,8 +37,7 @@ class LiveView:
         interval: float,
         seconds: float | None,
     ) -> None:
-        if not interval > 0:
-            raise UserError("the interval must be positive", expected="seconds", found=repr(interval))
+        require_positive(interval)
         first = ask()
         if first is None:
             raise RunError("the network does not run", where=f"network {network.name}")

@@ -76,6 +76,12 @@ def as_network(source: Source) -> Network:
 
 def require_valid(network: Network) -> None:
     """Log the warnings of a network. Raises NetworkError with all its errors, as `problems` and as notes."""
+    if not network.jobs and not network.problems:
+        raise NetworkError(
+            "there are no jobs",
+            where=f"network {network.name}",
+            hint="Give a list: simulate([MyJob(...), ...])",
+        )
     problems = (*network.problems, *check(network))
     errors = [one for one in problems if one.level == "error" and not _reads_nobody(one, network)]
     for problem in problems:

@@ -41,7 +41,9 @@ class BlockStream:
         self._lock = threading.Lock()
         self._blocks: deque[tuple[int, bytearray]] = deque(maxlen=1 if latest else None)
         self._waiting: deque[Future[None]] = deque()
-        self._received = self._taken = self._acknowledged = 0
+        self.received = 0
+        """The number of the last block that has arrived."""
+        self._taken = self._acknowledged = 0
         self._ended = self._discarding = False
         self._error: BaseException | None = None
         self._connection: socket.socket | None = None
@@ -84,7 +86,7 @@ class BlockStream:
         with self._lock:
             self._discarding = self._ended = True
             self._blocks.clear()
-            self._taken = self._received
+            self._taken = self.received
             self._wake()
         self._call(self._acknowledge)
 
@@ -149,14 +151,14 @@ class BlockStream:
 
     def _receive(self, number: int, data: bytearray) -> None:
         with self._lock:
-            if number > self._received:  # else it was sent again after a restart
-                self._received = number
+            if number > self.received:  # else it was sent again after a restart
+                self.received = number
                 if not self._discarding:
                     self._blocks.append((number, data))
                     self._wake()
             if self._discarding or self.latest:
-                self._taken = self._received
-        if self._taken == self._received:
+                self._taken = self.received
+        if self._taken == self.received:
             self._acknowledge()
 
     def _next(self) -> "bytearray | _End | None":
