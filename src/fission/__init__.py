@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from fission.core.network import Settings
     from fission.core.nodes import BaseNode, LocalNode, MultiNode
     from fission.core.pipes import ArrayPipe, BasePipe, BytesPipe, JSONPipe, OptionalMixIn, PicklePipe
-    from fission.emulate import emulate
     from fission.errors import FissionError
     from fission.project.loaded import LoadedNetwork as Network
 
@@ -61,7 +60,6 @@ __all__ = [
     "PythonJob",
     "Settings",
     "SourceJob",
-    "emulate",
     "load",
     "run",
     "simulate",
@@ -88,7 +86,6 @@ _WHERE = {
     "core.network": ("Settings",),
     "core.nodes": ("BaseNode", "LocalNode", "MultiNode"),
     "core.pipes": ("ArrayPipe", "BasePipe", "BytesPipe", "JSONPipe", "OptionalMixIn", "PicklePipe"),
-    "emulate": ("emulate",),
     "errors": ("FissionError",),
 }
 

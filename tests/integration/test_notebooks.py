@@ -4,7 +4,6 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -41,18 +40,19 @@ def execute(notebook: Path, folder: Path) -> list[str]:
     return [json.dumps(cell["outputs"]) for cell in cells if cell["cell_type"] == "code"]
 
 
+def written(folder: Path, *cells: str) -> Path:
+    """Write a notebook with these cells."""
+    notebook = folder / "written.ipynb"
+    common = {"cell_type": "code", "metadata": {}, "outputs": [], "execution_count": None}
+    made = [{**common, "id": f"cell-{index}", "source": source} for index, source in enumerate(cells)]
+    notebook.write_text(json.dumps({"cells": made, "metadata": {}, "nbformat": 4, "nbformat_minor": 5}))
+    return notebook
+
+
 @pytest.fixture
-def folder(tmp_path: Path) -> Iterator[Path]:
-    """An empty folder; no network of a project `lab` in it runs when the test is over."""
-    yield tmp_path
-    subprocess.run(
-        ["fission", "stop", "counter", "--project", "lab"],
-        cwd=tmp_path,
-        env=_ENVIRONMENT,
-        capture_output=True,
-        timeout=DEADLINE,
-        check=False,
-    )
+def folder(tmp_path: Path) -> Path:
+    """An empty folder."""
+    return tmp_path
 
 
 def test_the_notebooks_are_these() -> None:
@@ -69,7 +69,9 @@ def test_a_notebook_in_git_has_no_outputs(name: str) -> None:
 def test_the_first_network(folder: Path) -> None:
     outputs = execute(NOTEBOOKS / "first_network.ipynb", folder)
     assert "[[0], [3], [6], [9], [12]]" in outputs[0]
-    assert "image/svg+xml" in outputs[2]
+    assert "image/svg+xml" in outputs[1]
+    assert "[1, 4, 7, 10" in outputs[2]
+    assert "image/svg+xml" in outputs[4]
     assert "[0, 5, 10" in outputs[-1]
 
 
@@ -81,11 +83,47 @@ def test_two_voices(folder: Path) -> None:
 
 def test_a_node_that_dies(folder: Path) -> None:
     outputs = execute(NOTEBOOKS / "a_node_that_dies.ipynb", folder)
-    live = outputs[2]  # as the last update left it
+    live = outputs[1]  # as the last update left it
     assert "<svg" in live
     assert "it has ended" in live
-    assert "<td>SourceJob 1</td><td>" in live
-    assert "none lost and none repeated" in outputs[-1]
+    assert "<td>Sum 2</td><td>" in live
+    assert "none lost and none repeated" in outputs[-2]
+
+
+def test_a_cell_that_is_run_again_with_another_class(folder: Path) -> None:
+    cell = """
+from fission import ArrayPipe, Network, PicklePipe, PythonJob, run, simulate
+import numpy as np
+
+class Source(PythonJob):
+    def run(self):
+        yield from (np.full(SIZE, n, "f8") for n in range(3))
+
+class Scale(PythonJob):
+    def run(self, block):
+        return FACTOR * block
+
+class Result:
+    def __init__(self, value):
+        self.value = value
+
+class Wrap(PythonJob):
+    def run(self, block):
+        return Result(block.tolist())
+
+network = Network("again", [
+    Source(outputs=[ArrayPipe(1, "f8", (SIZE,))]),
+    Scale(inputs=[ArrayPipe(1, "f8", (SIZE,))], outputs=[ArrayPipe(2, "f8", (SIZE,))]),
+    Wrap(inputs=[ArrayPipe(2, "f8", (SIZE,))], outputs=[PicklePipe(3)]),
+])
+with WAY as handle:
+    print([result.value for result in handle.pipe(3)])
+"""
+    first = cell.replace("SIZE", "1").replace("FACTOR", "10").replace("WAY", "simulate(network)")
+    second = cell.replace("SIZE", "2").replace("FACTOR", "5").replace("WAY", "run(network, embedded=1)")
+    outputs = execute(written(folder, first, second), folder)
+    assert "[[0.0], [10.0], [20.0]]" in outputs[0]
+    assert "[[0.0, 0.0], [5.0, 5.0], [10.0, 10.0]]" in outputs[1]
 
 
 def test_a_view_without_a_network(folder: Path) -> None:
@@ -106,17 +144,7 @@ for interval in (0, float("nan")):
     except Exception as error:
         print(type(error).__name__, error)
 """
-    notebook = folder / "errors.ipynb"
-    cell = {
-        "cell_type": "code",
-        "id": "one",
-        "metadata": {},
-        "outputs": [],
-        "execution_count": None,
-        "source": source,
-    }
-    notebook.write_text(json.dumps({"cells": [cell], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}))
-    [output] = execute(notebook, folder)
+    [output] = execute(written(folder, source), folder)
     assert output.count("RunError network demo: it does not run. Start it: fission run demo") == 4
     assert output.count("ProjectError --project nowhere: there is no such folder") == 2
     assert output.count("UserError the interval must be positive; expected seconds, found ") == 2

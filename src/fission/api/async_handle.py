@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from typing import Any
 
 from fission.api.base import BUFFER, BaseHandle, Result
 from fission.api.events import Event
@@ -47,6 +48,10 @@ class AsyncHandle:
     async def status(self) -> NetworkView:
         """Return what runs where."""
         return await asyncio.to_thread(self._handle.status)
+
+    async def processes(self) -> dict[str, dict[str, Any]]:
+        """Return the processes of each machine; see `BaseHandle.processes`."""
+        return await asyncio.to_thread(self._handle.processes)
 
     async def events(self) -> AsyncIterator[Event]:
         """Yield what has happened and what happens, until the network ends."""

@@ -10,10 +10,13 @@ from fission.api.networks import modules_beside, user_paths
 from fission.api.observer import HandleObserver
 from fission.cluster import Outcome
 from fission.core.network import Network
-from fission.engine.client.control_socket import Request, StatusRequest, StopRequest
+from fission.engine.client.control_socket import ProcessesRequest, Request, StatusRequest, StopRequest
 from fission.engine.client.embedded_command import embedded_commands
 from fission.engine.client.open_run import RunSession, open_run
+from fission.engine.client.processes import CLIENT
 from fission.engine.protocol.job_report import JobReport
+from fission.engine.protocol.link_messages import processes_to_plain
+from fission.engine.protocol.processes import processes_here
 from fission.engine.simulate.simulation import SIMULATION, Simulation, simulation_folders
 from fission.errors import AllocationError, FissionError, ProjectError, RunError
 from fission.project.job_files.dependencies import install_dependencies
@@ -95,6 +98,8 @@ class SimulationBackend:
         """Answer questions; there is nothing to move."""
         if isinstance(request, StatusRequest) and self._simulation is not None:
             return {"lines": [], "errors": [], "network": self._simulation.view("").plain()}
+        if isinstance(request, ProcessesRequest) and self._simulation is not None:
+            return {"processes": {CLIENT: processes_to_plain(processes_here(self._simulation.pids()))}}
         if isinstance(request, StopRequest):
             self.interrupt()
             return {"lines": [], "errors": []}

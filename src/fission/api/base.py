@@ -17,6 +17,7 @@ from fission.core.nodes import BaseNode
 from fission.engine.client.control_socket import (
     DrainRequest,
     MoveRequest,
+    ProcessesRequest,
     RebalanceRequest,
     StatusRequest,
 )
@@ -125,6 +126,11 @@ class BaseHandle:
     def status(self) -> NetworkView:
         """Return what runs where, with counters; a notebook shows it as tables."""
         return NetworkView.from_plain(self._begun().ask(StatusRequest())["network"])
+
+    def processes(self) -> dict[str, dict[str, Any]]:
+        """Return `host`, `pid` and `jobs`, the processes by the ids of the jobs, of each node and of "client", this machine."""
+        found: dict[str, dict[str, Any]] = self._begun().ask(ProcessesRequest())["processes"]
+        return found
 
     def events(self, timeout: float | None = None) -> Iterator[Event]:
         """Yield what has happened and what happens, until the network ends, or for `timeout` seconds nothing does."""

@@ -40,7 +40,10 @@ def test_the_names_in_the_console(root: Path, run: Run, type_lines: Type) -> Non
         "demo SinkJob 2 pipe 101 (PicklePipe) BaseNode('10.0.0.1') [BaseNode('10.0.0.1')] ['ALL', 'MICS']"
         in result.out
     )
-    assert "demo: 2 jobs, 1 pipe, 1 node\nNames: network, JOBS, PIPES, NODES, GROUPS" in result.err
+    assert (
+        "demo: 2 jobs, 1 pipe, 1 node\nNames: network, JOBS, PIPES, NODES, GROUPS, emulate, simulate, run"
+        in result.err
+    )
 
 
 def test_an_incomplete_network(root: Path, run: Run, type_lines: Type) -> None:
@@ -71,3 +74,11 @@ def test_without_readline(root: Path, run: Run, type_lines: Type, monkeypatch: p
     monkeypatch.setitem(__import__("sys").modules, "readline", None)
     type_lines("print(len(JOBS))")
     assert "2\n" in run("fission", "interactive", "demo").out
+
+
+def test_the_network_runs_in_the_console(root: Path, run: Run, type_lines: Type) -> None:
+    type_lines("print(simulate().wait().rounds)")
+    result = run("fission", "interactive", "demo")
+    assert result.code == 0
+    assert "SinkJob 2 | got 2" in result.out
+    assert "{'SourceJob 1': 3, 'SinkJob 2': 3}" in result.out

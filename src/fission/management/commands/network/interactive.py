@@ -6,6 +6,7 @@ import sys
 from functools import partial
 from pathlib import Path
 
+from fission.api import run, simulate
 from fission.core.network import Network
 from fission.emulate import emulate
 from fission.management.access.problems import describe, load_and_check, show_problems
@@ -26,7 +27,7 @@ def interactive_command(root: Path, name: str) -> int:
 
 
 def namespace(network: Network) -> dict[str, object]:
-    """Return the names in the console: the network, its parts by id, address or name, and `emulate`."""
+    """Return the names in the console: the network, its parts by id, address or name, and what it can do."""
     groups = dict.fromkeys(group for node in network.nodes for group in node.groups)
     return {
         "network": network,
@@ -35,6 +36,8 @@ def namespace(network: Network) -> dict[str, object]:
         "NODES": {node.ip: node for node in network.nodes},
         "GROUPS": {group: [node for node in network.nodes if group in node.groups] for group in groups},
         "emulate": partial(emulate, network=network),
+        "simulate": partial(simulate, network),
+        "run": partial(run, network),
     }
 
 
