@@ -47,7 +47,7 @@ def expected(page: Path) -> list[str]:
 
 
 def follow(page: Path, cwd: Path, *, ends: bool) -> str:
-    """Do what a page says, and return what the simulation printed.
+    """Do what a page says, and return what was printed.
 
     Files are written, commands run. A simulation has to print what the page expects; if it does not end by itself,
     Ctrl+C is pressed then.
@@ -63,9 +63,18 @@ def follow(page: Path, cwd: Path, *, ends: bool) -> str:
             if words[0] == "cd":
                 cwd = cwd / words[1]
             elif "simulate" in words:
-                printed = _simulate(words, cwd, [] if ends else expected(page))
+                printed += _simulate(words, cwd, [] if ends else expected(page))
             else:
-                subprocess.run(words, cwd=cwd, env=_environment(), check=True, timeout=DEADLINE)
+                done = subprocess.run(
+                    words,
+                    cwd=cwd,
+                    env=_environment(),
+                    check=True,
+                    timeout=DEADLINE,
+                    stdout=subprocess.PIPE,
+                    text=True,
+                )
+                printed += done.stdout
     missing = set(expected(page)) - set(printed.splitlines())
     assert not missing, f"{missing} is missing in:\n{printed}"
     return printed

@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 import typer
 
+import fission
+from fission.api import AsyncHandle, BlockStream, Handle
 from fission.core import head, jobs, nodes, pipes
 from fission.core.jobs import BaseJob
 from fission.core.network import Settings
@@ -121,6 +123,25 @@ def test_every_public_name_is_described(page: str, module: object) -> None:
     words = set(re.findall(r"\w+", read(page) + read("jobs.md")))
     bases = {"BaseJob", "BasePipe"}
     assert set(module.__all__) - NOT_USED_YET - bases <= words  # type: ignore[attr-defined]
+
+
+def test_every_name_and_method_for_programs_is_described() -> None:
+    page = read("python.md")
+    words = set(re.findall(r"\w+", page))
+    assert set(fission.__all__) <= words
+    for kind in (Handle, BlockStream):
+        public = {name for one in kind.__mro__[:-1] for name in vars(one) if not name.startswith("_")}
+        assert public - {"leave", "failure", "open", "serve", "end"} <= words
+    assert {name for name in vars(AsyncHandle) if not name.startswith("_")} - {"leave"} <= words
+
+
+@pytest.mark.parametrize("call", ["simulate", "run", "load"])
+def test_parameters_for_programs(call: str) -> None:
+    [text] = re.findall(rf"`({call}\([^`]*\))`", read("python.md"))[:1]
+    told = ast.parse(f"def {text}: pass").body[0]
+    assert isinstance(told, ast.FunctionDef)
+    names = [one.arg for one in (*told.args.args, *told.args.kwonlyargs)]
+    assert names == list(inspect.signature(getattr(fission, call)).parameters)
 
 
 @pytest.mark.parametrize("page", sorted(REFERENCE.glob("*.md")), ids=lambda page: page.name)

@@ -33,6 +33,12 @@ def test_tutorial(tmp_path: Path) -> None:
     }
 
 
+def test_a_script(tmp_path: Path) -> None:
+    page = DOCS / "how-to" / "python.md"
+    assert expected(page)
+    follow(page, tmp_path, ends=True)
+
+
 def test_programs(tmp_path: Path) -> None:
     page = DOCS / "how-to" / "programs.md"
     assert expected(page)

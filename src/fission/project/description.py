@@ -1,4 +1,4 @@
-"""Loads networks from JSON, as `export --form json` writes them.
+"""Loads networks from JSON, as `export --format json` writes them.
 
 ```json
 {
