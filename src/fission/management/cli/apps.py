@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from fission.management.cli import cluster_verbs, device_verbs, network_verbs
+from fission.management.cli import cluster_verbs, device_verbs, network_verbs, planning_verbs
 from fission.management.console.exit_codes import print_error
 from fission.project.suggest import did_you_mean, listed
 
@@ -43,6 +43,7 @@ _OF_NETWORKS: Mapping[str, Verb] = {
 FISSION_VERBS: Mapping[str, Verb] = {
     **_OF_NETWORKS,
     "examples": network_verbs.list_examples,
+    "plan": planning_verbs.plan,
     "deploy": device_verbs.deploy,
     "certs": device_verbs.certs,
     "node": device_verbs.node,

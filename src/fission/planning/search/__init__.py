@@ -1,0 +1,1 @@
+"""The search: lower bounds by placements, and a local search with routing and slot assignment. Pure."""

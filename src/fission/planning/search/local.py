@@ -1,0 +1,250 @@
+"""Local search over placements: moves and swaps, with kicks out of local optima."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from fission.planning.search.placements import Placements
+from fission.planning.search.routes import needs, route
+from fission.planning.search.slots import Sending, assign, degrees
+from fission.planning.search.tables import Tables, members
+
+__all__ = ["Chance", "Found", "search"]
+
+_TRIES = 20
+"""Steps back of a slot assignment."""
+_LEAVES = 24
+"""Placements of the enumeration that are tried before the local search takes over."""
+_STEPS = 2500
+"""Steps of the enumeration per number of slots."""
+
+_ANY = 1 << 30
+"""More slots than any embedding needs."""
+_MAX_KNOWN = 100_000
+"""Placements whose cost is remembered."""
+
+Cost = tuple[int, int, int]
+
+
+class Chance(Protocol):
+    """What the search needs of `random.Random`."""
+
+    def random(self) -> float:
+        """Return a number from 0 to 1, 1 excluded."""
+        ...
+
+    def randrange(self, stop: int, /) -> int:
+        """Return one of 0, 1, ..., stop - 1."""
+        ...
+
+    def shuffle(self, items: list[tuple[int, int]], /) -> None:
+        """Put the items into random order."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The best embedding that was found, by index, and a proven lower bound of its slots. `host` is empty if there is none."""
+
+    host: Sequence[int]
+    schedule: Sequence[Sequence[Sending]]
+    bound: int
+
+    @property
+    def slots(self) -> int:
+        """Slots of the frame."""
+        return len(self.schedule)
+
+
+def search(
+    tables: Tables, chance: Chance, *, kicks: int, over: Callable[[], bool], halfway: Callable[[], bool]
+) -> Found:
+    """Search until the bound is met, `kicks` kicks bring nothing, or `over` says that the time is up.
+
+    `halfway` says when the enumeration for the bound has to leave the time to the local search. The result has no hosts if no
+    embedding was found; `bound` is then more than any number of slots if there is none.
+    """
+    return _Search(tables, chance, over).run(kicks, halfway)
+
+
+class _Search:
+    def __init__(self, tables: Tables, chance: Chance, over: Callable[[], bool]) -> None:
+        self._t = tables
+        self._chance = chance
+        self._over = over
+        self._host: list[int] = []
+        self._schedule: list[list[Sending]] = []
+        self._slots = _ANY
+        self._bound = 0
+        self._starts: list[list[int]] = []
+        self._known: dict[tuple[int, ...], Cost] = {}
+
+    def run(self, kicks: int, halfway: Callable[[], bool]) -> Found:
+        self._enumerate(halfway)
+        if self._slots > self._bound and self._starts:
+            self._improve(kicks)
+        return Found(self._host, self._schedule, self._bound)
+
+    # -- bound -----------------------------------------------------------------------------------------------
+
+    def _enumerate(self, halfway: Callable[[], bool]) -> None:
+        """Raise the bound until a placement passes that cannot be scheduled at once, or is optimal."""
+        placements = Placements(self._t)
+        start = next(placements.within(_ANY, 20 * _STEPS, self._over), None)
+        if start is None:
+            self._bound = _ANY if placements.exhausted else 0
+            return
+        self._starts = [start]
+        self._cost(start)
+        while self._bound < self._slots and not halfway():
+            passed = 0
+            for host in placements.within(self._bound, _STEPS, halfway):
+                passed += 1
+                self._starts.append(host)
+                self._cost(host)
+                if self._slots <= self._bound or passed >= _LEAVES or halfway():
+                    return
+            if passed or not placements.exhausted:
+                return
+            self._bound += 1
+
+    # -- evaluation ------------------------------------------------------------------------------------------
+
+    def _cost(self, host: list[int]) -> Cost:
+        """Evaluate a placement, and keep it if it is the best: slots, squares of the nodes' loads, transmissions."""
+        key = tuple(host)
+        cost = self._known.get(key)
+        if cost is None:
+            if len(self._known) > _MAX_KNOWN:
+                self._known.clear()
+            cost = self._known[key] = self._evaluate(host)
+        return cost
+
+    def _evaluate(self, host: list[int]) -> Cost:
+        tables = self._t
+        wanted = needs(tables, host)
+        degree = [0] * tables.n
+        for block, targets in enumerate(wanted):
+            if targets:
+                degree[host[block]] += 1
+                for y in members(targets):
+                    degree[y] += 1
+        slots = max(degree)
+        if slots > self._slots:
+            return slots, sum(d * d for d in degree), tables.m
+        sendings = route(tables, host, wanted, degree)
+        if sendings is None:
+            return _ANY, 0, 0
+        degree = degrees(tables.n, sendings)
+        slots = max(degree)
+        schedule = None
+        limit = min(self._slots, len(sendings))  # each in a slot of its own is always possible
+        while schedule is None and slots <= limit:
+            schedule = assign(tables, sendings, slots, _TRIES)
+            slots += schedule is None
+        if schedule is not None and slots < self._slots:
+            self._host, self._schedule, self._slots = list(host), schedule, slots
+        return slots, sum(d * d for d in degree), len(sendings)
+
+    # -- local search ----------------------------------------------------------------------------------------
+
+    def _improve(self, kicks: int) -> None:
+        starts = sorted(self._starts, key=self._cost)[:3]
+        for host in starts:
+            self._descend(list(host))
+            if self._done():
+                return
+        current = list(self._host)
+        cost = self._cost(current)
+        idle = 0
+        while idle < kicks and not self._done():
+            candidate = list(current)
+            self._kick(candidate, 1 + self._chance.randrange(3))
+            found = self._descend(candidate)
+            idle += 1
+            if found[0] < cost[0]:
+                idle = 0
+            if found <= cost:
+                current, cost = candidate, found
+            elif idle % 8 == 7:
+                current, cost = list(self._host), self._cost(self._host)
+
+    def _done(self) -> bool:
+        return self._slots <= self._bound or self._over()
+
+    def _descend(self, host: list[int]) -> Cost:
+        """Move or swap blocks, the first improvement each time, until there is none. Changes `host`."""
+        cost = self._cost(host)
+        room = self._rooms(host)
+        improved = True
+        while improved and not self._done():
+            improved = False
+            moves = self._moves()
+            for block, value in moves:
+                if not self._try(host, room, block, value):
+                    continue
+                found = self._cost(host)
+                if found < cost:
+                    cost, improved = found, True
+                    if self._slots <= self._bound:
+                        return cost
+                else:
+                    self._undo(host, room)
+                if self._over():
+                    return cost
+        return cost
+
+    def _moves(self) -> list[tuple[int, int]]:
+        """Return all moves in random order: (block, node) as (block, ~node), and swaps (block, block)."""
+        tables = self._t
+        free = [block for block in range(tables.m) if len(tables.allowed[block]) > 1]
+        moves = [(block, ~node) for block in free for node in tables.allowed[block]]
+        moves += [(one, other) for one in free for other in free if one < other]
+        self._chance.shuffle(moves)
+        return moves
+
+    def _rooms(self, host: list[int]) -> list[float]:
+        room = list(self._t.room)
+        for block, node in enumerate(host):
+            room[node] -= self._t.demand[block]
+        return room
+
+    def _try(self, host: list[int], room: list[float], block: int, value: int) -> bool:
+        """Carry out a move if the capacities allow it; `_undo` takes it back."""
+        demand, here = self._t.demand, host[block]
+        if value < 0:
+            node = ~value
+            if node == here or room[node] < demand[block]:
+                return False
+            self._last = [(block, here)]
+            self._shift(host, room, block, node)
+            return True
+        there = host[value]
+        if (
+            here == there
+            or here not in self._t.allowed[value]
+            or there not in self._t.allowed[block]
+            or room[there] + demand[value] < demand[block]
+            or room[here] + demand[block] < demand[value]
+        ):
+            return False
+        self._last = [(block, here), (value, there)]
+        self._shift(host, room, block, there)
+        self._shift(host, room, value, here)
+        return True
+
+    def _undo(self, host: list[int], room: list[float]) -> None:
+        for block, node in self._last:
+            self._shift(host, room, block, node)
+
+    def _shift(self, host: list[int], room: list[float], block: int, node: int) -> None:
+        room[host[block]] += self._t.demand[block]
+        room[node] -= self._t.demand[block]
+        host[block] = node
+
+    def _kick(self, host: list[int], count: int) -> None:
+        """Carry out random moves."""
+        room = self._rooms(host)
+        for block, value in self._moves():
+            if count and self._try(host, room, block, value):
+                count -= 1

@@ -1,0 +1,136 @@
+"""A problem as integers, lists and bit masks: what the inner loops read."""
+
+import math
+
+from fission.planning.model import EmbeddingError, Problem
+
+__all__ = ["Tables"]
+
+_MARGIN = 1e-10
+"""Relative slack of the SINR threshold for rounding; below the tolerance of the checker."""
+
+FAR = 1 << 20
+"""Number of hops between nodes that cannot reach each other."""
+
+
+class Tables:
+    """Nodes and blocks by index. Node sets are bit masks.
+
+    `budget[b][x][y]` is the interference in W that `y` tolerates while it receives the data of block `b` from `x`; it is
+    negative when `y` is out of range. `hops[b][x][y]` is the least number of hops. Raises EmbeddingError when no embedding
+    exists because a block fits on no node.
+    """
+
+    def __init__(self, problem: Problem) -> None:
+        self.problem = problem
+        self.nodes = [node.name for node in problem.nodes]
+        self.blocks = [block.name for block in problem.blocks]
+        self.n = len(self.nodes)
+        self.m = len(self.blocks)
+        number = {name: index for index, name in enumerate(self.blocks)}
+        self.links = [(number[source], number[target]) for source, target in problem.links]
+        self.out: list[list[int]] = [[] for _ in self.blocks]
+        self.into: list[list[int]] = [[] for _ in self.blocks]
+        for source, target in self.links:
+            self.out[source].append(target)
+            self.into[target].append(source)
+        self.demand = [block.demand for block in problem.blocks]
+        self.room = [node.capacity + 1e-9 * max(1.0, node.capacity) for node in problem.nodes]
+        self.gain = _gains(problem)
+        self._radio_classes()
+        self.allowed = self._allowed()
+
+    def _radio_classes(self) -> None:
+        """Blocks of the same rate share their tables."""
+        known: dict[float, tuple[list[list[float]], list[int], list[list[int]]]] = {}
+        self.budget: list[list[list[float]]] = []
+        self.reach: list[list[int]] = []
+        self.hops: list[list[list[int]]] = []
+        radio = self.problem.radio
+        for block in self.problem.blocks:
+            if block.rate not in known:
+                threshold = _threshold(block.rate / radio.bandwidth)
+                budget = [[gain / threshold - radio.noise for gain in row] for row in self.gain]
+                reach = [
+                    sum(1 << y for y in range(self.n) if y != x and budget[x][y] >= 0.0)
+                    for x in range(self.n)
+                ]
+                known[block.rate] = (budget, reach, [_distances(reach, x) for x in range(self.n)])
+            budget, reach, hops = known[block.rate]
+            self.budget.append(budget)
+            self.reach.append(reach)
+            self.hops.append(hops)
+        self.most_tolerant = max(range(self.m), key=lambda b: -self.problem.blocks[b].rate)
+
+    def _allowed(self) -> list[tuple[int, ...]]:
+        """Return the nodes on which each block can be, given its own demand and its fixed node."""
+        number = {name: index for index, name in enumerate(self.nodes)}
+        free = list(self.room)
+        for block in self.problem.blocks:
+            if block.node is not None:
+                free[number[block.node]] -= block.demand
+        for node, left in zip(self.problem.nodes, free, strict=True):
+            if left < 0.0:
+                raise EmbeddingError(
+                    "there is no embedding: the blocks that are fixed there exceed its capacity",
+                    where=f"node {node.name}",
+                    expected=f"demands of at most {node.capacity:g}",
+                )
+        found: list[tuple[int, ...]] = []
+        for block in self.problem.blocks:
+            if block.node is not None:
+                found.append((number[block.node],))
+                continue
+            nodes = tuple(x for x in range(self.n) if block.demand <= free[x])
+            if not nodes:
+                raise EmbeddingError(
+                    "there is no embedding: no node has room for it beside the blocks that are fixed",
+                    where=f"block {block.name}",
+                    found=f"demand {block.demand:g}",
+                )
+            found.append(nodes)
+        return found
+
+
+def _threshold(efficiency: float) -> float:
+    if efficiency > 1000.0:
+        return float("inf")
+    return max(math.expm1(efficiency * math.log(2.0)) * (1.0 - _MARGIN), 1e-300)
+
+
+def _gains(problem: Problem) -> list[list[float]]:
+    half = problem.radio.exponent / 2.0
+    return [
+        [
+            x.power / math.pow((x.x - y.x) ** 2 + (x.y - y.y) ** 2, half) if x is not y else 0.0
+            for y in problem.nodes
+        ]
+        for x in problem.nodes
+    ]
+
+
+def _distances(reach: list[int], start: int) -> list[int]:
+    found = [FAR] * len(reach)
+    found[start] = 0
+    seen = border = 1 << start
+    steps = 0
+    while border:
+        steps += 1
+        fresh = 0
+        for x in members(border):
+            fresh |= reach[x]
+        border = fresh & ~seen
+        seen |= border
+        for y in members(border):
+            found[y] = steps
+    return found
+
+
+def members(mask: int) -> list[int]:
+    """Return the elements of a bit mask in ascending order."""
+    found = []
+    while mask:
+        low = mask & -mask
+        found.append(low.bit_length() - 1)
+        mask ^= low
+    return found
