@@ -51,6 +51,14 @@ class Batctl:
         self._complaint = ""
         return {address: self._quality(table, address, deadline) for address in wanted}
 
+    def problem(self) -> str:
+        """Return why the qualities cannot be read; "" if they can."""
+        try:
+            self._originators(time.monotonic() + self._timeout)
+        except _BatctlError as error:
+            return str(error)
+        return ""
+
     def _quality(self, table: dict[str, int], address: str, deadline: float) -> int:
         tq = table.get(self._translate(address, deadline))
         if tq is None:

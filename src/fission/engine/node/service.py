@@ -22,12 +22,14 @@ from fission.cluster import JobExited, NodeDraining, NodeReport
 from fission.engine.checkpoints.replicator import CheckpointReplicator
 from fission.engine.checkpoints.server import CheckpointServer
 from fission.engine.checkpoints.store import CheckpointStore
+from fission.engine.files.provision import Operation
 from fission.engine.host.job_host import BundleStore, JobHost
 from fission.engine.host.load_average import LoadMeter
 from fission.engine.host.work_folders import files_root, node_work_folder
 from fission.engine.node import maintenance
 from fission.engine.node.event_log import read_tail, write_down
 from fission.engine.node.mesh import Mesh
+from fission.engine.node.probe import PROBES
 from fission.engine.node.sessions import ClientSessions, ConnectedClient
 from fission.engine.protocol import link_messages
 from fission.engine.protocol.interfaces import EngineEvent, NodeLink, Plain
@@ -43,11 +45,8 @@ REPORT_SECONDS = 1.0
 _REMEMBERED = 14 * 86400.0
 """Seconds after which an interrupted run is forgotten: longer than any ORPHAN_TIMEOUT."""
 
-_TO_SEE = frozenset({"log", "look"})
+_TO_SEE = frozenset({"log", "look"}) | PROBES
 """Operations of an observer: a client without a network, which changes nothing."""
-
-Operation = Callable[[Mapping[str, Plain]], Awaitable[Plain]]
-"""A further operation: `await operation(arguments)`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,7 +201,7 @@ class NodeService:
 
     async def handle(self, client: str, operation: str, arguments: Mapping[str, Plain]) -> Plain:
         """Carry out a request. Raises FissionError, whose text goes to the client."""
-        if client in self._observers and operation in _TO_SEE:
+        if client in self._observers and operation in _TO_SEE & self._further.keys():
             return await self._further[operation](arguments)
         known = self._sessions.client(client)
         if known is None:
@@ -231,8 +230,9 @@ class NodeService:
         return {**self._self(client.network), "states": self._replicator.own}
 
     async def _look(self, arguments: Mapping[str, Plain]) -> Plain:
-        """Return a description of this node for observers."""
-        return self._self(_text(arguments, "network", ""))
+        """Return a description of this node for observers, with what they may ask it."""
+        offers = sorted(_TO_SEE & self._further.keys())
+        return {**self._self(_text(arguments, "network", "")), "offers": offers}
 
     def _self(self, network: str) -> dict[str, Plain]:
         return {

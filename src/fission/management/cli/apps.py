@@ -38,6 +38,7 @@ _OF_NETWORKS: Mapping[str, Verb] = {
     "shell": cluster_verbs.shell,
     "test": network_verbs.run_tests,
     "place": network_verbs.place,
+    "doctor": device_verbs.doctor,
 }
 
 FISSION_VERBS: Mapping[str, Verb] = {

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from fission.core.network import Settings
-from fission.management.cli.options import Debug, Project, exit_with
+from fission.management.cli.options import Debug, OptionalNet, Project, exit_with
 from fission.management.console.exit_codes import exit_code_of
 
 
@@ -137,6 +137,28 @@ def deploy(
         return deploy_command(hosts or (), options)
 
     exit_with(exit_code_of(work, debug=debug))
+
+
+def doctor(
+    net: OptionalNet = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")] = False,
+    project: Project = None,
+    debug: Debug = False,
+) -> None:
+    """Find out what is wrong with this machine, or with the nodes of a network.
+
+    With NET all its nodes are checked, also while it runs: names, ports, firewalls, clocks, versions, certificates, disks,
+    memory, groups, and the ways from each node to each other one. Without NET only this machine. Each problem comes with
+    what helps. The exit code is 0 if no check has failed (there may be warnings), else 1.
+
+    \b
+      fission doctor
+      fission doctor demo
+      fission doctor demo --json
+    """
+    from fission.management.commands.doctor.command import doctor_command
+
+    exit_with(exit_code_of(lambda: doctor_command(project, net, as_json=as_json), debug=debug))
 
 
 def node(

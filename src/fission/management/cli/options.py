@@ -33,6 +33,10 @@ Net = Annotated[
     str,
     typer.Argument(metavar="NET", help="Folder name of the network.", autocompletion=_complete_networks),
 ]
+OptionalNet = Annotated[
+    str | None,
+    typer.Argument(metavar="[NET]", help="Folder name of the network.", autocompletion=_complete_networks),
+]
 NewName = Annotated[str, typer.Argument(metavar="NAME", help="Name of the new folder.")]
 Project = Annotated[
     Path | None,

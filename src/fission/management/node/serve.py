@@ -13,6 +13,7 @@ from typing import Any
 from fission.engine.files.provision import StoredFiles, operations
 from fission.engine.files.store import Store
 from fission.engine.node.link import StreamNodeLink
+from fission.engine.node.probe import NodeProbe
 from fission.engine.node.service import NodeService, NodeSettings
 from fission.errors import ConfigError, RunError
 from fission.management.access.signals import not_ignored
@@ -55,11 +56,12 @@ async def _serve(options: NodeOptions, versions: Mapping[str, str], *, lifeline:
             keep_log(options.root),
             options.reboot_command if options.allow_reboot else "",
         )
+        probe = NodeProbe(options.address, options.root, identity)
         service = NodeService(
             settings,
             StoredFiles(store),
             versions=versions,
-            operations=operations(store),
+            operations={**operations(store), **probe.operations()},
             in_use=store.keep,
         )
         link = StreamNodeLink(
@@ -93,6 +95,7 @@ async def _serve(options: NodeOptions, versions: Mapping[str, str], *, lifeline:
         await requests.finish(service.close(force=True))
         logging.shutdown()
         os._exit(0)  # no thread is waited for; the reaper kills what is left
+    probe.close()
     store.close()
     return 0
 
