@@ -5,7 +5,6 @@ import contextlib
 import random
 import threading
 from collections.abc import Iterator
-from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
@@ -35,7 +34,7 @@ def served(stream: BlockStream) -> Iterator[str]:
                 await serving
 
         thread.start(main)
-        wait_for(Path(folder, "s").exists, "the stream listens")
+        wait_for(stream.listening.is_set, "the stream listens")
         try:
             yield f"{folder}/s"
         finally:
@@ -64,6 +63,12 @@ def test_every_block_comes_once_over_restarts(seed: int, buffer: int, count: int
     with served(stream) as address:
 
         def send() -> None:
+            try:
+                send_all()
+            finally:
+                stream.end(None)  # also when it has failed: then blocks are missing
+
+        def send_all() -> None:
             done, states = 0, [0]
             for death in range(deaths + 1):
                 job = sender(address, buffer=buffer)
@@ -76,7 +81,6 @@ def test_every_block_comes_once_over_restarts(seed: int, buffer: int, count: int
                         states.append(job.count)
                 job.kill() if death < deaths else job.teardown()
             wait_for(lambda: stream.complete, "the end has arrived")
-            stream.end(None)
 
         sending = threading.Thread(target=send)
         sending.start()

@@ -141,6 +141,10 @@ class ClusterMachine(RuleBasedStateMachine):
     def cut(self, node: str) -> None:
         self.cluster.cut(self._machine(node))
 
+    @rule(node=nodes, drained=st.booleans())
+    def withdraw(self, node: str, drained: bool) -> None:
+        self.cluster.withdraw(self._machine(node), drained=drained)
+
     @rule(node=nodes)
     def detect(self, node: str) -> None:
         self.cluster.detect(self._machine(node))

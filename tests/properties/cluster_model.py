@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from fission.cluster import (
     BeginEpoch,
     Coordinator,
+    DrainRequested,
     EndNetwork,
     Event,
     IncarnationStatus,
@@ -31,6 +32,7 @@ from fission.cluster import (
     NodeLost,
     NodeReport,
     NodeStatus,
+    NodeWithdrawn,
     Notice,
     OperatorRequest,
     Outcome,
@@ -59,6 +61,8 @@ from fission.placement import Links, NodeState, propose
 
 INFO = NodeInfo(cpu=100.0, memory=1 << 30, disk=1 << 30, swap=0.0)
 RUN = "this run"
+ROUNDING = 1e-9
+"""Seconds by which a deadline minus its beginning may be less than what was added."""
 
 
 @dataclass(eq=False)
@@ -261,6 +265,21 @@ class Cluster:
         machine.linked = False
         machine.inbox.clear()
         machine.outbox.append(NodeLost(machine.address, "silent"))
+
+    def withdraw(self, machine: Machine, *, drained: bool) -> None:
+        """The machine is taken away while the client is there; it may be given again later."""
+        if not self.client_up:
+            return
+        if drained:
+            self.handle(DrainRequested(machine.address))
+        self.cut(machine)
+        self.detect(machine)
+        machine.late.clear()
+        self.handle(NodeWithdrawn(machine.address, "taken away"))
+        if self.end is not None:
+            return
+        assert machine.address not in self.client.nodes
+        assert machine.address not in json.loads(self.stored)["nodes"] + json.loads(self.stored)["drained"]
 
     def detect(self, machine: Machine) -> None:
         """The client notices; what was on its way from there comes even later."""
@@ -509,9 +528,10 @@ class Cluster:
         pipe = int(notice.text.rpartition("(pipe ")[2].rstrip(")"))
         ends = next(one for pipes in self.topology.into.values() for one in pipes if one.id == pipe)
         for end in (ends.source, ends.destination):
-            assert self.now - self.client.jobs[end].listening_since >= timeout, "it has just come"
+            assert self.now - self.client.jobs[end].listening_since >= timeout - ROUNDING, "it has just come"
         if moves:
-            assert self.now - moves[-1] >= timeout * 2 ** min(len(moves), 6) or self.now - moves[-1] > 600
+            since = self.now - moves[-1] + ROUNDING
+            assert since >= timeout * 2 ** min(len(moves), 6) or since > 600
         moves.append(self.now)
 
     def check_slots(self) -> None:

@@ -45,6 +45,26 @@ def waits_for_senders_that_are_to_come(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(job_lifecycle, "StartJob", start)
 
 
+def remembers_what_was_wished_of_nodes_that_are_gone(patch: pytest.MonkeyPatch) -> None:
+    """A node that is withdrawn stays drained, and gets no jobs when it comes anew."""
+
+    def withdrawn(cluster: ClusterState, event: Any, real: Any = node_membership.withdrawn) -> None:
+        drained = set(cluster.drained)
+        real(cluster, event)
+        cluster.drained |= drained
+
+    patch.setattr(node_membership, "withdrawn", withdrawn)
+
+
+def keeps_jobs_on_nodes_that_are_gone(patch: pytest.MonkeyPatch) -> None:
+    """A node that is withdrawn is forgotten without its jobs being placed elsewhere."""
+
+    def withdrawn(cluster: ClusterState, event: Any) -> None:
+        cluster.nodes.pop(event.node, None)
+
+    patch.setattr(node_membership, "withdrawn", withdrawn)
+
+
 def leaves_orphans_alone(patch: pytest.MonkeyPatch) -> None:
     """What should not run on a node that comes back goes on there."""
     patch.setattr(node_membership, "fence", lambda *_: None)
@@ -212,6 +232,8 @@ MUTANTS: tuple[Mutant, ...] = (
     keeps_silence,
     numbers_incarnations_by_place,
     waits_for_senders_that_are_to_come,
+    remembers_what_was_wished_of_nodes_that_are_gone,
+    keeps_jobs_on_nodes_that_are_gone,
     leaves_orphans_alone,
     does_not_wait_for_orphans,
     believes_inventories,

@@ -11,7 +11,7 @@ from fission.api.observer import HandleObserver
 from fission.cluster import Outcome
 from fission.core.network import Network
 from fission.engine.client.control_socket import ProcessesRequest, Request, StatusRequest, StopRequest
-from fission.engine.client.embedded_command import embedded_commands
+from fission.engine.client.node_source import NodeSource
 from fission.engine.client.open_run import RunSession, open_run
 from fission.engine.client.processes import CLIENT
 from fission.engine.protocol.job_report import JobReport
@@ -110,10 +110,12 @@ class SimulationBackend:
 
 
 class ClusterBackend:
-    """Runs a network on nodes: those of the network, or `embedded` ones on this machine."""
+    """Runs a network on nodes: those of the network, or those of `source`."""
 
-    def __init__(self, *, embedded: int, seconds: float | None, wait: float | None, fresh: bool) -> None:
-        self._embedded = embedded
+    def __init__(
+        self, *, source: NodeSource | None, seconds: float | None, wait: float | None, fresh: bool
+    ) -> None:
+        self._source = source
         self._seconds = seconds
         self._wait = wait
         self._fresh = fresh
@@ -131,8 +133,7 @@ class ClusterBackend:
         with open_run(
             network,
             _root_of(folder),
-            node_command=embedded_commands,
-            embedded=self._embedded,
+            source=self._source,
             seconds=self._seconds,
             wait=self._wait,
             fresh=self._fresh,

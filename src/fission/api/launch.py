@@ -13,6 +13,8 @@ from fission.api.session import Session
 from fission.api.streams import BlockStream
 from fission.core.network import Network
 from fission.core.nodes import BaseNode
+from fission.engine.client.embedded_command import embedded_commands
+from fission.engine.client.embedded_nodes import EmbeddedNodes
 from fission.errors import UserError
 
 __all__ = ["run", "simulate"]
@@ -76,7 +78,8 @@ def run(
             where=f"network {made.name}",
             hint='Give them, run(network, nodes=["10.0.0.2"]), or play them on this machine: embedded=3',
         )
-    backend = ClusterBackend(embedded=embedded, seconds=seconds, wait=wait, fresh=fresh)
+    source = EmbeddedNodes(embedded, embedded_commands) if embedded else None
+    backend = ClusterBackend(source=source, seconds=seconds, wait=wait, fresh=fresh)
     return _handle(made, backend, pipes, folder, quiet=quiet)
 
 

@@ -26,7 +26,7 @@ from collections.abc import Mapping
 from typing import Any, Self
 
 from fission.cluster import events, job_lifecycle, link_faults, node_membership, relocation, snapshots
-from fission.cluster.events import Event, JobEvent, OperatorRequest
+from fission.cluster.events import Event, JobEvent, NodeEvent, OperatorRequest
 from fission.cluster.instructions import Instruction, Outcome, RequestRefused
 from fission.cluster.job_placement import place_waiting, start_network, start_problem
 from fission.cluster.route_updates import send_route_updates
@@ -134,16 +134,15 @@ class Coordinator:
     def _apply(self, event: Event) -> None:
         cluster = self._state
         match event:
-            case events.NodeJoined():
-                node_membership.joined(cluster, event)
-            case events.NodeRefused():
-                node_membership.refused(cluster, event)
-            case events.NodeReport():
-                node_membership.reported(cluster, event)
-            case events.NodeDraining():
-                node_membership.draining(cluster, event)
-            case events.NodeLost():
-                node_membership.lost(cluster, event)
+            case (
+                events.NodeJoined()
+                | events.NodeRefused()
+                | events.NodeReport()
+                | events.NodeDraining()
+                | events.NodeLost()
+                | events.NodeWithdrawn()
+            ):
+                self._apply_node_event(event)
             case events.StartRequested():
                 if cluster.phase is Phase.GATHERING:
                     cluster.phase = Phase.STARTING
@@ -160,6 +159,23 @@ class Coordinator:
                 pass
             case _:
                 self._apply_job_event(event)
+
+    def _apply_node_event(self, event: NodeEvent) -> None:
+        """Process an event about a node."""
+        cluster = self._state
+        match event:
+            case events.NodeJoined():
+                node_membership.joined(cluster, event)
+            case events.NodeRefused():
+                node_membership.refused(cluster, event)
+            case events.NodeReport():
+                node_membership.reported(cluster, event)
+            case events.NodeDraining():
+                node_membership.draining(cluster, event)
+            case events.NodeLost():
+                node_membership.lost(cluster, event)
+            case events.NodeWithdrawn():
+                node_membership.withdrawn(cluster, event)
 
     def _apply_job_event(self, event: JobEvent) -> None:
         """Process an event about a job, unless it is about another incarnation than the last."""

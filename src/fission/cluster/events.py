@@ -114,6 +114,14 @@ class NodeLost:
 
 
 @dataclass(frozen=True, slots=True)
+class NodeWithdrawn:
+    """A node will not come back: whoever provided it has taken it away. Until it joins anew nothing is known of it."""
+
+    node: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class JobNotStarted:
     """There is no process: files did not arrive, or the system did not start one."""
 
@@ -265,7 +273,7 @@ JobEvent = (
     | JobFailed
     | JobExited
 )
-NodeEvent = NodeJoined | NodeRefused | NodeReport | NodeDraining | NodeLost
+NodeEvent = NodeJoined | NodeRefused | NodeReport | NodeDraining | NodeLost | NodeWithdrawn
 OperatorRequest = StopRequested | MoveRequested | DrainRequested | RebalanceRequested
 """What an operator asks for. At least one `RequestAccepted` or `RequestRefused` with the same `request` answers it, in the
 same call. The number 0 stands for a request that nothing waits for, as that of Ctrl+C."""

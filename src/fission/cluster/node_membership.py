@@ -82,6 +82,17 @@ def lost(cluster: ClusterState, event: events.NodeLost) -> None:
         lose(cluster, job, f"lost with node {event.node}")
 
 
+def withdrawn(cluster: ClusterState, event: events.NodeWithdrawn) -> None:
+    """A node is gone for good: it is lost, and forgotten with all that was measured and wished about it."""
+    if event.node not in cluster.nodes:
+        return
+    lost(cluster, events.NodeLost(event.node, event.reason))
+    del cluster.nodes[event.node]
+    cluster.drained.discard(event.node)
+    cluster.tq = {pair: quality for pair, quality in cluster.tq.items() if event.node not in pair}
+    cluster.cuts = {pair: until for pair, until in cluster.cuts.items() if event.node not in pair}
+
+
 def expire(cluster: ClusterState, node: NodeRecord) -> None:
     """Check the timers of a node: it did not return after the client did, or its orphans do not end."""
     if node.timer is not None and cluster.now >= node.timer:

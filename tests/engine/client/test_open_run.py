@@ -16,6 +16,7 @@ from fission.core.network import Network
 from fission.core.pipes import PicklePipe
 from fission.engine.client.control_socket import ask_client
 from fission.engine.client.embedded import EmbeddedNode
+from fission.engine.client.embedded_nodes import EmbeddedNodes
 from fission.engine.client.open_run import open_run
 from fission.engine.client.presenter import RunObserver
 from fission.engine.client.private.run_folder import private_folder
@@ -60,7 +61,7 @@ def test_a_run_whose_nodes_never_start_is_seen_and_stopped(tmp_path: Path) -> No
         return await asyncio.to_thread(ask_client, private_folder(folder), **request)
 
     async def scenario() -> None:
-        with open_run(network, tmp_path, node_command=deaf, embedded=2) as opened:  # type: ignore[arg-type]
+        with open_run(network, tmp_path, source=EmbeddedNodes(2, deaf)) as opened:  # type: ignore[arg-type]
             session = opened.begin(cast(RunObserver, observer))
             running = asyncio.create_task(session.run())
             async with asyncio.timeout(30):

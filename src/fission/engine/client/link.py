@@ -10,6 +10,7 @@ from typing import Any
 
 from fission.engine.protocol.clock_offset import ClockOffset, NodeClocks
 from fission.engine.protocol.interfaces import LinkError, Plain
+from fission.engine.transport.addresses import host_of
 from fission.engine.transport.dialer import Dialer
 from fission.engine.transport.failure_detector import FailureDetector
 from fission.engine.transport.handshake import CLOCK, ClientHello, client_pulse, read_answer
@@ -74,10 +75,18 @@ class StreamClientLink:
         self._watcher = asyncio.get_running_loop().create_task(self._watch())
 
     def invite(self, nodes: Mapping[str, int]) -> None:
-        """Join these nodes (address to port), and retry for as long as they are away."""
+        """Join these nodes (address, or address:port, to port), and retry for as long as they are away."""
         for node, port in nodes.items():
             if node not in self._tasks:
                 self._tasks[node] = asyncio.get_running_loop().create_task(self._keep_joined(node, port))
+
+    def dismiss(self, node: str, reason: str) -> None:
+        """Close the link to a node, with `down` if it was joined, and do not try it again."""
+        task = self._tasks.pop(node, None)
+        if task is not None:
+            task.cancel()
+            self.drop(node, reason)
+            self._away.pop(node, None)
 
     def away(self) -> Mapping[str, str]:
         """Return the nodes that are not joined, with the reason of the last attempt; "" before the first one."""
@@ -161,7 +170,7 @@ class StreamClientLink:
 
     async def _join(self, node: str, port: int) -> "_JoinedNode":
         """Dial a node and complete the handshake. Raises RunError or OSError."""
-        stream = await self._dialer.dial(node, port, _DIAL_SECONDS)
+        stream = await self._dialer.dial(host_of(node), port, _DIAL_SECONDS)
         try:
             async with asyncio.timeout(_ANSWER_SECONDS):
                 stream.send(self._hello.message())
@@ -259,7 +268,7 @@ def _call(callback: Callable[..., None], *arguments: Plain) -> None:
 
 def _without_address(error: Exception, node: str, port: int) -> str:
     """Return the text of an error without the node's address, which the caller adds."""
-    return str(error).removeprefix(f"{node}:{port}: ").removeprefix(f"{node}: ")
+    return str(error).removeprefix(f"{host_of(node)}:{port}: ").removeprefix(f"{node}: ")
 
 
 class _RefusedError(RunError):

@@ -1,7 +1,7 @@
 """The composition root of a run: builds its parts and connects them.
 
 ```
-with open_run(network, root, embedded=3, node_command=...) as opened:
+with open_run(network, root, source=EmbeddedNodes(3, command)) as opened:
     session = opened.begin(observer)        # in an event loop
     outcome = await session.run()           # session.interrupt() asks for the end
 ```
@@ -26,11 +26,11 @@ from fission.core.groups import LOCAL
 from fission.core.network import Network
 from fission.engine.client.client_host import STATES, ClientHost
 from fission.engine.client.control_socket import ControlServer, LogRequest, ProcessesRequest, Request
-from fission.engine.client.embedded import EmbeddedCluster, EmbeddedNode, plan, played
 from fission.engine.client.executor import InstructionExecutor
-from fission.engine.client.invitations import client_identity, invited, ports_of
+from fission.engine.client.invitations import client_identity, invited
 from fission.engine.client.job_orders import JobOrderFactory
 from fission.engine.client.link import StreamClientLink
+from fission.engine.client.node_source import NodeSource
 from fission.engine.client.presenter import RunObserver
 from fission.engine.client.private.journal import Journal, remove_journal
 from fission.engine.client.private.run_folder import run_folder
@@ -44,24 +44,12 @@ from fission.engine.protocol.processes import processes_here
 from fission.engine.protocol.versions import imported_packages
 from fission.engine.transport.addresses import require_own_address
 from fission.engine.transport.failure_detector import MISSED
-from fission.project.suggest import counted
 from fission.security.identity import Identity, load_identity
 
-__all__ = ["OpenRun", "Playing", "RunSession", "open_run"]
+__all__ = ["OpenRun", "RunSession", "open_run"]
 
 _BUSY_SECONDS = 4.0
 """Seconds that processes of an embedded cluster may take to end by force."""
-
-NodeCommand = Callable[[int], Callable[[EmbeddedNode, Path, Path | None], list[str]]]
-"""`node_command(slots)(node, root, certificates)`: the command line of an embedded node."""
-
-
-@dataclass(frozen=True, slots=True)
-class Playing:
-    """The nodes of an embedded cluster, and the client's certificate for it (None: clear text)."""
-
-    nodes: tuple[EmbeddedNode, ...]
-    client: Path | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,9 +68,7 @@ def open_run(
     network: Network,
     root: Path,
     *,
-    node_command: NodeCommand | None = None,
-    embedded: int = 0,
-    playing: Playing | None = None,
+    source: NodeSource | None = None,
     seconds: float | None = None,
     gather: float = GATHER_SECONDS,
     wait: float | None = 0.0,
@@ -92,31 +78,26 @@ def open_run(
 ) -> Iterator["OpenRun"]:
     """Lock a checked network for a run, and prepare what does not need an event loop. Raises FissionError.
 
-    `root` is the folder from which the user's modules are imported. `embedded` nodes run on this machine, started with
-    `node_command`; `playing` is an embedded cluster that runs already. The run ends after `seconds`. At the
-    start it waits up to `wait` seconds (None: without end) for nodes without which jobs have no place, and `gather` seconds for
-    the others. `fresh` ignores what an interrupted run has left; `stop` takes that over only to stop it.
-    `keep_files` leaves the files of earlier runs in the jobs' folders.
+    `root` is the folder from which the user's modules are imported. The nodes are those of the network, or come from `source`.
+    The run ends after `seconds`. At the start it waits up to `wait` seconds (None: without end) for nodes without which jobs
+    have no place, and `gather` seconds for the others. `fresh` ignores what an interrupted run has left; `stop` takes that over
+    only to stop it. `keep_files` leaves the files of earlier runs in the jobs' folders.
     """
     with contextlib.ExitStack() as stack:
         private = stack.enter_context(run_folder(network))
         if fresh:
             remove_journal(private)
-        home, cluster = private, None
-        if embedded and node_command is not None:
-            # nodes of an embedded cluster end with their client: there is nothing to take over
-            home = stack.enter_context(scratch(EMBEDDED))
-            network, cluster = _embed(network, embedded, home, node_command)
-            playing = Playing(cluster.nodes, cluster.client)
-        elif playing is not None:
-            network = played(network, playing.nodes)
+        home = private
+        if source is not None:
+            if not source.outlives:  # there is nothing to take over
+                home = stack.enter_context(scratch(EMBEDDED))
+            network = source.prepare(network, home)
         if network.settings.client_ip:
             require_own_address(network.settings.client_ip, "CLIENT_IP")
-        identity = _identity(network, root, playing)
+        identity = _identity(network, root, source)
         journal = Journal(home)
-        ports = {} if playing is None else ports_of(playing.nodes)
         parameters = _Parameters(seconds, gather, wait, stop, keep_files)
-        yield OpenRun(network, root, private, journal, identity, cluster, ports, parameters)
+        yield OpenRun(network, root, private, journal, identity, source, parameters)
         shutil.rmtree(private / STATES, ignore_errors=True)  # only an interrupted run needs its checkpoints
 
 
@@ -129,8 +110,7 @@ class OpenRun:
     private: Path
     journal: Journal
     identity: Identity | None
-    cluster: EmbeddedCluster | None
-    ports: Mapping[str, int]
+    source: NodeSource | None
     parameters: _Parameters
 
     def begin(self, observer: RunObserver) -> "RunSession":
@@ -140,7 +120,7 @@ class OpenRun:
             self.network,
             observer,
             self.journal,
-            invited=invited(self.network, self.ports),
+            invited=invited(self.network) if self.source is None else {},
             policy=self._policy(),
             seconds=parameters.seconds,
             gather=parameters.gather,
@@ -161,8 +141,8 @@ class OpenRun:
             link_timeout=settings.link_timeout
             and max(settings.link_timeout, 2 * MISSED * settings.pulse_interval),
         )
-        # all embedded nodes share this machine: where it is busy, the last processes take longer to end
-        return policy if self.cluster is None else replace(policy, force_grace=_BUSY_SECONDS)
+        shared = self.source is not None and self.source.shares_machine
+        return replace(policy, force_grace=_BUSY_SECONDS) if shared else policy
 
     def _warning(self) -> str:
         """Return what is to be said about the security of the links; "" for nothing."""
@@ -197,15 +177,13 @@ class RunSession:
 
     async def run(self) -> RunOutcome:
         """Run to the end; leave nothing behind. Raises RunError when the client cannot do its part."""
-        if self._opened.cluster is not None:
-            count = len(self._opened.cluster.nodes)
-            self._observer.news(None, f"starts {counted(count, 'node service')} on this machine")
+        source = self._opened.source
+        if source is not None and source.description:
+            self._observer.news(None, f"starts {source.description}")
         control = ControlServer(self._opened.private, self.answer)
         await control.start()  # before all that may take long
         try:
-            async with _running(
-                self._opened.cluster, self._run, lambda text: self._observer.news(None, text)
-            ):
+            async with _running(source, self._run, lambda text: self._observer.news(None, text)):
                 executor, self._local = await self._build()
                 return await self._run.run(executor, executor.link, self._local)
         finally:
@@ -280,39 +258,28 @@ class RunSession:
             return {"error": str(error)}
 
 
-def _embed(
-    network: Network, count: int, folder: Path, node_command: NodeCommand
-) -> tuple[Network, EmbeddedCluster]:
-    """Return the network with embedded nodes in the place of its own, and their cluster, which is not started yet."""
-    network, nodes = plan(network, count)
-    command = node_command(max(os.cpu_count() or 1, len(network.jobs)))
-    secure = network.settings.security == "tls"
-    return network, EmbeddedCluster(nodes, folder, command=command, secure=secure)
-
-
 def _warnings(code: Bundle, files: Mapping[int, Bundle]) -> Iterator[str]:
     yield from code.warnings
     for bundle in files.values():
         yield from bundle.warnings
 
 
-def _identity(network: Network, root: Path, playing: Playing | None) -> Identity | None:
+def _identity(network: Network, root: Path, source: NodeSource | None) -> Identity | None:
     if network.settings.security == "off":
         return None
-    if playing is not None and playing.client is not None:
-        return load_identity(playing.client)
+    if source is not None:
+        return None if source.client is None else load_identity(source.client)
     return client_identity(network, root) if invited(network) else None
 
 
 @contextlib.asynccontextmanager
 async def _running(
-    cluster: EmbeddedCluster | None, run: ClusterRun, tell: Callable[[str], None]
+    source: NodeSource | None, run: ClusterRun, tell: Callable[[str], None]
 ) -> AsyncIterator[None]:
     try:
-        if cluster is not None:
-            cluster.spawn()
-            await cluster.listening(lambda: run.interrupted, tell)
+        if source is not None:
+            await source.start(run, tell)
         yield
     finally:
-        if cluster is not None:
-            await cluster.close()
+        if source is not None:
+            await source.close()

@@ -20,6 +20,7 @@ from fission.cluster import (
     Event,
     MoveRequested,
     NodeJoined,
+    NodeWithdrawn,
     Notice,
     Phase,
     Placed,
@@ -127,6 +128,24 @@ class ClusterRun:
         return self._asked > 0
 
     # -- from outside ------------------------------------------------------------------------------------
+
+    def offer(self, node: str, port: int) -> None:
+        """Add a node, before the run or while it goes on; see `NodeOffers`."""
+        self._invited[node] = port
+        link = None if self.engine is None else self.engine.link
+        if link is not None:
+            link.invite({node: port})
+
+    def withdraw(self, node: str, reason: str) -> None:
+        """Take a node away for good: its jobs continue elsewhere."""
+        if self._invited.pop(node, None) is None:
+            return
+        link = None if self.engine is None else self.engine.link
+        if link is not None:
+            link.dismiss(node, reason)
+        self.handle(NodeWithdrawn(node, reason))
+        self._changed.set()
+        self._look_who_answered()
 
     def interrupt(self, *, force: bool = False, request: int = 0) -> None:
         """Stop everything everywhere; a second call stops by force."""

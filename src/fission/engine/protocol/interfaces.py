@@ -152,7 +152,10 @@ class ClientLink(Protocol):
         """Get ready to join nodes; nothing listens, since the client dials. Raises RunError when that is impossible."""
 
     def invite(self, nodes: Mapping[str, int]) -> None:
-        """Try to reach these nodes (address to port) from now on, again and again while they are away."""
+        """Try to reach these nodes (address, or address:port, to port) from now on, again and again while they are away."""
+
+    def dismiss(self, node: str, reason: str) -> None:
+        """Close the link to a node, and do not try it again; `down` is called if it was joined."""
 
     def away(self) -> Mapping[str, str]:
         """Return the nodes that are not joined, with the reason of the last attempt; "" before the first one."""

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from fission.engine.client.embedded import EmbeddedCluster, EmbeddedNode
-from fission.engine.client.open_run import Playing
+from fission.engine.client.embedded_nodes import PlayedNodes
 from fission.management.access.problems import load_valid
 from fission.management.commands.cluster.run import RunOptions, run_network
 from fission.management.console.exit_codes import exit_code_of
@@ -28,18 +28,18 @@ def main() -> None:
     """Run the network that the JSON argument describes."""
     words = json.loads(sys.argv[1])
     root = Path(words["root"])
-    playing = None
+    source = None
     if "nodes" in words:
         nodes = tuple(
             EmbeddedNode(address, port, tuple(groups), plays)
             for address, port, groups, plays in words["nodes"]
         )
-        playing = Playing(nodes, None if words["client"] is None else Path(words["client"]))
+        source = PlayedNodes(nodes, None if words["client"] is None else Path(words["client"]))
 
     def work() -> int:
         set_title("fission-run", f"fission: run {words['name']} in {root}")
         network = load_valid(root, words["name"], quiet=True)
-        return run_network(network, root, RunOptions(quiet=True, playing=playing, **words["options"]))
+        return run_network(network, root, RunOptions(quiet=True, source=source, **words["options"]))
 
     sys.exit(exit_code_of(work))
 

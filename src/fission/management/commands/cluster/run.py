@@ -13,7 +13,9 @@ from pathlib import Path
 from fission.cluster import Outcome
 from fission.core.network import Network
 from fission.engine.client.embedded_command import embedded_commands
-from fission.engine.client.open_run import OpenRun, Playing, open_run
+from fission.engine.client.embedded_nodes import EmbeddedNodes
+from fission.engine.client.node_source import NodeSource
+from fission.engine.client.open_run import OpenRun, open_run
 from fission.engine.client.run import RunOutcome
 from fission.engine.protocol.job_report import missing_output
 from fission.management.access.running_client import LOGS
@@ -35,7 +37,7 @@ class RunOptions:
 
     `embedded`: so many nodes on this machine; `fresh`: not to go on where an earlier client stopped; `wait`: seconds to wait at
     the start for nodes that are needed (None: the default); `stop`: take over what runs, and stop it; `keep_files`: leave in the
-    jobs' folders what an earlier run has left there; `playing`: an embedded cluster that somebody else has started;
+    jobs' folders what an earlier run has left there; `source`: where the nodes come from, if not from NODES;
     `in_background`: the run continues when the reader of its output is gone.
     """
 
@@ -47,7 +49,7 @@ class RunOptions:
     wait: float | None = None
     stop: bool = False
     keep_files: bool = False
-    playing: Playing | None = None
+    source: NodeSource | None = None
     in_background: bool = False
 
 
@@ -62,9 +64,7 @@ def run_network(network: Network, root: Path, options: RunOptions) -> int:
         open_run(
             network,
             root,
-            node_command=embedded_commands,
-            embedded=options.embedded,
-            playing=options.playing,
+            source=_source(options),
             seconds=options.seconds,
             wait=_patience(options),
             fresh=options.fresh,
@@ -80,6 +80,10 @@ def run_network(network: Network, root: Path, options: RunOptions) -> int:
         outcome = asyncio.run(_run(opened, observer, output, options))
         code = _tell(opened.network, outcome, console, log, options)
         return _NOBODY_READS if output.broken and not output.discards else code
+
+
+def _source(options: RunOptions) -> NodeSource | None:
+    return EmbeddedNodes(options.embedded, embedded_commands) if options.embedded else options.source
 
 
 def _patience(options: RunOptions) -> float | None:
