@@ -9,6 +9,8 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from fission.deployment.order import layout
 from fission.diagnosis import machine_rules, node_rules, package_rules, path_rules
@@ -80,7 +82,7 @@ CASES = [
     Case("machine", machine(memory_free=31 * MB), "memory.free", ERROR),
     Case("machine", machine(), "memory.free", None),
     Case("machine", machine(files=4096), "files.limit", OK),
-    Case("machine", machine(files=1024), "files.limit", WARNING, "ulimit -n"),
+    Case("machine", machine(files=1024), "files.limit", WARNING, "ulimit -Hn"),
     Case("machine", machine(files=63), "files.limit", ERROR),
     Case("machine", machine(), "files.limit", None),
     Case("machine", machine(clock="synchronized"), "clock.sync", OK),
@@ -90,6 +92,7 @@ CASES = [
     Case("machine", machine(user="pi", other_groups=("gpio", "spi")), "groups.user", WARNING, "gpio,spi pi"),
     Case("machine", machine(user="root", other_groups=("gpio",)), "groups.user", OK),
     Case("machine", machine(), "groups.user", None),
+    Case("client", machine(user="pi", other_groups=("gpio",)), "groups.user", OK, "not in gpio"),
     Case("machine", machine(mesh="none"), "mesh.batctl", None),
     Case("machine", machine(), "mesh.batctl", None),
     Case("machine", machine(mesh="ok"), "mesh.batctl", OK),
@@ -159,7 +162,8 @@ CASES = [
     ),
     Case("path", path(Outcome.SILENT, Outcome.SILENT), "port.data", ERROR, "one of the two machines"),
     Case("path", path(Outcome.SILENT), "port.data", ERROR, "a firewall drops"),
-    Case("path", path(Outcome.SILENT, target=CLIENT), "port.data", ERROR, "the firewall of this machine"),
+    Case("path", path(Outcome.SILENT, target=CLIENT), "port.data", ERROR, "the firewall of the client"),
+    Case("path", path(Outcome.SILENT, target=CLIENT), "port.data", ERROR, "CLIENT_IP"),
     Case("path", path(Outcome.SILENT, first_port=-1), "port.data", ERROR, "the TCP ports of jobs"),
     Case("path", path(Outcome.REFUSED, Outcome.REACHED), "port.data", ERROR, "a firewall rejects"),
     Case("path", path(Outcome.REFUSED, needed=False), "port.data", WARNING),
@@ -176,10 +180,11 @@ Apply = Callable[[Any], list[Finding]]
 def rules_of(machine: ModuleType, nodes: ModuleType, paths: ModuleType) -> dict[str, Apply]:
     return {
         "machine": lambda facts: list(machine.machine_findings(PI, facts)),
+        "client": lambda facts: list(machine.machine_findings(CLIENT, facts)),
         "certificate": lambda facts: [machine.certificate_finding(PI, facts, NOW)],
         "node": lambda facts: list(nodes.node_findings(facts, NOW)),
         "absent": lambda facts: [nodes.absent_finding(facts)],
-        "path": lambda facts: [paths.path_finding(facts)],
+        "path": lambda facts: list(paths.path_findings([facts] if isinstance(facts, PathFacts) else facts)),
     }
 
 
@@ -215,12 +220,50 @@ def test_what_is_wrong_has_a_hint_or_names_the_fix_and_what_is_well_has_none(cas
 def test_every_outcome_of_an_attempt_has_a_text() -> None:
     for outcome in Outcome:
         assert node_rules.absent_finding(absent(outcome, refusal="no")).text
-        assert path_rules.path_finding(path(outcome)).text
+        assert all(one.text for one in path_rules.path_findings([path(outcome)]))
 
 
 def test_the_finding_about_a_way_belongs_to_its_target() -> None:
-    one = path_rules.path_finding(path(Outcome.SILENT))
+    (one,) = path_rules.path_findings([path(Outcome.SILENT)])
     assert (one.node, one.source) == ("b", "a")
+
+
+Ways = dict[tuple[str, str], Outcome]
+OUTCOMES = st.sampled_from([Outcome.REACHED, Outcome.SILENT, Outcome.REFUSED, Outcome.STRANGER])
+WAYS = st.dictionaries(st.tuples(st.sampled_from("abcd"), st.sampled_from("abcd")), OUTCOMES)
+
+
+def suspected(ways: Ways) -> set[str]:
+    """The sources that the findings about these ways suspect."""
+    paths = [path(outcome, source=one, target=other) for (one, other), outcome in ways.items()]
+    found = list(path_rules.path_findings(paths))
+    assert [(one.source, one.node) for one in found] == list(ways)
+    return {one.source for one in found if one.hint.startswith("Nothing that")}
+
+
+def test_a_machine_that_reaches_nothing_is_suspected() -> None:
+    silent, reached = Outcome.SILENT, Outcome.REACHED
+    ways = {
+        ("a", "b"): silent,
+        ("a", "c"): silent,
+        ("b", "c"): reached,
+        ("b", "a"): reached,
+        ("c", "b"): silent,
+    }
+    assert suspected(ways) == {"a"}
+    assert suspected({**ways, ("b", "c"): silent}) == set()  # nobody reaches b or c
+    assert suspected({**ways, ("a", "c"): reached}) == set()
+    assert suspected({**ways, ("a", "c"): Outcome.STRANGER}) == set()
+
+
+@given(WAYS)
+def test_who_reaches_something_is_never_suspected(ways: Ways) -> None:
+    reached = [(one, other) for (one, other), outcome in ways.items() if outcome is Outcome.REACHED]
+    found = suspected(ways)
+    assert not found & {one for one, _ in reached}
+    for source in found:
+        assert {other for one, other in ways if one == source} & {other for _, other in reached}
+        assert sum(one == source for one, _ in ways) > 1
 
 
 def test_entries_that_lead_to_the_same_node() -> None:
@@ -291,6 +334,7 @@ MUTANTS = [
     (machine_rules, "left < _EXPIRING", "left <= _EXPIRING"),
     (machine_rules, 'or facts.user == "root"', ""),
     (machine_rules, 'and facts.mesh != "none"', ""),
+    (machine_rules, "if node == CLIENT:", "if False:"),
     (node_rules, "abs(clock.offset) - clock.error", "abs(clock.offset)"),
     (node_rules, "abs(clock.offset) - clock.error", "clock.offset - clock.error"),
     (node_rules, "certain > _MOST", "abs(clock.offset) > _MOST"),
@@ -301,7 +345,7 @@ MUTANTS = [
     (path_rules, "Level.ERROR if path.needed", "Level.ERROR if True"),
     (path_rules, "if not alone and outcome not in", "if outcome not in"),
     (path_rules, "if path.first_port > 0", "if True"),
-    (path_rules, "path.target == CLIENT", "path.source == CLIENT"),
+    (path_rules, "if path.target == CLIENT", "if path.source == CLIENT"),
 ]
 
 

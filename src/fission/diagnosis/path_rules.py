@@ -1,12 +1,18 @@
 """Findings about the ways between machines."""
 
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 from fission.diagnosis.facts import CLIENT, Outcome, PathFacts
 from fission.diagnosis.findings import Finding, Level
 
-__all__ = ["path_finding"]
+__all__ = ["path_findings"]
 
+_STOPPED: Final = (Outcome.REFUSED, Outcome.SILENT, Outcome.UNREACHABLE)
+_SUSPECTED: Final = (
+    "Nothing that {source} tried was reached, and others reach some of it: look first at the firewall of {source}, for"
+    " connections that go out and their answers, and at its routes"
+)
 _TEXTS: Final = {
     Outcome.REFUSED: "a port that is open refuses connections: a firewall rejects them",
     Outcome.SILENT: "a port that is open does not answer: a firewall drops the connections",
@@ -18,14 +24,39 @@ _TEXTS: Final = {
 }
 
 
-def path_finding(path: PathFacts) -> Finding:
-    """Judge the way from one machine to another; the finding belongs to the target, where firewalls usually are."""
+def path_findings(paths: Iterable[PathFacts]) -> Iterator[Finding]:
+    """Judge the ways between machines. Each finding belongs to the target, where firewalls usually are.
+
+    A source that reaches nothing, while others reach some of its targets, is suspected instead.
+    """
+    tried = tuple(paths)
+    suspects = _suspects(tried)
+    for path in tried:
+        yield _finding(path, suspected=path.source in suspects)
+
+
+def _suspects(paths: Sequence[PathFacts]) -> set[str]:
+    reached = {path.target for path in paths if path.data.outcome is Outcome.REACHED}
+    attempts: dict[str, list[PathFacts]] = {}
+    for path in paths:
+        attempts.setdefault(path.source, []).append(path)
+    return {
+        source
+        for source, own in attempts.items()
+        if len(own) > 1
+        and all(path.data.outcome in _STOPPED for path in own)
+        and any(path.target in reached for path in own)
+    }
+
+
+def _finding(path: PathFacts, *, suspected: bool) -> Finding:
     outcome = path.data.outcome
     if outcome is Outcome.REACHED:
         return Finding(Level.OK, "port.data", path.target, "ports of jobs can be reached", source=path.source)
     text = _TEXTS[outcome] + (f" ({path.data.detail})" if path.data.detail else "")
     level = Level.ERROR if path.needed else Level.WARNING
-    return Finding(level, "port.data", path.target, text, _hint(path), path.source)
+    hint = _SUSPECTED.format(source=_name(path.source)) if suspected else _hint(path)
+    return Finding(level, "port.data", path.target, text, hint, path.source)
 
 
 def _hint(path: PathFacts) -> str:
@@ -46,5 +77,10 @@ def _hint(path: PathFacts) -> str:
         f"TCP ports {path.first_port}-{path.last_port}" if path.first_port > 0 else "the TCP ports of jobs"
     )
     what = "The port of its service is open. " if alone else ""
-    whose = "this machine" if path.target == CLIENT else path.target
-    return f"{what}In the firewall of {whose}, accept {ports} (net.ipv4.ip_local_port_range) from all nodes and the client"
+    own = "; or set CLIENT_IP to another address of it" if path.target == CLIENT else ""
+    setting = "(net.ipv4.ip_local_port_range)"
+    return f"{what}In the firewall of {_name(path.target)}, accept {ports} {setting} from all nodes and the client{own}"
+
+
+def _name(machine: str) -> str:
+    return "the client" if machine == CLIENT else machine

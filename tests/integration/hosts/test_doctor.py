@@ -114,6 +114,29 @@ def test_firewalls_between_nodes_and_a_node_that_is_down(lab: Lab) -> None:
     assert "systemctl" not in shown.out.read_text()
 
 
+def test_a_firewall_for_what_goes_out_is_looked_for_at_its_machine(lab: Lab) -> None:
+    stream = Stream.in_lab(lab, blocks=10, rate=10)
+    lab.start_nodes()
+    closed, other = lab.nodes[:2]
+    lines = (
+        "table inet wall {",
+        "chain o {",
+        "type filter hook output priority 0",
+        f"{DATA} drop",
+        "}",
+        "}",
+        "",
+    )
+    system("ip", "netns", "exec", closed.space, "nft", "-f", "-", given="\n".join(lines))
+    found = examine(lab, stream)
+    assert found.code == 1
+    for target in (other.address, "client"):
+        one = found.of("port.data", target, closed.address)
+        assert one["level"] == "error"
+        assert f"look first at the firewall of {closed.address}" in one["hint"]
+    assert found.level("port.data", closed.address, other.address) == "ok"
+
+
 def test_a_frozen_node_does_not_hide_the_others(lab: Lab) -> None:
     stream = Stream.in_lab(lab, blocks=10, rate=10)
     lab.start_nodes()

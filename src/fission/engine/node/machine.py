@@ -1,7 +1,6 @@
 """Measures this machine, for those who look for what is wrong with it."""
 
 import contextlib
-import ctypes
 import grp
 import os
 import pwd
@@ -17,7 +16,7 @@ from fission.diagnosis.facts import MachineFacts
 from fission.diagnosis.machine_rules import DEVICE_GROUPS
 from fission.engine.node.batctl import Batctl
 
-__all__ = ["measure_machine"]
+__all__ = ["measure_machine", "port_range"]
 
 _PORTS: Final = Path("/proc/sys/net/ipv4/ip_local_port_range")
 NETWORKS: Final = Path("/sys/class/net")
@@ -31,15 +30,15 @@ def measure_machine(folder: Path) -> MachineFacts:
     """Measure this machine; `folder` selects the disk. Blocks for up to about 5 s."""
     memory = psutil.virtual_memory()
     total, free = _disk(folder)
-    first, last = _port_range()
-    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    first, last = port_range()
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)  # what FISSION raises its own limit to
     user, groups, others = _groups()
     return MachineFacts(
         memory_total=memory.total,
         memory_free=memory.available,
         disk_total=total,
         disk_free=free,
-        files=1 << 20 if soft == resource.RLIM_INFINITY else soft,
+        files=1 << 20 if most == resource.RLIM_INFINITY else most,
         clock=_clock(),
         first_port=first,
         last_port=last,
@@ -60,7 +59,8 @@ def _disk(folder: Path) -> tuple[int, int]:
     return usage.total, usage.free
 
 
-def _port_range() -> tuple[int, int]:
+def port_range() -> tuple[int, int]:
+    """Return the first and the last port that the system chooses for listeners, -1 if that is not known."""
     try:
         first, last = map(int, _PORTS.read_text().split())
     except (OSError, ValueError):
@@ -70,6 +70,8 @@ def _port_range() -> tuple[int, int]:
 
 def _clock() -> str:
     """Ask the kernel, and where that is forbidden (ProtectClock= of systemd) systemd."""
+    import ctypes  # noqa: PLC0415 - a node service starts without it
+
     with contextlib.suppress(AttributeError):
         state = ctypes.CDLL(None).adjtimex(ctypes.create_string_buffer(_TIMEX_BYTES))
         if state >= 0:

@@ -17,6 +17,7 @@ from fission.core import base
 from fission.core.jobs import PythonJob
 from fission.core.network import Network, Settings
 from fission.core.nodes import BaseNode, MultiNode
+from fission.diagnosis.facts import CLIENT
 from fission.diagnosis.findings import RULES, Finding, Level
 from fission.engine.node.probe import PROBES, NodeProbe
 from fission.errors import ProjectError
@@ -118,7 +119,7 @@ class Played:
     """A node that answers as its version would; `look` replaces parts of what it says of itself."""
 
     def __init__(self, authority: Cluster, folder: Path, *, old: bool = False, **look: Any) -> None:
-        probe = NodeProbe(NODE, folder, IdentityFiles(authority.node(NODE)))
+        probe = NodeProbe(str(look.get("address", NODE)), folder, IdentityFiles(authority.node(NODE)))
         self.operations = {} if old else probe.operations()
         self.close = probe.close
         self.look = {
@@ -143,7 +144,13 @@ def network(port: int, *nodes: BaseNode, **settings: Any) -> Network:
 
 
 def examine(
-    authority: Cluster, tmp_path: Path, played: Played, *nodes: BaseNode, ahead: float = 0.0, **node: Any
+    authority: Cluster,
+    tmp_path: Path,
+    played: Played,
+    *nodes: BaseNode,
+    ahead: float = 0.0,
+    security: str = "tls",
+    **node: Any,
 ) -> dict[str, Finding]:
     """Check a node that is played; return what was found of it, by id."""
     client = tmp_path / "certs" / Role.CLIENT
@@ -153,7 +160,7 @@ def examine(
     async def work(bed: Bed) -> list[Finding]:
         made = await bed.node(played.handle, **node)
         try:
-            one = network(made.link.port, *nodes)
+            one = network(made.link.port, *nodes, security=security)
             found = await check_network(one, tmp_path, lambda _text: None, wall=lambda: time.time() + ahead)
         finally:
             played.close()
@@ -164,7 +171,7 @@ def examine(
         async with bed_of(authority) as bed:
             return await work(bed)
 
-    return {one.id: one for one in asyncio.run(main()) if one.node in (NODE, "")}
+    return {one.id: one for one in asyncio.run(main()) if one.node != CLIENT}
 
 
 def test_a_node_that_is_well(authority: Cluster, tmp_path: Path) -> None:
@@ -229,6 +236,24 @@ def test_whatever_a_node_says_of_itself(authority: Cluster, tmp_path: Path, look
     for one in found.values():
         assert len(one.text) < 1000
         assert one.text.isprintable()
+
+
+def test_a_node_that_is_named_and_has_no_certificate(authority: Cluster, tmp_path: Path) -> None:
+    played = Played(authority, tmp_path, address="127.0.0.1")
+    node = BaseNode("localhost")
+    found = examine(authority, tmp_path, played, node, security="off", address="127.0.0.1", tls=False)
+    assert found["certificate.off"].level is Level.WARNING
+    for id in ("node.admit", "node.address", "port.data", "groups.jobs"):
+        assert found[id].level is Level.OK, found[id]
+
+
+def test_two_names_of_a_node(authority: Cluster, tmp_path: Path) -> None:
+    played = Played(authority, tmp_path, address="127.0.0.1")
+    nodes = [BaseNode("localhost"), BaseNode("127.0.0.1")]
+    found = examine(authority, tmp_path, played, *nodes, security="off", address="127.0.0.1", tls=False)
+    assert found["node.twice"].level is Level.ERROR
+    assert "same node as" in found["node.twice"].text
+    assert found["port.data"].level is Level.OK
 
 
 def test_addresses_of_a_pattern_need_no_node(authority: Cluster, tmp_path: Path) -> None:

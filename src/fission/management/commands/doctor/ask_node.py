@@ -29,6 +29,7 @@ class NodeQuestions:
     def __init__(self, network: str, modules: Iterable[Path], wall: Callable[[], float]) -> None:
         self.found: dict[str, NodeFacts] = {}
         self.looks: dict[str, Mapping[str, Any]] = {}
+        self._begun: dict[str, None] = {}
         self._network = network
         self._wall = wall
         self._versions = installed_versions()
@@ -36,6 +37,7 @@ class NodeQuestions:
 
     async def ask(self, node: str, request: Request) -> None:
         """Ask one node. Raises LinkError when it does not say what it is."""
+        self._begun[node] = None
         look = await request("look", network=self._network, timeout=_LOOK_SECONDS)
         if not isinstance(look, Mapping):
             raise LinkError("what it says of itself cannot be understood", where=node)
@@ -67,6 +69,10 @@ class NodeQuestions:
             probes=probes,
             unmeasured=unmeasured,
         )
+
+    def lost(self) -> list[str]:
+        """Return the nodes that had joined, and whose link ended before they had answered."""
+        return [node for node in self._begun if node not in self.found]
 
     async def _clock(self, request: Request) -> ClockFacts | None:
         """Compare the clocks a few times; the shortest round trip bounds the error best."""

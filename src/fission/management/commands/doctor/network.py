@@ -1,6 +1,7 @@
 """Checks of the nodes of a network: asks each node, finds out why others do not answer, then has all of them try the ways."""
 
 import asyncio
+import contextlib
 import datetime as dt
 import time
 from collections.abc import Callable, Mapping
@@ -15,7 +16,7 @@ from fission.diagnosis.facts import CLIENT, AbsentNode, NodeFacts, Outcome
 from fission.diagnosis.findings import Finding, Level
 from fission.diagnosis.machine_rules import certificate_finding
 from fission.diagnosis.node_rules import absent_finding, node_findings, twice_findings
-from fission.diagnosis.path_rules import path_finding
+from fission.diagnosis.path_rules import path_findings
 from fission.engine.client.invitations import invited
 from fission.engine.protocol import link_messages
 from fission.engine.transport.dialer import Dialer
@@ -27,6 +28,7 @@ from fission.management.commands.doctor.paths import try_paths
 from fission.management.commands.doctor.this_machine import own_certificate
 from fission.placement import Links, NodeState, allocation_error, node_state, propose
 from fission.project.job_files.own_code import own_code
+from fission.project.suggest import counted
 from fission.security import IdentityFiles, PeerError, PeerGoneError, Role
 
 Say = Callable[[str], None]
@@ -34,6 +36,7 @@ Say = Callable[[str], None]
 
 _REFUSED = "refused: "
 _DIAL_SECONDS = 3.0
+_AGAIN_SECONDS = 10.0
 _ALL_SECONDS = 60.0
 """Bound of the whole check; each part of it has its own, shorter one."""
 
@@ -93,12 +96,16 @@ class _NetworkCheck:
             self._say("trying the ports of the nodes")
             await self._try_ports(self._named())
             return
-        self._say(f"asking {len(self._nodes)} nodes")
+        self._say(f"asking {counted(len(self._nodes), 'node')}")
         query = self._query(self._nodes)
         questions = NodeQuestions(self._network.name, self._packages(), self._wall)
         await query.run(questions.ask)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_AGAIN_SECONDS):
+                for node in questions.lost():  # two entries that lead to one node displace each other
+                    await self._query({node: self._nodes[node]}).run(questions.ask)
         found = [questions.found[node] for node in self._nodes if node in questions.found]
-        self._say(f"{len(found)} nodes try to reach each other")
+        self._say(f"{counted(len(found), 'node')} answered; trying the ways between them")
         missing = {node: why for node, why in query.missing.items() if node not in questions.found}
         await asyncio.gather(self._explain_absent(missing), self._judge(found, questions.looks))
         self._require_matches(questions.found)
@@ -175,8 +182,13 @@ class _NetworkCheck:
         self.findings += twice_findings(nodes)
         self._judge_placement(nodes, looks)
         local = any(LOCAL in names(job.GROUPS) for job in self._network.jobs)
-        paths, problems = await try_paths(self._query, nodes, self._nodes, self._network, local=local)
-        self.findings += [path_finding(path) for path in paths]
+        once: dict[str, NodeFacts] = {}
+        for one in nodes:
+            once.setdefault(one.service or one.node, one)
+        paths, problems = await try_paths(
+            self._query, tuple(once.values()), self._nodes, self._network, local=local
+        )
+        self.findings += path_findings(paths)
         for node, why in problems.items():
             text, hint = f"the ways from it were not tried: {why}", "Try again in a minute"
             self.findings.append(Finding(Level.WARNING, "node.probe", node, text, hint))

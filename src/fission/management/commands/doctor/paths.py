@@ -10,6 +10,7 @@ from typing import Final
 from fission.core.network import Network
 from fission.diagnosis.facts import CLIENT, NodeFacts, Outcome, PathFacts, Reach
 from fission.engine.client.client_host import client_address
+from fission.engine.node.machine import port_range
 from fission.engine.node.probe import OPEN, REACH, TARGETS
 from fission.engine.protocol.interfaces import LinkError, Plain
 from fission.engine.transport.reach import REACH_SECONDS, ProbePort, reach
@@ -69,6 +70,7 @@ class _Trial:
         loop = asyncio.get_running_loop()
         self._opened: dict[str, asyncio.Future[_Target]] = {one.node: loop.create_future() for one in nodes}
         self._own: dict[str, ProbePort] = {}
+        self._own_range = port_range()
 
     async def open_own(self) -> None:
         """Open a port at each address of this machine that a node connects to."""
@@ -145,7 +147,9 @@ class _Trial:
     def _note(self, source: str, target: str, data: Reach, service: Reach | None) -> None:
         needed = self._local or CLIENT not in (source, target)
         machine = self._nodes[target].machine if target in self._nodes else None
-        first, last = (-1, -1) if machine is None else (machine.first_port, machine.last_port)
+        first, last = self._own_range if target == CLIENT else (-1, -1)
+        if machine is not None:
+            first, last = machine.first_port, machine.last_port
         self.paths.append(PathFacts(source, target, data, service, needed, first, last))
 
 

@@ -21,7 +21,7 @@ from fission.engine.protocol.versions import installed_versions
 from fission.management.commands.devices.certs import FOLDER
 from fission.management.node.options import CERTS
 from fission.security.errors import CertificateError
-from fission.security.identity import read_identity
+from fission.security.identity import IdentityFiles, read_identity
 from fission.security.store import CertificateStore
 
 _NODE_SERVICE = "fission-node"
@@ -78,7 +78,7 @@ def check_certificates(root: Path) -> Iterator[Finding]:
         what = entry.what if entry.what == entry.name else f"{entry.what} {entry.name}"
         facts = CertificateFacts(f"certificate of {what}", entry.not_before, entry.not_after, entry.problem)
         yield certificate_finding(CLIENT, facts, now)
-    if CERTS.is_dir() and os.access(CERTS, os.R_OK | os.X_OK):
+    if os.access(IdentityFiles(CERTS).key, os.R_OK):  # else it is for the user of the node service
         yield certificate_finding(CLIENT, own_certificate(CERTS), now)
     elif not entries:
         text = f"there are no certificates in {store.folder}"
