@@ -18,6 +18,7 @@ class Level(StrEnum):
 
 
 RULES: Final = {
+    "config.check": "config.py has no errors, so that nothing in NODES is left out",
     "name.resolve": "the name in NODES has an address",
     "port.service": "the port of the node service can be reached from the client",
     "port.data": "ports of jobs can be reached, from each node to each other one, and to and from the client",

@@ -104,5 +104,8 @@ def _groups(node: str, facts: MachineFacts) -> Finding:
 def _mesh(node: str, mesh: str) -> Finding:
     if mesh == "ok":
         return Finding(Level.OK, "mesh.batctl", node, "batctl reads the quality of the links")
-    hint = "Install batctl, and allow it: sudo setcap cap_net_admin+ep $(which batctl). Until then all links count as perfect"
+    hint = (
+        "Install batctl, and allow it in the service: systemctl edit fission, below [Service] the lines"
+        " AmbientCapabilities=CAP_NET_ADMIN and CapabilityBoundingSet=CAP_NET_ADMIN. Until then all links count as perfect"
+    )
     return Finding(Level.WARNING, "mesh.batctl", node, f"the mesh cannot be read: {mesh}", hint)

@@ -93,6 +93,20 @@ def test_the_port_of_a_node_service() -> None:
     assert (free.level, "is free" in free.text) == (Level.OK, True)
 
 
+def test_an_entry_of_nodes_with_a_mistake_is_not_overlooked(root: Path, run: Run) -> None:
+    with (root / "demo" / "config.py").open("a") as file:
+        file.write('from fission.core.nodes import BaseNode\nNODES = [BaseNode("127.0.0.1"), 7]\n')
+    done = run("fission", "doctor", "demo", "--json")
+    found = {one["id"]: one for one in json.loads(done.out)["findings"]}
+    assert done.code == 1
+    assert found["config.check"]["level"] == "error"
+    assert found["certificate.own"]["level"] == "error"
+    assert found["port.service"]["node"] == "127.0.0.1"
+    shown = run("fission", "doctor", "demo")
+    assert "config.py: 1 error" in shown.out
+    assert "hint: `fission check demo` shows them" in shown.out
+
+
 # -- nodes -------------------------------------------------------------------------------------------------------
 
 

@@ -5,18 +5,19 @@ import json
 import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 
-from fission.diagnosis.findings import Report
+from fission.core.network import Problem
+from fission.diagnosis.findings import Finding, Level, Report
 from fission.errors import ProjectError
+from fission.management.access.problems import count, load_and_check
 from fission.management.access.project_root import find_root
 from fission.management.commands.doctor.network import NetworkFindings, Say, check_network
 from fission.management.commands.doctor.output import show_report
 from fission.management.commands.doctor.this_machine import check_certificates, check_machine, check_node_port
 from fission.management.console.tables import new_console
-from fission.project.load import load_network
 
 OK, FAILED = 0, 1
 FORMAT = 1
@@ -52,9 +53,17 @@ def _here(project: Path | None, say: Say) -> NetworkFindings:
 
 
 def _network(root: Path, name: str, say: Say) -> NetworkFindings:
-    network, _ = load_network(root, name)  # what else is wrong with it is for `fission check`
+    network, problems = load_and_check(root, name)
     found = asyncio.run(check_network(network, root, say))
-    return NetworkFindings([*found.findings, *check_machine(root, extras=False)], found.names)
+    config = _config(name, problems)
+    return NetworkFindings([config, *found.findings, *check_machine(root, extras=False)], found.names)
+
+
+def _config(name: str, problems: Sequence[Problem]) -> Finding:
+    text = f"config.py: {count(problems)}"
+    if any(problem.level == "error" for problem in problems):
+        return Finding(Level.ERROR, "config.check", "", text, f"`fission check {name}` shows them")
+    return Finding(Level.OK, "config.check", "", text)
 
 
 @contextmanager
