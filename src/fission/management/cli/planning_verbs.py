@@ -19,7 +19,9 @@ def plan(
     plan_file: Annotated[
         Path | None, typer.Argument(metavar="PLAN", help="With --check: file with the plan.")
     ] = None,
-    method: Annotated[str, typer.Option("--method", metavar="METHOD", help="search.")] = "search",
+    method: Annotated[
+        str, typer.Option("--method", metavar="METHOD", help="auto, search or exact.")
+    ] = "auto",
     seconds: Annotated[
         float | None, typer.Option("--seconds", metavar="S", help="Time for the solver. Default: by method.")
     ] = None,

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from fission.planning.search.placements import Placements
-from fission.planning.search.routes import needs, route
+from fission.planning.search.routes import route
 from fission.planning.search.slots import Sending, assign, degrees
 from fission.planning.search.tables import Tables, members
 
-__all__ = ["Chance", "Found", "search"]
+__all__ = ["ANY", "Chance", "Found", "search"]
 
 _TRIES = 20
 """Steps back of a slot assignment."""
@@ -18,12 +18,14 @@ _LEAVES = 24
 _STEPS = 2500
 """Steps of the enumeration per number of slots."""
 
-_ANY = 1 << 30
+ANY = 1 << 30
 """More slots than any embedding needs."""
 _MAX_KNOWN = 100_000
 """Placements whose cost is remembered."""
 
 Cost = tuple[int, int, int]
+_WORST: Cost = (ANY, 0, 0)
+_SQUARE = [d * d for d in range(4096)].__getitem__
 
 
 class Chance(Protocol):
@@ -74,7 +76,7 @@ class _Search:
         self._over = over
         self._host: list[int] = []
         self._schedule: list[list[Sending]] = []
-        self._slots = _ANY
+        self._slots = ANY
         self._bound = 0
         self._starts: list[list[int]] = []
         self._known: dict[tuple[int, ...], Cost] = {}
@@ -90,9 +92,9 @@ class _Search:
     def _enumerate(self, halfway: Callable[[], bool]) -> None:
         """Raise the bound until a placement passes that cannot be scheduled at once, or is optimal."""
         placements = Placements(self._t)
-        start = next(placements.within(_ANY, 20 * _STEPS, self._over), None)
+        start = next(placements.within(ANY, 20 * _STEPS, self._over), None)
         if start is None:
-            self._bound = _ANY if placements.exhausted else 0
+            self._bound = ANY if placements.exhausted else 0
             return
         self._starts = [start]
         self._cost(start)
@@ -110,41 +112,62 @@ class _Search:
 
     # -- evaluation ------------------------------------------------------------------------------------------
 
-    def _cost(self, host: list[int]) -> Cost:
-        """Evaluate a placement, and keep it if it is the best: slots, squares of the nodes' loads, transmissions."""
+    def _cost(self, host: list[int], better_than: Cost = _WORST) -> Cost:
+        """Return slots, squares of the nodes' degrees and transmissions of a placement, and keep the best one.
+
+        If the cost cannot be less than `better_than`, a lower bound of it may be returned, which is quicker.
+        """
         key = tuple(host)
         cost = self._known.get(key)
-        if cost is None:
-            if len(self._known) > _MAX_KNOWN:
-                self._known.clear()
-            cost = self._known[key] = self._evaluate(host)
-        return cost
-
-    def _evaluate(self, host: list[int]) -> Cost:
+        if cost is not None:
+            return cost
         tables = self._t
-        wanted = needs(tables, host)
-        degree = [0] * tables.n
-        for block, targets in enumerate(wanted):
-            if targets:
-                degree[host[block]] += 1
-                for y in members(targets):
-                    degree[y] += 1
-        slots = max(degree)
-        if slots > self._slots:
-            return slots, sum(d * d for d in degree), tables.m
+        wanted, degree = self._needs(host)
+        least = (max(degree), sum(map(_SQUARE, degree)), 0)
+        if least >= better_than:
+            return least
         sendings = route(tables, host, wanted, degree)
         if sendings is None:
-            return _ANY, 0, 0
-        degree = degrees(tables.n, sendings)
-        slots = max(degree)
+            return _WORST
+        if len(sendings) > self._direct:
+            degree = degrees(tables.n, sendings)
+            least = (max(degree), sum(map(_SQUARE, degree)), len(sendings))
+            if least >= better_than:
+                return least
+        if len(self._known) > _MAX_KNOWN:
+            self._known.clear()
+        cost = self._known[key] = self._schedule_all(host, sendings, least, better_than)
+        return cost
+
+    def _needs(self, host: list[int]) -> tuple[list[int], list[int]]:
+        """Return the nodes that need the data of each block, and the least degrees: one transmission, one reception each."""
+        degree = [0] * self._t.n
+        wanted = []
+        self._direct = 0
+        for here, consumers in zip(host, self._t.out, strict=True):
+            mask = 0
+            for block in consumers:
+                mask |= 1 << host[block]
+            mask &= ~(1 << here)
+            wanted.append(mask)
+            if mask:
+                self._direct += 1
+                degree[here] += 1
+                for y in members(mask):
+                    degree[y] += 1
+        return wanted, degree
+
+    def _schedule_all(self, host: list[int], sendings: list[Sending], least: Cost, better_than: Cost) -> Cost:
+        """Find the least number of slots, up to what can still be better than the given cost and the best plan."""
+        slots, squares, _ = least
+        limit = min(max(self._slots, slots), better_than[0], len(sendings))
         schedule = None
-        limit = min(self._slots, len(sendings))  # each in a slot of its own is always possible
         while schedule is None and slots <= limit:
-            schedule = assign(tables, sendings, slots, _TRIES)
+            schedule = assign(self._t, sendings, slots, _TRIES)
             slots += schedule is None
         if schedule is not None and slots < self._slots:
             self._host, self._schedule, self._slots = list(host), schedule, slots
-        return slots, sum(d * d for d in degree), len(sendings)
+        return slots, squares, len(sendings)
 
     # -- local search ----------------------------------------------------------------------------------------
 
@@ -183,7 +206,7 @@ class _Search:
             for block, value in moves:
                 if not self._try(host, room, block, value):
                     continue
-                found = self._cost(host)
+                found = self._cost(host, cost)
                 if found < cost:
                     cost, improved = found, True
                     if self._slots <= self._bound:

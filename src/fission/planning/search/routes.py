@@ -5,19 +5,7 @@ from itertools import pairwise
 from fission.planning.search.slots import Sending
 from fission.planning.search.tables import FAR, Tables, members
 
-__all__ = ["needs", "route"]
-
-
-def needs(tables: Tables, host: list[int]) -> list[int]:
-    """Return for each block the mask of the other nodes that consume its data."""
-    return [_mask(host, consumers) & ~(1 << host[block]) for block, consumers in enumerate(tables.out)]
-
-
-def _mask(host: list[int], blocks: list[int]) -> int:
-    mask = 0
-    for block in blocks:
-        mask |= 1 << host[block]
-    return mask
+__all__ = ["route"]
 
 
 def route(tables: Tables, host: list[int], wanted: list[int], degree: list[int]) -> list[Sending] | None:

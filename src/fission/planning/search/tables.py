@@ -1,6 +1,7 @@
 """A problem as integers, lists and bit masks: what the inner loops read."""
 
 import math
+from functools import lru_cache
 
 from fission.planning.model import EmbeddingError, Problem
 
@@ -126,11 +127,12 @@ def _distances(reach: list[int], start: int) -> list[int]:
     return found
 
 
-def members(mask: int) -> list[int]:
+@lru_cache(maxsize=1 << 16)
+def members(mask: int) -> tuple[int, ...]:
     """Return the elements of a bit mask in ascending order."""
     found = []
     while mask:
         low = mask & -mask
         found.append(low.bit_length() - 1)
         mask ^= low
-    return found
+    return tuple(found)
