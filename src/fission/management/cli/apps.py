@@ -47,6 +47,7 @@ FISSION_VERBS: Mapping[str, Verb] = {
     "plan": planning_verbs.plan,
     "deploy": device_verbs.deploy,
     "certs": device_verbs.certs,
+    "nodes": device_verbs.nodes,
     "node": device_verbs.node,
 }
 """Commands of `fission`, beside `new`."""

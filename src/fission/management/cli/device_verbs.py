@@ -105,8 +105,7 @@ def deploy(
       fission deploy --remove pi@192.168.4.2
     """
     from fission.deployment.deployment import Plan
-    from fission.errors import ProjectError, UserError
-    from fission.management.access.project_root import find_root
+    from fission.errors import UserError
     from fission.management.commands.devices.deploy import DeployOptions, deploy_command
 
     def work() -> int:
@@ -114,13 +113,7 @@ def deploy(
             raise UserError("--remove and --upgrade cannot be combined")
         if data and not remove:
             raise UserError("--data is for --remove")
-        try:
-            root = find_root(project)
-        except ProjectError:
-            if project is not None:
-                raise
-            root = None
-        home = Path.cwd() if root is None else root
+        root, home = _home(project)
         names = tuple(filter(None, (name.strip() for name in groups.split(","))))
         options = DeployOptions(
             Plan(port, tuple(packages or ()), names, offline=offline),
@@ -159,6 +152,57 @@ def doctor(
     from fission.management.commands.doctor.command import doctor_command
 
     exit_with(exit_code_of(lambda: doctor_command(project, net, as_json=as_json), debug=debug))
+
+
+def nodes(
+    discover: Annotated[
+        bool, typer.Option("--discover", help="List the nodes that announce themselves in the local network.")
+    ] = False,
+    seconds: Annotated[
+        float, typer.Option("--seconds", metavar="N", min=0.5, max=60, help="Time of the search.")
+    ] = 3.0,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the nodes as JSON.")] = False,
+    certificates: Annotated[
+        Path | None,
+        typer.Option(
+            "--certs", metavar="DIR", help="Folder of the certificates. Default: certs in the project."
+        ),
+    ] = None,
+    project: Project = None,
+    debug: Debug = False,
+) -> None:
+    """List the nodes that announce themselves in the local network.
+
+    Nodes do so with fission-node --announce. Anybody can announce anything: the column authority says what a handshake with
+    the node has shown. "ours" has a certificate of the authority here.
+
+    \b
+      fission nodes --discover
+      fission nodes --discover --seconds 10 --json
+    """
+    from fission.errors import UserError
+    from fission.management.commands.devices.nodes import discover_command
+
+    def work() -> int:
+        if not discover:
+            raise UserError("say which nodes to list", hint="fission nodes --discover")
+        return discover_command(certificates or _home(project)[1] / "certs", seconds, as_json=as_json)
+
+    exit_with(exit_code_of(work, debug=debug))
+
+
+def _home(project: Path | None) -> tuple[Path | None, Path]:
+    """Return the project, if there is one, and the folder of its certificates: the working directory outside of one."""
+    from fission.errors import ProjectError
+    from fission.management.access.project_root import find_root
+
+    try:
+        root = find_root(project)
+    except ProjectError:
+        if project is not None:
+            raise
+        return None, Path.cwd()
+    return root, root
 
 
 def node(
@@ -223,6 +267,9 @@ def node(
             "--reboot-command", metavar="COMMAND", help="Command that reboots. Default: systemctl reboot."
         ),
     ] = None,
+    announce: Annotated[
+        bool, typer.Option("--announce", help="Announce this node in the local network (mDNS).")
+    ] = False,
     lifeline: Annotated[bool, typer.Option("--lifeline", help="Stop when stdin is closed.")] = False,
     debug: Debug = False,
 ) -> None:
@@ -251,5 +298,6 @@ def node(
         "log": log,
         "allow_reboot": allow_reboot or None,
         "reboot_command": reboot_command,
+        "announce": announce or None,
     }
     exit_with(exit_code_of(lambda: node_command(given, config, lifeline=lifeline), debug=debug))

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NoReturn
 
+from fission.discovery.mdns import require_zeroconf
 from fission.engine.protocol.versions import installed_versions
 from fission.engine.transport.addresses import require_own_address
 from fission.errors import ConfigError
@@ -28,6 +29,8 @@ def node_command(given: Mapping[str, object], config: Path | None, *, lifeline: 
     options = read_options(given, config)
     start_log(options.log_level, options.log)
     require_own_address(options.address, "--address")
+    if options.announce:
+        require_zeroconf("--announce")
     _check_identity(options)
     try:
         options.root.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -35,6 +35,7 @@ class NodeOptions:
     log: str = "plain"
     allow_reboot: bool = False
     reboot_command: str = "systemctl reboot"
+    announce: bool = False
 
 
 def read_options(given: Mapping[str, object], config: Path | None) -> NodeOptions:
@@ -160,4 +161,5 @@ _READERS: Final[Mapping[str, tuple[str, Callable[[object], object]]]] = {
     "log": ("plain or json", _one_of("plain", "json")),
     "allow_reboot": ("true or false", _truth),
     "reboot_command": ("a command", _text),
+    "announce": ("true or false", _truth),
 }

@@ -89,7 +89,14 @@ async def _serve(options: NodeOptions, versions: Mapping[str, str], *, lifeline:
         ", ".join(options.groups) or "none",
         options.root,
     )
+    announcing = None
+    if options.announce:
+        from fission.management.node.announcing import Announcing  # noqa: PLC0415 - rarely needed
+
+        announcing = Announcing(options, link.port, versions["fission"], identity)
     _log.info("%s: the service is stopping", await requests.first())
+    if announcing is not None:
+        await announcing.stop()
     if not await requests.finish(service.close()):
         _log.warning("the service stops without waiting any longer")
         await requests.finish(service.close(force=True))
