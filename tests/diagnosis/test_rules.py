@@ -284,6 +284,7 @@ def test_the_groups_are_those_of_a_deployed_service() -> None:
 
 REQUIREMENTS = (
     "numpy>=1.26",
+    "?",
     "Typer<0.29,>=0.27",
     "my_pack-age",
     "tomli>=2; python_version < '3.11'",

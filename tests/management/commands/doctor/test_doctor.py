@@ -19,11 +19,12 @@ from fission.core.network import Network, Settings
 from fission.core.nodes import BaseNode, MultiNode
 from fission.diagnosis.facts import CLIENT
 from fission.diagnosis.findings import RULES, Finding, Level
+from fission.engine.node.link import StreamNodeLink
 from fission.engine.node.probe import PROBES, NodeProbe
 from fission.errors import ProjectError
 from fission.management.commands.doctor.network import check_network
 from fission.management.commands.doctor.this_machine import check_certificates, check_node_port
-from fission.security import IdentityFiles, Role
+from fission.security import IdentityFiles, Role, find_identity
 from fission.security.store import CertificateStore, NodeNames
 from kits.command_line import Run
 from kits.links import NODE, Bed, Cluster, bed_of
@@ -157,6 +158,13 @@ def network(port: int, *nodes: BaseNode, **settings: Any) -> Network:
     return Network("net", [Job()], nodes or [BaseNode(NODE)], Settings(node_port=port, **settings))  # type: ignore[arg-type]
 
 
+def link_to_client(authority: Cluster, root: Path) -> None:
+    """Give a project the client's certificate."""
+    client = root / "certs" / Role.CLIENT
+    client.parent.mkdir()
+    client.symlink_to(authority.client)
+
+
 def examine(
     authority: Cluster,
     tmp_path: Path,
@@ -167,9 +175,7 @@ def examine(
     **node: Any,
 ) -> dict[str, Finding]:
     """Check a node that is played; return what was found of it, by id."""
-    client = tmp_path / "certs" / Role.CLIENT
-    client.parent.mkdir()
-    client.symlink_to(authority.client)
+    link_to_client(authority, tmp_path)
 
     async def work(bed: Bed) -> list[Finding]:
         made = await bed.node(played.handle, **node)
@@ -235,6 +241,44 @@ def test_a_node_that_refuses(authority: Cluster, tmp_path: Path) -> None:
     found = examine(authority, tmp_path, Played(authority, tmp_path), reason="it is about to end")
     assert found["node.admit"].level is Level.ERROR
     assert "it is about to end" in found["node.admit"].text
+
+
+@pytest.mark.parametrize(
+    ("names", "age", "text"),
+    [
+        ((NODE,), 20, "its certificate has expired"),
+        ((NODE,), -5, "its certificate is not valid yet"),
+        (("127.0.0.9",), 0, f"the certificate does not name {NODE} (found 127.0.0.9)"),
+    ],
+)
+def test_a_certificate_that_cannot_be_accepted(
+    authority: Cluster, tmp_path: Path, names: tuple[str, ...], age: int, text: str
+) -> None:
+    link_to_client(authority, tmp_path)
+    folder = authority.make(Role.NODE, *names, age=age, days=10)
+
+    async def main() -> list[Finding]:
+        async with bed_of(authority) as bed:
+            link = StreamNodeLink(
+                NODE, 0, identity=find_identity(folder), handler=no_request, admit=admit, gone=print
+            )
+            await link.start()
+            bed.ends.append(link)
+            found = await check_network(network(link.port), tmp_path, lambda _text: None)
+            await asyncio.get_running_loop().shutdown_default_executor()
+            return found.findings
+
+    (found,) = [one for one in asyncio.run(main()) if one.node == NODE]
+    assert (found.id, found.level, found.text) == ("certificate.node", Level.ERROR, text)
+    assert found.hint
+
+
+async def no_request(_client: str, operation: str, _arguments: Mapping[str, Any]) -> Any:
+    raise AssertionError(operation)
+
+
+def admit(_client: str, _about: Mapping[str, Any]) -> str:
+    return ""
 
 
 @pytest.mark.parametrize(
