@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from fission.api.backends import Backend, ClusterBackend, SimulationBackend
 from fission.api.base import BUFFER
@@ -13,8 +14,10 @@ from fission.api.session import Session
 from fission.api.streams import BlockStream
 from fission.core.network import Network
 from fission.core.nodes import BaseNode
+from fission.dask_cluster.source import DaskNodes
 from fission.engine.client.embedded_command import embedded_commands
 from fission.engine.client.embedded_nodes import EmbeddedNodes
+from fission.engine.client.node_source import NodeSource
 from fission.errors import UserError
 
 __all__ = ["run", "simulate"]
@@ -45,6 +48,7 @@ def run(
     *,
     nodes: Iterable[str | BaseNode] | None = None,
     embedded: int = 0,
+    dask: Any = None,
     pipes: Iterable[int] = (),
     seconds: float | None = None,
     wait: float | None = WAIT_SECONDS,
@@ -55,13 +59,14 @@ def run(
 ) -> Handle:
     """Return the handle of a network that runs on nodes; see `simulate` for the parameters that both have.
 
-    The nodes are `nodes`, addresses or `BaseNode`s, in the place of those of the network; or `embedded` ones on this machine.
+    The nodes are `nodes`, addresses or `BaseNode`s, in the place of those of the network; or `embedded` ones on this machine;
+    or beside the workers of `dask`, the address of a scheduler, or a `Cluster` or `Client` of Dask.
     The start waits up to `wait` seconds (None: without end) for nodes that are needed. `fresh` ignores what an
     interrupted run has left. `certs` is the folder with the client's certificate. Raises FissionError when the network
     cannot run.
     """
-    if nodes is not None and embedded:
-        raise UserError("nodes and embedded exclude each other", where="run", hint="Leave one of them out")
+    if (nodes is not None) + (embedded != 0) + (dask is not None) > 1:
+        raise UserError("nodes, embedded and dask exclude each other", where="run", hint="Give one of them")
     if embedded < 0:
         raise UserError(
             "wrong number of nodes", where="run, embedded", expected="1 or more", found=str(embedded)
@@ -72,13 +77,16 @@ def run(
         made = replace(made, nodes=entries)
     if certs is not None:
         made = replace(made, settings=replace(made.settings, certs=os.fspath(Path(certs).absolute())))
-    if not made.nodes and not embedded:
+    scheduler = dask or (made.settings.dask if nodes is None and not embedded else None)
+    if not made.nodes and not embedded and not scheduler:
         raise UserError(
             "there are no nodes",
             where=f"network {made.name}",
             hint='Give them, run(network, nodes=["10.0.0.2"]), or play them on this machine: embedded=3',
         )
-    source = EmbeddedNodes(embedded, embedded_commands) if embedded else None
+    source: NodeSource | None = EmbeddedNodes(embedded, embedded_commands) if embedded else None
+    if scheduler:
+        source = DaskNodes(scheduler)
     backend = ClusterBackend(source=source, seconds=seconds, wait=wait, fresh=fresh)
     return _handle(made, backend, pipes, folder, quiet=quiet)
 

@@ -34,6 +34,8 @@ class Settings:
     """tls, or off: clear text, for trusted networks only."""
     certs: str = "certs"
     """Folder with the client's certificate, as `fission certs` creates it."""
+    dask: str | None = None
+    """Address of a Dask scheduler, beside whose workers the network runs; None: on the nodes of NODES."""
     node_port: int = 8785
     """Port of the node services."""
     max_restarts: int = 3

@@ -2,6 +2,7 @@
 
 import logging
 import os
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,8 @@ from fission.core.network import Settings
 from fission.project.addresses import is_address
 from fission.project.formats.xml import XML_ARGUMENTS
 from fission.project.suggest import did_you_mean
+
+_SCHEDULER = re.compile(r"(tls|tcp|ws|wss)://\S+:\d{1,5}")
 
 
 class _InvalidValueError(Exception):
@@ -118,6 +121,13 @@ def _truth(value: object) -> bool:
     return value
 
 
+def _scheduler(value: object) -> str | None:
+    text = _optional_text(value)
+    if text is not None and not _SCHEDULER.fullmatch(text):
+        raise _InvalidValueError("With the protocol and the port")
+    return text
+
+
 def _optional_path(value: object) -> str | None:
     return None if value is None or value == "" else _path(value)
 
@@ -178,6 +188,9 @@ SETTINGS: Final = (
     Setting("HEAD_SIZE", "head_size", "a whole number of bytes from 1 to 4", _whole(1, 4)),
     Setting("SECURITY", "security", '"tls" or "off"', _security),
     Setting("CERTS", "certs", "the path of a folder", _path),
+    Setting(
+        "DASK", "dask", "the address of a Dask scheduler, such as tls://10.0.0.1:8786, or None", _scheduler
+    ),
     Setting("NODE_PORT", "node_port", "a port from 1 to 65535", _whole(1, 65535)),
     Setting("MAX_RESTARTS", "max_restarts", "a whole number from 0 to 1000000", _whole(0, 1_000_000)),
     Setting("ALLOCATION_TIMEOUT", "allocation_timeout", "seconds or None", _seconds_or_none(0, 1e9)),

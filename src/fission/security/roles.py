@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Any, Protocol
 
 from fission.core.groups import LOCAL
+from fission.core.node_names import host_of
 from fission.security.errors import PeerError
 
 __all__ = ["Peer", "Role", "normal_address", "peer_role", "require_address", "require_role"]
@@ -98,10 +99,10 @@ def require_address(peer: Peer, address: str) -> None:
 
 
 def is_at(peer: Peer, node: str) -> bool:
-    """Whether a certificate belongs to the node with this address, or to the client where `node` is `LOCAL`."""
+    """Whether a certificate belongs to the machine of the node with this name, or to the client where `node` is `LOCAL`."""
     if node == LOCAL:
         return peer.role is Role.CLIENT
-    return peer.role is Role.NODE and normal_address(node) in peer.addresses
+    return peer.role is Role.NODE and normal_address(host_of(node)) in peer.addresses
 
 
 def normal_address(text: str) -> str:

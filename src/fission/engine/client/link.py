@@ -8,9 +8,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from fission.core.node_names import host_of
 from fission.engine.protocol.clock_offset import ClockOffset, NodeClocks
 from fission.engine.protocol.interfaces import LinkError, Plain
-from fission.engine.transport.addresses import host_of
 from fission.engine.transport.dialer import Dialer
 from fission.engine.transport.failure_detector import FailureDetector
 from fission.engine.transport.handshake import CLOCK, ClientHello, client_pulse, read_answer

@@ -134,6 +134,11 @@ class NodeService:
             "reboot": self._reboot,
         }
 
+    @property
+    def attended(self) -> bool:
+        """Whether a client is there."""
+        return bool(self._sessions.clients)
+
     # -- start and stop ----------------------------------------------------------------------------------
 
     async def start(self) -> None:

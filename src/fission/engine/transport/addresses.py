@@ -1,23 +1,11 @@
-"""Addresses of nodes, and the IP addresses of this machine."""
+"""The IP addresses of this machine."""
 
 import errno
 import socket
 
 from fission.errors import ConfigError
 
-__all__ = ["host_of", "node_name", "require_own_address"]
-
-
-def node_name(host: str, port: int) -> str:
-    """Return the name of a node that shares its address with others: host:port, with an IPv6 host in brackets."""
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-
-
-def host_of(node: str) -> str:
-    """Return the address of a node from its name, which is the address or a `node_name`."""
-    if node.startswith("["):
-        return node[1 : node.index("]")]
-    return node.partition(":")[0] if node.count(":") == 1 else node
+__all__ = ["require_own_address"]
 
 
 def require_own_address(address: str, option: str) -> None:

@@ -25,6 +25,14 @@ def run(
             help="Run on N local node services instead of NODES.",
         ),
     ] = 0,
+    dask: Annotated[
+        str,
+        typer.Option(
+            "--dask",
+            metavar="ADDRESS",
+            help="Run beside the workers of a Dask cluster: the address of its scheduler, tls://HOST:PORT.",
+        ),
+    ] = "",
     seconds: Annotated[
         float | None,
         typer.Option(
@@ -95,6 +103,7 @@ def run(
             wait,
             keep_files=keep_files,
             in_background=in_background,
+            dask=dask,
         )
         set_title("fission-run", f"fission: run {net} in {root}")
         if not quiet:

@@ -5,9 +5,12 @@ import gc
 import json
 import logging
 import os
+import shutil
 import signal
 import sys
 from collections.abc import Coroutine, Mapping
+from dataclasses import dataclass
+from time import monotonic
 from typing import Any
 
 from fission.engine.files.provision import StoredFiles, operations
@@ -26,6 +29,7 @@ from fission.security import find_identity
 
 _log = logging.getLogger("fission.node")
 
+_LOOK_SECONDS = 1.0
 END_SECONDS = 2.5
 """Time for a clean shutdown before it is forced."""
 
@@ -34,15 +38,33 @@ def main() -> int:
     """Serve until a signal or the end of stdin; return the exit code."""
     raise_descriptor_limit()
     start = json.loads(sys.argv[2])
-    versions, lifeline = start.pop("versions"), start.pop("lifeline")
+    versions = start.pop("versions")
+    life = _Life(start.pop("lifeline"), start.pop("alone", 0.0), start.pop("temporary", ""))
     options = options_of(start)
     start_log(options.log_level, options.log)
-    return exit_code_of(lambda: asyncio.run(_serve(options, versions, lifeline=lifeline)))
+    try:
+        return exit_code_of(lambda: asyncio.run(_serve(options, versions, life)))
+    finally:
+        if life.temporary:
+            shutil.rmtree(life.temporary, ignore_errors=True)
 
 
-async def _serve(options: NodeOptions, versions: Mapping[str, str], *, lifeline: bool) -> int:
+@dataclass(frozen=True, slots=True)
+class _Life:
+    """How long the service lives, apart from signals.
+
+    As long as stdin is open (`lifeline`), and until no client was there for `alone` seconds (0: for ever). It removes the
+    folder `temporary` at its end.
+    """
+
+    lifeline: bool
+    alone: float
+    temporary: str
+
+
+async def _serve(options: NodeOptions, versions: Mapping[str, str], life: _Life) -> int:
     requests = _ShutdownRequests()
-    requests.listen(lifeline=lifeline)
+    requests.listen(lifeline=life.lifeline)
     try:
         identity = None if options.security == "off" else find_identity(options.certs)
         store = await asyncio.to_thread(Store, options.root)
@@ -94,7 +116,10 @@ async def _serve(options: NodeOptions, versions: Mapping[str, str], *, lifeline:
         from fission.management.node.announcing import Announcing  # noqa: PLC0415 - rarely needed
 
         announcing = Announcing(options, link.port, versions["fission"], identity)
+    watching = asyncio.create_task(_watch_clients(service, life.alone, requests)) if life.alone else None
     _log.info("%s: the service is stopping", await requests.first())
+    if watching is not None:
+        watching.cancel()
     if announcing is not None:
         await announcing.stop()
     if not await requests.finish(service.close()):
@@ -105,6 +130,16 @@ async def _serve(options: NodeOptions, versions: Mapping[str, str], *, lifeline:
     probe.close()
     store.close()
     return 0
+
+
+async def _watch_clients(service: NodeService, seconds: float, requests: "_ShutdownRequests") -> None:
+    """Ask for the end when no client was there for so long."""
+    last = monotonic()
+    while monotonic() - last < seconds:
+        await asyncio.sleep(_LOOK_SECONDS)
+        if service.attended:
+            last = monotonic()
+    requests.add(f"no client was here for {seconds:g} s")
 
 
 class _ShutdownRequests:
@@ -120,6 +155,10 @@ class _ShutdownRequests:
             loop.add_signal_handler(number, self._reasons.put_nowait, number.name)
         if lifeline:
             loop.add_reader(sys.stdin.fileno(), self._read)
+
+    def add(self, reason: str) -> None:
+        """Add a request."""
+        self._reasons.put_nowait(reason)
 
     async def first(self) -> str:
         """Wait for the first request and return its reason."""

@@ -12,12 +12,14 @@ from pathlib import Path
 
 from fission.cluster import Outcome
 from fission.core.network import Network
+from fission.dask_cluster.source import DaskNodes
 from fission.engine.client.embedded_command import embedded_commands
 from fission.engine.client.embedded_nodes import EmbeddedNodes
 from fission.engine.client.node_source import NodeSource
 from fission.engine.client.open_run import OpenRun, open_run
 from fission.engine.client.run import RunOutcome
 from fission.engine.protocol.job_report import missing_output
+from fission.errors import UserError
 from fission.management.access.running_client import LOGS
 from fission.management.access.signals import not_ignored
 from fission.management.commands.cluster.debug import open_debug_window
@@ -38,6 +40,7 @@ class RunOptions:
     `embedded`: so many nodes on this machine; `fresh`: not to go on where an earlier client stopped; `wait`: seconds to wait at
     the start for nodes that are needed (None: the default); `stop`: take over what runs, and stop it; `keep_files`: leave in the
     jobs' folders what an earlier run has left there; `source`: where the nodes come from, if not from NODES;
+    `dask`: the address of a Dask scheduler;
     `in_background`: the run continues when the reader of its output is gone.
     """
 
@@ -50,6 +53,7 @@ class RunOptions:
     stop: bool = False
     keep_files: bool = False
     source: NodeSource | None = None
+    dask: str = ""
     in_background: bool = False
 
 
@@ -64,7 +68,7 @@ def run_network(network: Network, root: Path, options: RunOptions) -> int:
         open_run(
             network,
             root,
-            source=_source(options),
+            source=_source(network, options),
             seconds=options.seconds,
             wait=_patience(options),
             fresh=options.fresh,
@@ -82,8 +86,16 @@ def run_network(network: Network, root: Path, options: RunOptions) -> int:
         return _NOBODY_READS if output.broken and not output.discards else code
 
 
-def _source(options: RunOptions) -> NodeSource | None:
-    return EmbeddedNodes(options.embedded, embedded_commands) if options.embedded else options.source
+def _source(network: Network, options: RunOptions) -> NodeSource | None:
+    """Return where the nodes come from; None for those of the network. Raises UserError."""
+    if options.embedded and options.dask:
+        raise UserError("--embedded and --dask exclude each other", where=f"network {network.name}")
+    if options.embedded:
+        return EmbeddedNodes(options.embedded, embedded_commands)
+    scheduler = options.dask or network.settings.dask
+    if scheduler and options.source is None:
+        return DaskNodes(scheduler)
+    return options.source
 
 
 def _patience(options: RunOptions) -> float | None:

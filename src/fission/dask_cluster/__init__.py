@@ -1,0 +1,1 @@
+"""Nodes beside the workers of a Dask cluster (extra `dask`)."""
