@@ -55,6 +55,7 @@ class DaskNodes:
     refused unless the network has `SECURITY = "off"`.
     """
 
+    origin = "dask"
     outlives = False
     shares_machine = False
 
@@ -238,7 +239,7 @@ def _new_client(cluster: Any) -> Any:
             "Dask is not installed", where="dask", hint='Install it: pip install "fission[dask]"'
         ) from error
     try:
-        return Client(cluster, timeout=_CONNECT_SECONDS, set_as_default=False)
+        return Client(cluster, timeout=_CONNECT_SECONDS, set_as_default=False)  # type: ignore[no-untyped-call]
     except (OSError, TimeoutError, ValueError) as error:
         raise RunError(
             "the Dask scheduler cannot be reached",

@@ -65,6 +65,8 @@ class NodeView:
     swap: float = 0.0
     clock_offset: float | None = None
     clock_error: float | None = None
+    origin: str = "NODES"
+    """What has provided it: NODES, embedded, dask."""
 
 
 @dataclass(frozen=True, slots=True)

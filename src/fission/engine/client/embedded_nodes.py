@@ -18,6 +18,7 @@ NodeCommand = Callable[[int], Callable[[EmbeddedNode, Path, Path | None], list[s
 class EmbeddedNodes:
     """A `NodeSource` that starts so many node services on this machine, and ends them with the run."""
 
+    origin = "embedded"
     outlives = False
     shares_machine = True
 
@@ -61,6 +62,7 @@ class EmbeddedNodes:
 class PlayedNodes:
     """A `NodeSource` for an embedded cluster that somebody else has started, and ends; `client` is the client's certificate."""
 
+    origin = "embedded"
     outlives = True
     shares_machine = False
     description = ""

@@ -31,6 +31,10 @@ class NodeSource(Protocol):
         """Folder of the client's certificate for these nodes; None for clear text."""
 
     @property
+    def origin(self) -> str:
+        """What provides the nodes, in one word: embedded, dask."""
+
+    @property
     def description(self) -> str:
         """What is started, as "3 node services on this machine"; "" for nothing."""
 

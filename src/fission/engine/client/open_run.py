@@ -125,6 +125,7 @@ class OpenRun:
             seconds=parameters.seconds,
             gather=parameters.gather,
             wait=parameters.wait,
+            origin="NODES" if self.source is None else self.source.origin,
         )
         observer.begin(run.run_id)
         if warning := self._warning():

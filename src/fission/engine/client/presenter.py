@@ -82,6 +82,7 @@ class RunPresenter:
         *,
         clocks: Callable[[], Mapping[str, NodeClocks]],
         taken_over: bool,
+        origin: str = "NODES",
     ) -> None:
         seen = None if taken_over else 0
         self.reports = {job.id: JobReport(job.name, seen=seen) for job in network.jobs}
@@ -89,6 +90,7 @@ class RunPresenter:
         self._coordinator = coordinator
         self._watcher = watcher
         self._clocks = clocks
+        self._origin = origin
         self._early: list[JobSaid] | None = [] if taken_over else None
         self._answers: dict[int, Answer] = {}
         self._numbers = itertools.count(1)
@@ -241,7 +243,9 @@ class RunPresenter:
     def view(self, run: str, seconds: float) -> NetworkView:
         """Return a view of the network."""
         self.update()
-        return view_of(self._network, self._coordinator, self.reports, run, seconds, self._clocks())
+        return view_of(
+            self._network, self._coordinator, self.reports, run, seconds, self._clocks(), self._origin
+        )
 
     @contextlib.contextmanager
     def answering(self) -> Iterator[tuple[int, Answer]]:

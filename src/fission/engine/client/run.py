@@ -73,7 +73,7 @@ class ClusterRun:
     """One run: `await run(...)` once; `interrupt` may be called at any time.
 
     `invited` maps the addresses of the nodes to their ports. A start waits up to `wait` seconds (None: without end) for nodes
-    without which jobs have no place, and up to `gather` seconds for the others.
+    without which jobs have no place, and up to `gather` seconds for the others. `origin` is what has provided the nodes.
     """
 
     def __init__(
@@ -87,6 +87,7 @@ class ClusterRun:
         seconds: float | None = None,
         gather: float = GATHER_SECONDS,
         wait: float | None = 0.0,
+        origin: str = "NODES",
     ) -> None:
         self._network = network
         self._journal = journal
@@ -103,7 +104,7 @@ class ClusterRun:
             self.coordinator = Coordinator.from_snapshot(network, snapshot, monotonic(), policy=policy)
         self.engine: InstructionExecutor | None = None
         self._presenter = RunPresenter(
-            network, self.coordinator, watcher, clocks=self._clocks, taken_over=self.taken_over
+            network, self.coordinator, watcher, clocks=self._clocks, taken_over=self.taken_over, origin=origin
         )
         self._stored = self.coordinator.revision
         self._answered = asyncio.Event()

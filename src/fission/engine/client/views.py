@@ -48,8 +48,9 @@ def view_of(
     run: str,
     seconds: float,
     clocks: Mapping[str, NodeClocks],
+    origin: str,
 ) -> NetworkView:
-    """Return the view of a network now; `clocks` has the clock offsets of its nodes."""
+    """Return the view of a network now; `clocks` has the clock offsets of its nodes, which `origin` has provided."""
     jobs = coordinator.jobs.values()
     taken = [job.node for job in jobs]
     nodes = [
@@ -61,7 +62,9 @@ def view_of(
         phase=coordinator.phase.name.lower(),
         seconds=seconds,
         epoch=coordinator.epoch,
-        nodes=tuple(_node(node, taken.count(node.address), clocks.get(node.address)) for node in nodes),
+        nodes=tuple(
+            _node(node, taken.count(node.address), clocks.get(node.address), origin) for node in nodes
+        ),
         jobs=tuple(
             JobView(
                 job.id,
@@ -100,7 +103,7 @@ def information(coordinator: Coordinator) -> tuple[JobPlace, ...] | None:
     return tuple(places)
 
 
-def _node(node: NodeRecord, taken: int, clocks: NodeClocks | None) -> NodeView:
+def _node(node: NodeRecord, taken: int, clocks: NodeClocks | None, origin: str) -> NodeView:
     state = node.state
     return NodeView(
         address=node.address,
@@ -117,4 +120,5 @@ def _node(node: NodeRecord, taken: int, clocks: NodeClocks | None) -> NodeView:
         swap=0.0 if state is None else state.info.swap,
         clock_offset=None if clocks is None else clocks.wall.offset,
         clock_error=None if clocks is None else clocks.wall.error,
+        origin=origin,
     )

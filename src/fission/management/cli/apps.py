@@ -24,6 +24,7 @@ _OF_NETWORKS: Mapping[str, Verb] = {
     "attach": cluster_verbs.attach,
     "stop": cluster_verbs.stop,
     "status": cluster_verbs.status,
+    "nodes": device_verbs.nodes,
     "move": cluster_verbs.move,
     "drain": cluster_verbs.drain,
     "rebalance": cluster_verbs.rebalance,
@@ -47,7 +48,6 @@ FISSION_VERBS: Mapping[str, Verb] = {
     "plan": planning_verbs.plan,
     "deploy": device_verbs.deploy,
     "certs": device_verbs.certs,
-    "nodes": device_verbs.nodes,
     "node": device_verbs.node,
 }
 """Commands of `fission`, beside `new`."""

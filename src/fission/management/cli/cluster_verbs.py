@@ -83,6 +83,7 @@ def run(
       fission run demo
       fission run demo --embedded 3          on three local node services
       fission run demo --embedded 3 --for 10s
+      fission run demo --dask tls://10.0.0.1:8786
       fission run demo --detach              in the background
     """
     from fission.management.access.problems import load_valid

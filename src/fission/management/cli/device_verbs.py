@@ -155,6 +155,7 @@ def doctor(
 
 
 def nodes(
+    net: OptionalNet = None,
     discover: Annotated[
         bool, typer.Option("--discover", help="List the nodes that announce themselves in the local network.")
     ] = False,
@@ -171,21 +172,29 @@ def nodes(
     project: Project = None,
     debug: Debug = False,
 ) -> None:
-    """List the nodes that announce themselves in the local network.
+    """Show the nodes of a running network, or those that announce themselves in the local network.
 
-    Nodes do so with fission-node --announce. Anybody can announce anything: the column authority says what a handshake with
-    the node has shown. "ours" has a certificate of the authority here.
+    Of a running network: where each comes from, its load and its jobs.
+
+    Nodes announce themselves with fission-node --announce. Anybody can announce anything: the column authority says what a
+    handshake with the node has shown. "ours" has a certificate of the authority here.
 
     \b
+      fission nodes demo
+      fission nodes demo --json
       fission nodes --discover
       fission nodes --discover --seconds 10 --json
     """
     from fission.errors import UserError
+    from fission.management.access.project_root import find_root
+    from fission.management.commands.cluster.nodes import nodes_command
     from fission.management.commands.devices.nodes import discover_command
 
     def work() -> int:
-        if not discover:
-            raise UserError("say which nodes to list", hint="fission nodes --discover")
+        if discover == (net is not None):
+            raise UserError("say which nodes to list", hint="fission nodes NET, or fission nodes --discover")
+        if net is not None:
+            return nodes_command(find_root(project), net, as_json=as_json)
         return discover_command(certificates or _home(project)[1] / "certs", seconds, as_json=as_json)
 
     exit_with(exit_code_of(work, debug=debug))

@@ -24,9 +24,9 @@ def status_command(root: Path, name: str, *, as_json: bool, pids: bool = False) 
 
     Raises RunError when no client runs it here.
     """
-    network = _ask(root, name, "status")["network"]
+    network = ask_client_of(root, name, "status")["network"]
     if pids:
-        network = with_pids(network, _ask(root, name, "processes")["processes"])
+        network = with_pids(network, ask_client_of(root, name, "processes")["processes"])
     if as_json:
         print(json.dumps(network, indent=2))
         return 0
@@ -47,7 +47,7 @@ def status_command(root: Path, name: str, *, as_json: bool, pids: bool = False) 
     return 0
 
 
-def _ask(root: Path, name: str, what: str) -> dict[str, Any]:
+def ask_client_of(root: Path, name: str, what: str) -> dict[str, Any]:
     """Ask the client that runs or simulates the network. Raises RunError."""
     answer = ask(root, name, do=what) or ask_simulation(root, name, do=what)
     if answer is None:
@@ -93,7 +93,7 @@ def _nodes(network: Mapping[str, Any]) -> Table | None:
         (
             node["address"] + (f" ({node['name']})" if node["name"] else ""),
             node["state"],
-            *_load(node),
+            *node_load(node),
             ", ".join(group for group in node["groups"] if group != ALL),
             _pid(node),
             node.get("host") or "",
@@ -119,7 +119,7 @@ def _pid(view: Mapping[str, Any]) -> str:
     return str(view.get("pid") or "")
 
 
-def _load(node: Mapping[str, Any]) -> tuple[str, str, str]:
+def node_load(node: Mapping[str, Any]) -> tuple[str, str, str]:
     """Slots taken, free cpu, free memory; nothing of a node that is not there."""
     if NodeStatus[node["state"].upper()] not in REACHABLE:
         return "", "", ""
