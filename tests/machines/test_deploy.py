@@ -93,6 +93,18 @@ def test_a_second_time_changes_nothing(client):
     assert all(one["changed"] == [] for one in client.deploy(*client.addresses))
 
 
+def test_the_doctor_examines_installed_services(client):
+    done = client.fission("doctor", "counting", "--json")
+    found = json.loads(done.stdout)["findings"]
+    assert done.returncode == 0, [one for one in found if one["level"] != "ok"]
+    for address in client.addresses:
+        own = {one["id"]: one for one in found if one["node"] == address}
+        # the unit forbids the service to ask the kernel for its clock
+        assert own["clock.sync"]["text"] in ("the clock is synchronized", "the clock is not synchronized")
+        assert own["groups.user"]["level"] == "ok", own["groups.user"]
+        assert own["files.limit"]["level"] == own["port.data"]["level"] == "ok"
+
+
 def test_an_unreachable_host_does_not_keep_the_others_from_it(client):
     done = client.fission("deploy", "--offline", "10.77.0.99", client.addresses[0])
     assert done.returncode == 1

@@ -1,6 +1,7 @@
 """What a node does when a client has it look around, and what it does not do for anybody."""
 
 import asyncio
+import ctypes
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -181,6 +182,36 @@ def test_the_facts_of_this_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert facts.user
     assert MachineFacts.read(facts.plain()) == facts
     assert list(machine_findings("here", facts))
+
+
+@pytest.mark.parametrize(
+    ("state", "answer", "clock"),
+    [
+        (0, "no", "synchronized"),
+        (5, "yes", "not synchronized"),
+        (-1, "yes", "synchronized"),
+        (-1, "no", "not synchronized"),
+        (-1, "", ""),
+    ],
+)
+def test_a_clock_is_known_from_the_kernel_or_from_systemd(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, state: int, answer: str, clock: str
+) -> None:
+    class Library:
+        """A C library whose kernel may forbid to ask for the clock."""
+
+        def __init__(self, _name: None) -> None:
+            pass
+
+        def adjtimex(self, _buffer: object) -> int:
+            return state
+
+    monkeypatch.setattr(ctypes, "CDLL", Library)
+    program = tmp_path / "timedatectl"
+    program.write_text(f"#!/bin/sh\necho {answer}\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    assert measure_machine(tmp_path).clock == clock
 
 
 def test_batctl_that_may_not_ask(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

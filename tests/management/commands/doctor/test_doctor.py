@@ -6,12 +6,15 @@ import json
 import re
 import socket
 import time
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from fission.core import base
 from fission.core.jobs import PythonJob
@@ -23,6 +26,7 @@ from fission.engine.node.link import StreamNodeLink
 from fission.engine.node.probe import PROBES, NodeProbe
 from fission.errors import ProjectError
 from fission.management.commands.doctor.network import check_network
+from fission.management.commands.doctor.paths import neighbors
 from fission.management.commands.doctor.this_machine import check_certificates, check_node_port
 from fission.security import IdentityFiles, Role, find_identity
 from fission.security.store import CertificateStore, NodeNames
@@ -30,6 +34,18 @@ from kits.command_line import Run
 from kits.links import NODE, Bed, Cluster, bed_of
 
 PAGE = Path(__file__).parents[4] / "docs" / "reference" / "doctor.md"
+
+
+@given(st.integers(1, 40), st.integers(1, 20))
+def test_each_node_is_tried_as_often_as_it_tries(count: int, most: int) -> None:
+    nodes = [str(number) for number in range(count)]
+    tried = {node: neighbors(node, nodes, most) for node in nodes}
+    expected = min(count - 1, most)
+    for node, others in tried.items():
+        assert node not in others
+        assert len(set(others)) == len(others) == expected
+    targets = Counter(other for others in tried.values() for other in others)
+    assert set(targets.values()) <= {expected}
 
 
 # -- this machine ------------------------------------------------------------------------------------------------

@@ -58,6 +58,12 @@ async def try_paths(
     return sorted(trial.paths, key=lambda path: (order[path.target], order[path.source])), asking.missing
 
 
+def neighbors(node: str, nodes: Sequence[str], most: int) -> tuple[str, ...]:
+    """Return the nodes that `node` tries: all others, or the `most` that follow it in a circle: each is tried as often."""
+    start = nodes.index(node) + 1
+    return (*nodes[start:], *nodes[: start - 1])[:most]
+
+
 class _Trial:
     def __init__(
         self, nodes: Sequence[NodeFacts], ports: Mapping[str, int], network: Network, *, local: bool
@@ -94,7 +100,9 @@ class _Trial:
         except LinkError:
             self._opened[node].cancel()  # the others do not wait for it
             raise
-        targets = [*self._neighbors(node, await self._targets()), *self._own_target(node)]
+        opened = {target.node: target for target in await self._targets()}
+        others = neighbors(node, tuple(opened), TARGETS - 1)
+        targets = [*(opened[other] for other in others), *self._own_target(node)]
         found = await self._try(request, [target.plain() for target in targets])
         first = dict(zip(targets, found, strict=True))
         again = [target for target, one in first.items() if _is_worth_more(target, one)]
@@ -123,13 +131,6 @@ class _Trial:
         """Return the ports that are open, once all are, or the time is up."""
         done, _ = await asyncio.wait(self._opened.values(), timeout=_ALL_OPEN_SECONDS)
         return [one.result() for one in self._opened.values() if one in done and not one.cancelled()]
-
-    def _neighbors(self, node: str, targets: list[_Target]) -> list[_Target]:
-        """Return the targets of a node: all others, or as many after it as one request may have."""
-        names = [one.node for one in targets]
-        start = names.index(node) + 1 if node in names else 0
-        others = [one for one in (*targets[start:], *targets[:start]) if one.node != node]
-        return others[: TARGETS - 1]
 
     def _own_target(self, node: str) -> list[_Target]:
         address = client_address(self._network, _own_address(self._nodes[node].address))
