@@ -64,14 +64,17 @@ _PORT: Final = {
 def node_findings(facts: NodeFacts, now: dt.datetime) -> Iterator[Finding]:
     """Judge a node that answers; `now` is this machine's time (UTC)."""
     node = facts.node
-    yield Finding(
-        Level.OK, "node.admit", node, f"answers, FISSION {facts.version}" if facts.version else "answers"
-    )
+    if not _is_address(node):
+        yield Finding(Level.OK, "name.resolve", node, "the name has an address")
+    yield Finding(Level.OK, "port.service", node, "the port of its service can be reached")
+    text = f"admits this client, FISSION {facts.version}" if facts.version else "admits this client"
+    yield Finding(Level.OK, "node.admit", node, text)
     yield from _versions(facts)
     yield from _address(facts)
     if facts.clock is not None:
         yield _clock(node, facts.clock)
     if facts.certificate is not None:
+        yield Finding(Level.OK, "certificate.node", node, "its certificate is accepted")
         yield certificate_finding(node, facts.certificate, now)
     if facts.machine is not None:
         yield from machine_findings(node, facts.machine)
@@ -81,6 +84,8 @@ def node_findings(facts: NodeFacts, now: dt.datetime) -> Iterator[Finding]:
     elif facts.unmeasured:
         hint = "Try again in a minute; the log of its service says more"
         yield Finding(Level.WARNING, "node.probe", node, f"not all was measured: {facts.unmeasured}", hint)
+    else:
+        yield Finding(Level.OK, "node.probe", node, "its machine was examined")
 
 
 def twice_findings(nodes: Iterable[NodeFacts]) -> Iterator[Finding]:
@@ -121,6 +126,14 @@ def _address(facts: NodeFacts) -> Iterator[Finding]:
         yield Finding(Level.WARNING, "node.address", facts.node, text, hint)
     else:
         yield Finding(Level.OK, "node.address", facts.node, f"serves at {own}")
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _is_loopback(text: str) -> bool:
