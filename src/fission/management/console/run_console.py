@@ -34,6 +34,7 @@ class ClusterConsole(JobConsole):
 
     def __init__(self, network: Network, *, quiet: bool) -> None:
         super().__init__(network, quiet=quiet)
+        self._name = network.name
         self._bars: Progress | None = None
         self._tasks: dict[str, int] = {}
 
@@ -48,6 +49,8 @@ class ClusterConsole(JobConsole):
         for address, reason in missing.items():
             because = f" ({reason})" if reason else ""
             self.log(None, WARNING, f"node {address} has not answered{because}; it may join later")
+        if missing:
+            self.news(None, f"`fission doctor {self._name}` finds out why")
 
     def news(self, job: int | None, text: str) -> None:
         """Print an event of a job or a node."""
