@@ -34,7 +34,6 @@ class ClusterConsole(JobConsole):
 
     def __init__(self, network: Network, *, quiet: bool) -> None:
         super().__init__(network, quiet=quiet)
-        self._name = network.name
         self._bars: Progress | None = None
         self._tasks: dict[str, int] = {}
 
@@ -50,7 +49,7 @@ class ClusterConsole(JobConsole):
             because = f" ({reason})" if reason else ""
             self.log(None, WARNING, f"node {address} has not answered{because}; it may join later")
         if missing:
-            self.news(None, f"`fission doctor {self._name}` finds out why")
+            self.news(None, f"`fission doctor {self._network.name}` finds out why")
 
     def news(self, job: int | None, text: str) -> None:
         """Print an event of a job or a node."""
