@@ -45,8 +45,12 @@ def replace_file(path: Path, data: bytes, mode: int) -> None:
     _sync_folder(path.parent)
 
 
-def place_folder(path: Path, files: Mapping[str, tuple[bytes, int]]) -> None:
+def place_folder(
+    path: Path, files: Mapping[str, tuple[bytes, int]], *, owner: tuple[int, int] | None = None
+) -> None:
     """Put a folder with these files (name to contents and mode) in the place of whatever was there.
+
+    With `owner` (user and group id; only root can) the files belong to that user, who can enter the folder but not change it.
 
     A certificate and its key are replaced together: a reader finds the old pair, the new one, or for an
     instant none; never one of each. Needs `locked`.
@@ -58,6 +62,11 @@ def place_folder(path: Path, files: Mapping[str, tuple[bytes, int]]) -> None:
     try:
         for name, (data, mode) in files.items():
             write_file(new / name, data, mode)
+            if owner is not None:
+                os.chown(new / name, *owner)
+        if owner is not None:
+            os.chown(new, -1, owner[1])
+            os.chmod(new, 0o750)  # noqa: S103 - as `fission deploy` makes it: the group may enter
         _sync_folder(new)
     except OSError:
         shutil.rmtree(new, ignore_errors=True)

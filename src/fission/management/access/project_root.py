@@ -27,6 +27,20 @@ def find_root(given: Path | None) -> Path:
     )
 
 
+def find_home(given: Path | None) -> tuple[Path | None, Path]:
+    """Return the project, if there is one, and the folder of its certificates: the working directory outside of one.
+
+    Raises ProjectError when the given folder is no folder.
+    """
+    try:
+        root = find_root(given)
+    except ProjectError:
+        if given is not None:
+            raise
+        return None, Path.cwd()
+    return root, root
+
+
 def _is_project(folder: Path) -> bool:
     try:
         return "fission" in (folder / MANAGE).read_text(encoding="utf-8", errors="replace")

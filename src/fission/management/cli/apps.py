@@ -48,6 +48,7 @@ FISSION_VERBS: Mapping[str, Verb] = {
     "plan": planning_verbs.plan,
     "deploy": device_verbs.deploy,
     "certs": device_verbs.certs,
+    "pair": device_verbs.pair,
     "node": device_verbs.node,
 }
 """Commands of `fission`, beside `new`."""

@@ -106,6 +106,7 @@ def deploy(
     """
     from fission.deployment.deployment import Plan
     from fission.errors import UserError
+    from fission.management.access.project_root import find_home
     from fission.management.commands.devices.deploy import DeployOptions, deploy_command
 
     def work() -> int:
@@ -113,7 +114,7 @@ def deploy(
             raise UserError("--remove and --upgrade cannot be combined")
         if data and not remove:
             raise UserError("--data is for --remove")
-        root, home = _home(project)
+        root, home = find_home(project)
         names = tuple(filter(None, (name.strip() for name in groups.split(","))))
         options = DeployOptions(
             Plan(port, tuple(packages or ()), names, offline=offline),
@@ -186,7 +187,7 @@ def nodes(
       fission nodes --discover --seconds 10 --json
     """
     from fission.errors import UserError
-    from fission.management.access.project_root import find_root
+    from fission.management.access.project_root import find_home, find_root
     from fission.management.commands.cluster.nodes import nodes_command
     from fission.management.commands.devices.nodes import discover_command
 
@@ -195,23 +196,50 @@ def nodes(
             raise UserError("say which nodes to list", hint="fission nodes NET, or fission nodes --discover")
         if net is not None:
             return nodes_command(find_root(project), net, as_json=as_json)
-        return discover_command(certificates or _home(project)[1] / "certs", seconds, as_json=as_json)
+        return discover_command(certificates or find_home(project)[1] / "certs", seconds, as_json=as_json)
 
     exit_with(exit_code_of(work, debug=debug))
 
 
-def _home(project: Path | None) -> tuple[Path | None, Path]:
-    """Return the project, if there is one, and the folder of its certificates: the working directory outside of one."""
-    from fission.errors import ProjectError
-    from fission.management.access.project_root import find_root
+def pair(
+    host: Annotated[str, typer.Argument(metavar="HOST", help="Address or name of the device.")],
+    code: Annotated[
+        str,
+        typer.Option("--code", metavar="CODE", help="The code that the device shows. Default: ask for it."),
+    ] = "",
+    port: Annotated[
+        int, typer.Option("--port", min=1, max=65535, help="Port of the node service.")
+    ] = Settings().node_port,
+    certificates: Annotated[
+        Path | None,
+        typer.Option(
+            "--certs", metavar="DIR", help="Folder of the certificates. Default: certs in the project."
+        ),
+    ] = None,
+    node_list: Annotated[
+        Path | None,
+        typer.Option("--nodes", metavar="FILE", help="Add the node to this node list, such as nodes.csv."),
+    ] = None,
+    project: Project = None,
+    debug: Debug = False,
+) -> None:
+    """Give a new device its certificate.
 
-    try:
-        root = find_root(project)
-    except ProjectError:
-        if project is not None:
-            raise
-        return None, Path.cwd()
-    return root, root
+    On the device fission-node --pair shows a code. This command asks for it, makes a certificate and sends it, encrypted. Then
+    the device serves as a node. Nobody without the code learns or changes anything.
+
+    \b
+      fission pair 192.168.4.2
+      fission pair pi3.local --nodes nodes.csv
+    """
+    from fission.management.access.project_root import find_home
+    from fission.management.commands.devices.pair import PairOptions, pair_command
+
+    def work() -> int:
+        certs = certificates or find_home(project)[1] / "certs"
+        return pair_command(host, PairOptions(port, certs, code, node_list))
+
+    exit_with(exit_code_of(work, debug=debug))
 
 
 def node(
@@ -279,6 +307,9 @@ def node(
     announce: Annotated[
         bool, typer.Option("--announce", help="Announce this node in the local network (mDNS).")
     ] = False,
+    pair: Annotated[
+        bool, typer.Option("--pair", help="Show a code and get a certificate first: fission pair HOST.")
+    ] = False,
     lifeline: Annotated[bool, typer.Option("--lifeline", help="Stop when stdin is closed.")] = False,
     debug: Debug = False,
 ) -> None:
@@ -291,6 +322,7 @@ def node(
       fission node --certs certs/nodes/192.168.4.2
       fission-node --address 192.168.4.2 --groups roof,lab --slots 2
       fission-node --config /etc/fission/node.toml --log json
+      fission-node --pair
     """
     from fission.management.node.command import node_command
 
@@ -309,4 +341,4 @@ def node(
         "reboot_command": reboot_command,
         "announce": announce or None,
     }
-    exit_with(exit_code_of(lambda: node_command(given, config, lifeline=lifeline), debug=debug))
+    exit_with(exit_code_of(lambda: node_command(given, config, lifeline=lifeline, pair=pair), debug=debug))

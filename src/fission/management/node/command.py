@@ -24,13 +24,25 @@ from fission.security.roles import normal_address
 _log = logging.getLogger("fission.node")
 
 
-def node_command(given: Mapping[str, object], config: Path | None, *, lifeline: bool = False) -> NoReturn:
-    """Replace this process by the service. Raises UserError when the service cannot start."""
+def node_command(
+    given: Mapping[str, object], config: Path | None, *, lifeline: bool = False, pair: bool = False
+) -> int:
+    """Replace this process by the service; with `pair` get a certificate first.
+
+    Return the exit code where another account runs the service. Raises UserError when the service cannot start.
+    """
     options = read_options(given, config)
     start_log(options.log_level, options.log)
     require_own_address(options.address, "--address")
     if options.announce:
         require_zeroconf("--announce")
+    if pair:
+        from fission.management.node.pairing import pair_node  # noqa: PLC0415 - once in the life of a device
+
+        paired = pair_node(options)
+        if paired is None:
+            return 0
+        options = paired
     _check_identity(options)
     try:
         options.root.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -38,7 +50,10 @@ def node_command(given: Mapping[str, object], config: Path | None, *, lifeline: 
         raise ConfigError(
             f"the folder cannot be created: {error.strerror}", where=f"--root {options.root}"
         ) from None
-    command = service_command(options, installed_versions(), lifeline=lifeline)
+    return _become(service_command(options, installed_versions(), lifeline=lifeline))
+
+
+def _become(command: list[str]) -> NoReturn:
     sys.stderr.flush()
     os.execv(command[0], command)  # noqa: S606 - a module of this package
 
@@ -57,7 +72,7 @@ def _check_identity(options: NodeOptions) -> None:
             "this node has no certificate",
             where=str(options.certs),
             hint=f"Make it on the client with `fission certs --node {options.address}`, and copy its folder"
-            f" certs/nodes/{options.address} to {options.certs} on this node",
+            f" certs/nodes/{options.address} to {options.certs} on this node; or pair the device: fission-node --pair",
         )
     identity = load_identity(options.certs, Role.NODE)
     if identity.warning():
