@@ -46,7 +46,8 @@ ENDURANCE = Part("long runs", "python -m benchmarks.endurance")
 CHAOS = Part("chaos", "python -m benchmarks.chaos")
 SCALE = Part("scale", "python -m benchmarks.scale")
 PROGRAMS = Part("programs", "python -m benchmarks.programs")
-PARTS = (FIGURES, FAILURES, EXACTNESS, ENDURANCE, CHAOS, SCALE, PROGRAMS)
+PLANNING = Part("planning", "python -m benchmarks.planning")
+PARTS = (FIGURES, FAILURES, EXACTNESS, ENDURANCE, CHAOS, SCALE, PROGRAMS, PLANNING)
 
 
 def publish(result: Result, page: Path) -> None:

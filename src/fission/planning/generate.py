@@ -9,8 +9,6 @@ from fission.planning.model import DEFAULT_RATE, Block, EmbeddingError, Node, Pr
 
 __all__ = ["Recipe", "generate"]
 
-_ATTEMPTS = 2000
-
 
 class Chance(Protocol):
     """What generation needs of `random.Random`."""
@@ -30,7 +28,7 @@ class Recipe:
 
     `side` of the square field in m; `sources` and one sink are among the `blocks` and have fixed nodes; `loops` is the
     number of links against the direction of the stream, `extra` of additional ones; `load` is the sum of the demands over
-    the sum of the capacities, less where few blocks cannot make it up.
+    the sum of the capacities, less where the nodes could not carry them.
     """
 
     nodes: int = 8
@@ -68,10 +66,7 @@ class Recipe:
 
 
 def generate(recipe: Recipe, chance: Chance, name: str = "") -> Problem:
-    """Return an instance in which every node reaches every other, if need be over relays, and the demands fit the nodes.
-
-    Raises EmbeddingError when `load` leaves no such packing.
-    """
+    """Return an instance in which every node reaches every other, if need be over relays, and the demands fit the nodes."""
     capacities = [20.0 + math.floor(40.0 * chance.random()) for _ in range(recipe.nodes)]
     positions = _field(recipe, chance)
     hosts = [chance.randrange(recipe.nodes) for _ in range(recipe.sources + 1)]
@@ -102,17 +97,15 @@ def _field(recipe: Recipe, chance: Chance) -> list[tuple[float, float]]:
 
 
 def _demands(recipe: Recipe, capacities: Sequence[float], chance: Chance) -> list[float]:
-    """Draw demands that sum to `load`, or less where single ones would exceed every node."""
+    """Draw demands that sum to `load`, or less if the nodes cannot carry them otherwise."""
     count = recipe.blocks - recipe.sources - 1
-    for _ in range(_ATTEMPTS):
-        weights = [0.2 + chance.random() for _ in range(count)]
-        scale = recipe.load * sum(capacities) / max(sum(weights), 1e-9)
+    weights = [0.2 + chance.random() for _ in range(count)]
+    scale = recipe.load * sum(capacities) / max(sum(weights), 1e-9)
+    while True:
         found = [round(min(weight * scale, 0.9 * max(capacities)), 3) for weight in weights]
         if _fits(found, capacities):
             return found
-    raise EmbeddingError(
-        "no demands were found that the nodes can carry", where="load", expected=f"less than {recipe.load:g}"
-    )
+        scale *= 0.95
 
 
 def _fits(demands: list[float], capacities: Sequence[float]) -> bool:

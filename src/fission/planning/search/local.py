@@ -1,6 +1,6 @@
 """Local search over placements: moves and swaps, with kicks out of local optima."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -15,6 +15,8 @@ _TRIES = 20
 """Steps back of a slot assignment."""
 _LEAVES = 24
 """Placements of the enumeration that are tried before the local search takes over."""
+_DESCENTS = 3
+"""Starts from which the local search descends before it kicks."""
 _STEPS = 2500
 """Steps of the enumeration per number of slots."""
 
@@ -172,7 +174,12 @@ class _Search:
     # -- local search ----------------------------------------------------------------------------------------
 
     def _improve(self, kicks: int) -> None:
-        starts = sorted(self._starts, key=self._cost)[:3]
+        for host in self._hubs():
+            if self._over():
+                return
+            self._cost(host)
+            self._starts.append(host)
+        starts = sorted(self._starts, key=self._cost)[:_DESCENTS]
         for host in starts:
             self._descend(list(host))
             if self._done():
@@ -182,7 +189,10 @@ class _Search:
         idle = 0
         while idle < kicks and not self._done():
             candidate = list(current)
-            self._kick(candidate, 1 + self._chance.randrange(3))
+            if self._chance.randrange(3):
+                self._kick(candidate, 1 + self._chance.randrange(3))
+            else:
+                self._pull(candidate)
             found = self._descend(candidate)
             idle += 1
             if found[0] < cost[0]:
@@ -264,6 +274,32 @@ class _Search:
         room[host[block]] += self._t.demand[block]
         room[node] -= self._t.demand[block]
         host[block] = node
+
+    def _hubs(self) -> Iterator[list[int]]:
+        """Yield for each node a placement that gathers the blocks on it, and on the nodes nearest to it when it is full."""
+        tables = self._t
+        order = sorted(range(tables.m), key=lambda b: (len(tables.allowed[b]) > 1, -tables.demand[b]))
+        for hub in range(tables.n):
+            gain = [row[hub] for row in tables.gain]
+            gain[hub] = float("inf")
+            near = sorted(range(tables.n), key=gain.__getitem__, reverse=True)
+            room, host = list(tables.room), [-1] * tables.m
+            for block in order:
+                for node in near:
+                    if node in tables.allowed[block] and tables.demand[block] <= room[node]:
+                        host[block] = node
+                        room[node] -= tables.demand[block]
+                        break
+            if -1 not in host:
+                yield host
+
+    def _pull(self, host: list[int]) -> None:
+        """Move a random block and its neighbors to a random node, as far as it has room."""
+        tables, room = self._t, self._rooms(host)
+        block, node = self._chance.randrange(tables.m), self._chance.randrange(tables.n)
+        for one in (block, *tables.into[block], *tables.out[block]):
+            if node in tables.allowed[one]:
+                self._try(host, room, one, ~node)
 
     def _kick(self, host: list[int], count: int) -> None:
         """Carry out random moves."""

@@ -1,0 +1,1 @@
+"""How good and how fast `fission plan` is: MARVELO's instances, generated ones, and a semi-greedy baseline."""
