@@ -75,7 +75,7 @@ class _Pairing:
                 where=self.host,
                 hint="Its terminal has the whole reason",
             )
-        name = safe_text(peer.get("name", "")) or self.address
+        name = self._name(safe_text(peer.get("name", "")))
         print(f"{name} at {self.address} has its certificate, valid for {DAYS} days", flush=True)
         if options.node_list is not None:
             added = add_node(options.node_list, name, self.address, ())
@@ -85,6 +85,13 @@ class _Pairing:
             print("it serves as a node, and accepts this client", flush=True)
         else:
             print("next: start the service on the device: sudo systemctl restart fission", flush=True)
+
+    def _name(self, said: str) -> str:
+        """Return the name of the node, which no other one of the node list has."""
+        listed = [] if self.options.node_list is None else read_list(self.options.node_list)
+        used = {node.name for node in listed if node.ip != self.address}
+        name = said.lstrip("# ") or self.address
+        return f"{name}-{self.address}" if name in used else name
 
     def _about(self) -> dict[str, str | int]:
         authority = (self.store.authority / "ca.pem").read_text(encoding="ascii")
