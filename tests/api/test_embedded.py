@@ -3,12 +3,13 @@
 import os
 import signal
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
 
-from api.networks import expected, sums
-from fission import CSVSinkJob, PicklePipe, run
+from api.networks import Count, Sum, expected, sums
+from fission import CSVSinkJob, PicklePipe, PythonJob, run
 from fission.errors import NetworkError, RunError, UserError
 from kits.waiting import wait_for
 
@@ -74,3 +75,43 @@ def test_what_cannot_be_done_is_said() -> None:
         handle.rebalance()
         with pytest.raises(RunError, match=r"there is no node 127\.0\.0\.9 to drain"):
             handle.drain("127.0.0.9")
+
+
+class Double(PythonJob):
+    """Pairs of a number and what this version makes of it; its state is how many it has seen."""
+
+    seen = 0
+    FACTOR = 2
+
+    def run(self, number: int) -> tuple[tuple[int, int, int]]:
+        self.seen += 1
+        return ((number, self.seen, self.FACTOR * number),)
+
+
+def test_a_class_is_reloaded() -> None:
+    class Triple(Double):
+        FACTOR = 3
+
+    class Broken(Double):
+        def run(self, number: int) -> Any:
+            return self.nothing  # type: ignore[attr-defined]
+
+    Triple.__name__ = Broken.__name__ = "Double"
+    jobs = [Count(10**9, outputs=[PicklePipe(1)]), Double(inputs=[PicklePipe(1)], outputs=[PicklePipe(2)])]
+    with run(jobs, embedded=2, quiet=True) as handle:
+        stream = handle.pipe(2)
+        rows = stream.take(100)
+        assert "runs the new code" in handle.reload(Triple)[-1]
+        while rows[-1][2] == 2 * rows[-1][0]:
+            rows += stream.take(100)
+        with pytest.raises(RunError, match="the old one goes on"):
+            handle.reload(Broken)
+        rows += stream.take(2000)
+        with pytest.raises(RunError, match="no job is a Sum"):
+            handle.reload(Sum)
+    numbers = list(range(1, len(rows) + 1))
+    assert [row[0] for row in rows] == numbers
+    assert [row[1] for row in rows] == numbers
+    factors = [row[2] // row[0] for row in rows]
+    assert factors == sorted(factors)
+    assert set(factors) == {2, 3}

@@ -17,6 +17,7 @@ from fission.cluster import (
     Phase,
     Policy,
     RebalanceRequested,
+    ReloadRequested,
     StartRequested,
     StopRequested,
 )
@@ -122,6 +123,10 @@ class ClusterMachine(RuleBasedStateMachine):
             self.cluster.execute(self._machine(node))
             self.cluster.deliver(self._machine(node))
         self.cluster.handle(DrainRequested(node, undo=True))
+
+    @rule(job=st.integers(1, 6))
+    def reload(self, job: int) -> None:
+        self.cluster.handle(ReloadRequested(job))
 
     @rule()
     def rebalance(self) -> None:

@@ -41,6 +41,7 @@ from fission.cluster import (
     Placed,
     Policy,
     ReceiverGone,
+    ReloadFailed,
     ReportedFailure,
     RequestAccepted,
     RequestRefused,
@@ -176,6 +177,9 @@ class Cluster:
                 self.answered += 1
             case Placed():
                 pass  # for people
+            case ReloadFailed():
+                assert instruction.message
+                self.crashes[instruction.job] = self.crashes.get(instruction.job, 0) - 1  # it does not count
             case _:
                 assert instruction.node in self.known, f"{instruction} to a node that is lost"
                 if isinstance(instruction, StartJob):
@@ -320,7 +324,9 @@ class Cluster:
         if not machine.inbox:
             return False
         order = machine.inbox.popleft()
-        assert not isinstance(order, Notice | RequestAccepted | RequestRefused | Placed | EndNetwork)
+        assert not isinstance(
+            order, Notice | RequestAccepted | RequestRefused | Placed | ReloadFailed | EndNetwork
+        )
         run = order.run if isinstance(order, StopJob) else RUN
         key = (run, order.job, order.incarnation)
         found = [p for p in machine.living() if (p.run, p.job, p.incarnation) == key]

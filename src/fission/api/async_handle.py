@@ -71,6 +71,10 @@ class AsyncHandle:
         """Move all jobs away from a node; see `BaseHandle.drain`."""
         await asyncio.to_thread(lambda: self._handle.drain(node, undo=undo))
 
+    async def reload(self, kind: type[BaseJob] | None = None) -> list[str]:
+        """Give new code to jobs while the network runs; see `BaseHandle.reload`."""
+        return await asyncio.to_thread(self._handle.reload, kind)
+
     async def rebalance(self) -> None:
         """Move the jobs to where they would be placed now."""
         await asyncio.to_thread(self._handle.rebalance)

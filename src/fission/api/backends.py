@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from fission.api.networks import modules_beside, user_paths
 from fission.api.observer import HandleObserver
 from fission.cluster import Outcome
+from fission.core.jobs import BaseJob
 from fission.core.network import Network
 from fission.engine.client.control_socket import ProcessesRequest, Request, StatusRequest, StopRequest
 from fission.engine.client.node_source import NodeSource
@@ -53,6 +54,9 @@ class Backend(Protocol):
     async def answer(self, request: Request) -> Mapping[str, Any]:
         """Answer a request of the control socket."""
 
+    async def reload_class(self, kind: type[BaseJob]) -> Mapping[str, Any]:
+        """Give new code to the jobs of a class."""
+
 
 class SimulationBackend:
     """Simulates a network in the folder `simulation` of its folder."""
@@ -93,6 +97,10 @@ class SimulationBackend:
         self._stopped = True
         if self._simulation is not None:
             self._simulation.interrupt()
+
+    async def reload_class(self, kind: type[BaseJob]) -> Mapping[str, Any]:  # noqa: ARG002 - there are no checkpoints
+        """Refuse it."""
+        return {"lines": [], "errors": ["a simulation is not reloaded: it has no checkpoints"]}
 
     async def answer(self, request: Request) -> Mapping[str, Any]:
         """Answer questions; there is nothing to move."""
@@ -158,6 +166,13 @@ class ClusterBackend:
         self._asked += 1
         if self._session is not None:
             self._session.interrupt()
+
+    async def reload_class(self, kind: type[BaseJob]) -> Mapping[str, Any]:
+        """Let the run restart its jobs."""
+        reloader = None if self._session is None else self._session.reloader
+        if reloader is None:
+            return {"lines": [], "errors": ["the run has not begun"]}
+        return await reloader.reload_class(kind)
 
     async def answer(self, request: Request) -> Mapping[str, Any]:
         """Let the run answer."""

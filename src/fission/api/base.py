@@ -19,6 +19,7 @@ from fission.engine.client.control_socket import (
     MoveRequest,
     ProcessesRequest,
     RebalanceRequest,
+    ReloadRequest,
     StatusRequest,
 )
 from fission.errors import NetworkError, RunError, UserError
@@ -193,6 +194,17 @@ class BaseHandle:
     def rebalance(self) -> None:
         """Move the jobs to where they would be placed now."""
         self._begun().ask(RebalanceRequest())
+
+    def reload(self, kind: type[BaseJob] | None = None) -> list[str]:
+        """Give new code to jobs while the network runs, without loss; return what has become of each.
+
+        `kind` takes the place of the class with the same name; without it a project's network reads its files again, and
+        restarts the jobs that use changed ones. A job whose new code fails before its first round goes on with the old
+        one. Raises RunError with the reason then.
+        """
+        session = self._begun()
+        answer = session.ask(ReloadRequest(0)) if kind is None else session.reload_class(kind)
+        return [str(line) for line in answer["lines"]]
 
     def watch(self, *, interval: float = 1.0, seconds: float | None = None) -> "LiveView":
         """Show the network in a cell of a notebook, and update it until it ends; see `fission.notebook.watch`."""

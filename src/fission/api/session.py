@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Mapping
 from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from fission.api.events import EventLog
 from fission.api.networks import readers_of, with_folder, with_streams
 from fission.api.observer import HandleObserver
 from fission.api.streams import BlockStream
+from fission.core.jobs import BaseJob
 from fission.core.network import Network
 from fission.engine.client.control_socket import Request
 from fission.engine.host.scratch import scratch
@@ -60,10 +61,17 @@ class Session:
 
     def ask(self, request: Request) -> dict[str, Any]:
         """Return the answer to a request. Raises RunError when the network has ended, and with what it refuses."""
+        return self._result(lambda: self._backend.answer(request))
+
+    def reload_class(self, kind: type[BaseJob]) -> dict[str, Any]:
+        """Give new code to the jobs of a class; raises RunError as `ask`."""
+        return self._result(lambda: self._backend.reload_class(kind))
+
+    def _result(self, call: Callable[[], Coroutine[Any, Any, Mapping[str, Any]]]) -> dict[str, Any]:
         if self.ended.done():
             raise RunError("the network has ended", where=f"network {self.network.name}")
         try:
-            answering = asyncio.run_coroutine_threadsafe(self._answer(request), self._thread.loop)
+            answering = asyncio.run_coroutine_threadsafe(call(), self._thread.loop)
             answer = dict(answering.result())
         except (RuntimeError, asyncio.CancelledError) as error:
             raise RunError("the network has ended", where=f"network {self.network.name}") from error
@@ -72,9 +80,6 @@ class Session:
         return answer
 
     # -- in the thread of the loop -----------------------------------------------------------------------
-
-    async def _answer(self, request: Request) -> Any:
-        return await self._backend.answer(request)
 
     async def _run(self) -> Ended:
         error: BaseException | None = None

@@ -17,7 +17,8 @@ Rules, each with its module:
 - A job that has finished is never started again (`job_lifecycle` has the reason).
 - A live source that is restarted begins a new epoch, together with all that its blocks meet in joins (`topology`).
 - A job moves also when its node and that of a neighbor do not reach each other (`link_faults`).
-- A job moves by being stopped and started elsewhere, as after a failure (`relocation`).
+- A job moves by being stopped and started elsewhere, as after a failure (`relocation`); so does one that gets new code, in its
+  place (`reload`).
 - The processes get the addresses and ends of their neighbors (`route_updates`).
 - The network ends once; that is the last instruction (`shutdown`).
 """
@@ -25,7 +26,7 @@ Rules, each with its module:
 from collections.abc import Mapping
 from typing import Any, Self
 
-from fission.cluster import events, job_lifecycle, link_faults, node_membership, relocation, snapshots
+from fission.cluster import events, job_lifecycle, link_faults, node_membership, reload, relocation, snapshots
 from fission.cluster.events import Event, JobEvent, NodeEvent, OperatorRequest
 from fission.cluster.instructions import Instruction, Outcome, RequestRefused
 from fission.cluster.job_placement import place_waiting, start_network, start_problem
@@ -155,6 +156,8 @@ class Coordinator:
                 cluster.accept(event.request, "stops all jobs")
             case events.MoveRequested() | events.DrainRequested() | events.RebalanceRequested():
                 relocation.relocate(cluster, event)
+            case events.ReloadRequested():
+                reload.reload(cluster, event)
             case events.Tick():
                 pass
             case _:

@@ -258,6 +258,14 @@ class RebalanceRequested:
 
 
 @dataclass(frozen=True, slots=True)
+class ReloadRequested:
+    """Restart a job where it is, with new code that the client has for it from now on."""
+
+    job: int
+    request: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Tick:
     """Time has passed: `deadline()` has come."""
 
@@ -274,7 +282,7 @@ JobEvent = (
     | JobExited
 )
 NodeEvent = NodeJoined | NodeRefused | NodeReport | NodeDraining | NodeLost | NodeWithdrawn
-OperatorRequest = StopRequested | MoveRequested | DrainRequested | RebalanceRequested
+OperatorRequest = StopRequested | MoveRequested | DrainRequested | RebalanceRequested | ReloadRequested
 """What an operator asks for. At least one `RequestAccepted` or `RequestRefused` with the same `request` answers it, in the
 same call. The number 0 stands for a request that nothing waits for, as that of Ctrl+C."""
 Event = JobEvent | NodeEvent | StartRequested | OperatorRequest | Tick

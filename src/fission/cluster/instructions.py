@@ -102,6 +102,15 @@ class BeginEpoch:
 
 
 @dataclass(frozen=True, slots=True)
+class ReloadFailed:
+    """The new code of a job has failed before its first round: its next start, which follows, needs the old code again."""
+
+    job: int
+    message: str
+    traceback: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Notice:
     """A line for people; `level` as in `logging` (see `fission.core.levels`)."""
 
@@ -149,4 +158,4 @@ class EndNetwork:
 
 ToNode = StartJob | StopJob | SendRoute | ReceiverGone | SenderGone | BeginEpoch
 Answer = RequestAccepted | RequestRefused
-Instruction = ToNode | Answer | Notice | Placed | EndNetwork
+Instruction = ToNode | Answer | Notice | Placed | ReloadFailed | EndNetwork

@@ -15,6 +15,7 @@ A failure in `teardown` comes after all of this: such a job has finished, and th
 
 from fission.cluster import events
 from fission.cluster.instructions import Failure, Outcome, StartJob
+from fission.cluster.reload import on_trial, passed, revert
 from fission.cluster.shutdown import begin_ending
 from fission.cluster.state import ClusterState, DeliveredUpdates, JobRecord
 from fission.cluster.transitions import JOB_TABLE, JobMove, JobState
@@ -107,6 +108,7 @@ def ready(job: JobRecord, round: int) -> None:
 def progress(job: JobRecord, round: int) -> None:
     """The rounds of the job up to this one are complete."""
     job.crashes = job.crashes.progressed(round)
+    passed(job, round)
 
 
 def fail(cluster: ClusterState, job: JobRecord, event: events.JobFailed) -> None:
@@ -152,8 +154,9 @@ def not_started(cluster: ClusterState, job: JobRecord, message: str) -> None:
     node = job.node
     job.numbered = False
     job.crashes = job.crashes.failing_at(1)
+    trial = on_trial(job)
     end(cluster, job, "could not be started", message)
-    if job.state is JobState.BACKING_OFF:
+    if job.state is JobState.BACKING_OFF and not trial:
         timer = job.timer
         leave(cluster, job)
         job.timer, job.avoid = timer, node
@@ -168,6 +171,7 @@ def end(cluster: ClusterState, job: JobRecord, how: str, why: str = "") -> None:
         finish(cluster, job)
     after = job.machine.fire(JobMove.CRASH)
     if after is JobState.WAITING:  # it moves
+        job.trial += on_trial(job)
         wait(cluster, job)
         return
     if after is not JobState.BACKING_OFF:
@@ -178,7 +182,10 @@ def end(cluster: ClusterState, job: JobRecord, how: str, why: str = "") -> None:
         text = f"{how} on {_name(job.node)}{': ' if why else ''}{why}"
         job.failure = Failure(f"job {job.name} {text}", job=job.id)
     job.address = ""
-    _count(cluster, job, text)
+    if on_trial(job):
+        revert(cluster, job, text)
+    else:
+        _count(cluster, job, text)
 
 
 def lose(cluster: ClusterState, job: JobRecord, how: str) -> None:
@@ -190,11 +197,14 @@ def lose(cluster: ClusterState, job: JobRecord, how: str) -> None:
         job.unheard = [*job.unheard, job.incarnation][-_MOST_UNHEARD:]
     after = job.machine.fire(JobMove.LOSE)
     if after is JobState.WAITING:
+        job.trial += on_trial(job)
         wait(cluster, job)
         cluster.notify(WARNING, how, job=job, node=node)
         return
     leave(cluster, job)
-    if before is JobState.FAILED:
+    if before is JobState.FAILED and on_trial(job):
+        revert(cluster, job, how)
+    elif before is JobState.FAILED:
         _count(cluster, job)
     elif after is JobState.BACKING_OFF:
         job.timer = timer

@@ -60,6 +60,7 @@ class JobRecord:
     not start it, `target` the one that it moves to. `shown` is the traceback that was shown last. The meaning of `timer`
     depends on the state, see `job_lifecycle.expire`. `wait_reported`: the reason why it waits for a node was shown.
     `unheard` are incarnations that were lost with their nodes: how they have ended is not known.
+    `trial` is the incarnation that has to prove its new code (see `reload`), 0 for none.
     `link_moves` counts moves because of cuts between nodes, the last one at `link_moved_at`.
     """
 
@@ -83,6 +84,7 @@ class JobRecord:
     unheard: list[int] = field(default_factory=list)
     link_moves: int = 0
     link_moved_at: float = 0.0
+    trial: int = 0
     delivered: DeliveredUpdates = field(default_factory=DeliveredUpdates)
 
     @property

@@ -67,12 +67,13 @@ class ClientHost:
         self.states = ""
         """The address of the client's checkpoint server, once it listens."""
         self._has_jobs = any(LOCAL in names(job.GROUPS) for job in network.jobs)
+        self._files = OriginalFiles(root, bundles)
         self._host = JobHost(
             LOCAL,
             "",
             homes=lambda _order: self._home,
             place=str(self._home),
-            store=OriginalFiles(root, bundles),
+            store=self._files,
             on_event=lambda _network, _run, event: on_event(event),
             identity=identity,
             replicator=self._replicator,
@@ -94,6 +95,10 @@ class ClientHost:
         self._host.ip = address
         self.listen(address)
         return NodeJoined(LOCAL, LoadMeter(self._home.parent).sample(), service=address)
+
+    def add(self, bundles: Iterable[Bundle]) -> None:
+        """Add bundles that orders may name from now on."""
+        self._files.add(bundles)
 
     async def start(self, order: JobOrder) -> None:
         """Start an incarnation; events report its progress."""

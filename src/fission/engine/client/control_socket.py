@@ -9,6 +9,7 @@ A Unix socket in the network's private folder, for its owner only. A request is 
 | `{"do": "move", "job": 2, "node": "10.0.0.2"}`     | `lines`, `errors`; node "" chooses the best |
 | `{"do": "drain", "node": "10.0.0.2", "undo": false}` | `lines`, `errors`                         |
 | `{"do": "rebalance"}`                              | `lines`, `errors`                           |
+| `{"do": "reload", "job": 0}`                       | `lines`, `errors`, `jobs`; job 0: all that have changed |
 | `{"do": "log", "node": "10.0.0.2"}`                | `text`, or `error`                          |
 | `{"do": "processes"}`                              | `processes`: of each node and of `client`   |
 
@@ -68,6 +69,13 @@ class RebalanceRequest:
 
 
 @dataclass(frozen=True, slots=True)
+class ReloadRequest:
+    """Read the project again, and restart the jobs whose code has changed; 0 for all of them."""
+
+    job: int
+
+
+@dataclass(frozen=True, slots=True)
 class LogRequest:
     """Return the last lines of a node's log."""
 
@@ -85,6 +93,7 @@ Request = (
     | MoveRequest
     | DrainRequest
     | RebalanceRequest
+    | ReloadRequest
     | LogRequest
     | ProcessesRequest
 )
@@ -95,6 +104,7 @@ REQUESTS: Mapping[str, type[Request]] = {
     "move": MoveRequest,
     "drain": DrainRequest,
     "rebalance": RebalanceRequest,
+    "reload": ReloadRequest,
     "log": LogRequest,
     "processes": ProcessesRequest,
 }
@@ -162,8 +172,10 @@ class ControlServer:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
-            async with asyncio.timeout(_ANSWER_SECONDS):
+            async with asyncio.timeout(_ANSWER_SECONDS) as limit:
                 request = read_request(json_codec.decode(await reader.readline()))
+                if isinstance(request, ReloadRequest):
+                    limit.reschedule(None)  # it restarts job after job
                 answer = {"errors": [request]} if isinstance(request, str) else await self._answer(request)
                 writer.write(json.dumps(answer).encode() + b"\n")
                 await writer.drain()
@@ -173,10 +185,15 @@ class ControlServer:
             writer.close()
 
 
-def ask_client(folder: Path, **request: Any) -> dict[str, Any] | None:
-    """Ask the client of a network, whose private folder is given; None when no client runs it. Raises RunError."""
+def ask_client(
+    folder: Path, *, seconds: float | None = _ANSWER_SECONDS, **request: Any
+) -> dict[str, Any] | None:
+    """Ask the client of a network, whose private folder is given; None when no client runs it. Raises RunError.
+
+    The answer may take so many `seconds`; None: any time.
+    """
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    sock.settimeout(_ANSWER_SECONDS)
+    sock.settimeout(seconds)
     with sock:
         try:
             with _short(folder) as short:

@@ -67,6 +67,9 @@ class Local(Protocol):
     def tell(self, run: str, job: int, incarnation: int, message: messages.ToJob) -> None:
         """Send a message to the process of an incarnation."""
 
+    def add(self, bundles: Iterable[Bundle]) -> None:
+        """Add bundles that orders may name from now on."""
+
     @property
     def states(self) -> str:
         """The address at which the client stores checkpoints; "" as long as it does not."""
@@ -117,6 +120,12 @@ class InstructionExecutor:
         self.copying: set[str] = set()
         """Nodes that receive all files before they count as joined (PRE_COPY)."""
         self.link = None if connect is None else connect(self)
+
+    def add(self, bundles: Sequence[Bundle]) -> None:
+        """Add bundles that orders may name from now on. The first one has the modules that nodes prepare."""
+        self._bundles |= {bundle.digest: bundle for bundle in bundles}
+        self._first = bundles[0].digest
+        self._local.add(bundles)
 
     # -- instructions of the coordinator -----------------------------------------------------------------
 

@@ -1,6 +1,7 @@
 """Builds the start order of an incarnation from the network and the coordinator's instruction."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from fission.cluster import StartJob
 from fission.core.network import Network
@@ -9,6 +10,15 @@ from fission.engine.checkpoints.store import CheckpointKey
 from fission.engine.host.job_spec import needed_blocks, pickle_jobs, progress_timeout, queue_limits
 from fission.engine.protocol.interfaces import JobOrder
 from fission.runtime.messages import JobSpec
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """The code of one job: the digests of the user's modules and of its files, and the pickled job."""
+
+    code: str
+    files: str
+    job: bytes
 
 
 class JobOrderFactory:
@@ -32,18 +42,30 @@ class JobOrderFactory:
         self._network = network
         self._run = run
         self._secret = secret
-        self._code = code
-        self._files = dict(files)
         self._keep = keep
-        self._jobs = pickle_jobs(network.jobs)
+        self._versions = {id: Version(code, files[id], job) for id, job in pickle_jobs(network.jobs).items()}
+        self._before: dict[int, Version] = {}
         self._needed = needed_blocks(network)
         self._limits = queue_limits(network)
         self._sources = {pipe.id: job.id for job in network.jobs for pipe in job.outputs}
+
+    def version(self, job: int) -> Version:
+        """Return what the next start of a job uses."""
+        return self._versions[job]
+
+    def use(self, job: int, version: Version) -> None:
+        """Use another version of a job from its next start on; `revert` goes back."""
+        self._before[job], self._versions[job] = self._versions[job], version
+
+    def revert(self, job: int) -> None:
+        """Go back to the version before the last `use`."""
+        self._versions[job] = self._before.get(job, self._versions[job])
 
     def order(self, start: StartJob, replicas: tuple[str, ...]) -> JobOrder:
         """Build the order for a start; fields that only the machine knows stay empty. `replicas` store checkpoints now."""
         settings = self._network.settings
         job = self._network.job(start.job)
+        version = self._versions[job.id]
         spec = JobSpec(
             run=self._run,
             job_id=job.id,
@@ -56,7 +78,7 @@ class JobOrderFactory:
             log_level=settings.log_level,
             needed_blocks={pipe.id: self._needed[pipe.id] for pipe in (*job.inputs, *job.outputs)},
             queue_limits={pipe.id: self._limits[pipe.id] for pipe in (*job.inputs, *job.outputs)},
-            job=self._jobs[job.id],
+            job=version.job,
             resume=start.resume,
             epoch=start.epoch,
             stored=start.stored,
@@ -68,8 +90,8 @@ class JobOrderFactory:
             network=self._network.name,
             root=settings.remote_root,
             spec=spec,
-            code=self._code,
-            files=self._files[job.id],
+            code=version.code,
+            files=version.files,
             keep=self._keep,
             orphan_timeout=settings.orphan_timeout,
             replicas=replicas,

@@ -25,7 +25,13 @@ from fission.cluster.transitions import JobState
 from fission.core.groups import LOCAL
 from fission.core.network import Network
 from fission.engine.client.client_host import STATES, ClientHost
-from fission.engine.client.control_socket import ControlServer, LogRequest, ProcessesRequest, Request
+from fission.engine.client.control_socket import (
+    ControlServer,
+    LogRequest,
+    ProcessesRequest,
+    ReloadRequest,
+    Request,
+)
 from fission.engine.client.executor import InstructionExecutor
 from fission.engine.client.invitations import client_identity, invited
 from fission.engine.client.job_orders import JobOrderFactory
@@ -36,6 +42,7 @@ from fission.engine.client.private.journal import Journal, remove_journal
 from fission.engine.client.private.run_folder import run_folder
 from fission.engine.client.private.run_secret import run_secret
 from fission.engine.client.processes import processes_of
+from fission.engine.client.reloading import Reloader
 from fission.engine.client.run import GATHER_SECONDS, ClusterRun, RunOutcome
 from fission.engine.files.bundles import Bundle, bundles_of
 from fission.engine.host.scratch import EMBEDDED, scratch
@@ -162,6 +169,7 @@ class RunSession:
         self._run = run
         self._observer = observer
         self._local: ClientHost | None = None
+        self._reloader: Reloader | None = None
 
     @property
     def started(self) -> bool:
@@ -225,7 +233,13 @@ class RunSession:
             on_event=run.on_event,
             on_progress=self._observer.progress,
         )
+        self._reloader = Reloader(opened.network, opened.root, run, orders, executor, code, files)
         return executor, local
+
+    @property
+    def reloader(self) -> Reloader | None:
+        """What reloads the jobs of this run; None before it has begun."""
+        return self._reloader
 
     def _connect(self, executor: InstructionExecutor) -> ClientLink:
         """Create the link to the nodes, whose callbacks are those of the executor."""
@@ -244,6 +258,8 @@ class RunSession:
 
     async def answer(self, request: Request) -> Mapping[str, Any]:
         """Answer a request of the control socket, or of the program that holds this session."""
+        if isinstance(request, ReloadRequest) and self._reloader is not None:
+            return await self._reloader.reload_project(request.job or None)
         link = None if self._run.engine is None else self._run.engine.link
         if isinstance(request, ProcessesRequest):
             nodes = [node for node in self._run.coordinator.nodes if node != LOCAL]

@@ -26,6 +26,8 @@ from fission.cluster import (
     Placed,
     Policy,
     RebalanceRequested,
+    ReloadFailed,
+    ReloadRequested,
     RequestAccepted,
     RequestRefused,
     StartRequested,
@@ -41,6 +43,7 @@ from fission.engine.client.control_socket import (
     DrainRequest,
     MoveRequest,
     RebalanceRequest,
+    ReloadRequest,
     Request,
     StatusRequest,
     StopRequest,
@@ -93,6 +96,8 @@ class ClusterRun:
         self._journal = journal
         self._invited = dict(invited)
         self._seconds, self._gather, self._wait = seconds, gather, wait
+        self.on_reverted: Callable[[ReloadFailed], None] = lambda _failed: None
+        """Called when a job needs its old code again; see `reloading`."""
         self._changed = asyncio.Event()  # set by every event of the engine
         snapshot = journal.read()
         self.taken_over = snapshot is not None
@@ -172,6 +177,14 @@ class ClusterRun:
                     self.handle(DrainRequested(node, undo, number))
                 case RebalanceRequest():
                     self.handle(RebalanceRequested(number))
+                case ReloadRequest():
+                    answer.add("the run has not begun", refused=True)
+        return answer.plain()
+
+    def request_reload(self, job: int) -> dict[str, Any]:
+        """Restart a job with the code that its next order has; return the answer to that request."""
+        with self._presenter.answering() as (number, answer):
+            self.handle(ReloadRequested(job, number))
         return answer.plain()
 
     def placed(self) -> dict[int, PlacedJob]:
@@ -373,6 +386,11 @@ class ClusterRun:
                 self._presenter.answered(instruction)
             case Placed():
                 self._presenter.placed(instruction.placement)
+            case ReloadFailed():
+                self._presenter.warn(
+                    f"{self._network.job(instruction.job).name}: the new code has failed, the old one goes on"
+                )
+                self.on_reverted(instruction)
             case EndNetwork():
                 self._seen.set()
                 if self._over is not None and not self._over.done():

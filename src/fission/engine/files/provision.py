@@ -42,6 +42,10 @@ class OriginalFiles:
         self._root = root
         self._bundles = {bundle.digest: bundle for bundle in bundles}
 
+    def add(self, bundles: Iterable[Bundle]) -> None:
+        """Add further bundles."""
+        self._bundles |= {bundle.digest: bundle for bundle in bundles}
+
     async def install(self, digest: str, folder: Path) -> None:
         """Copy the files of a bundle into a folder. Raises RunError."""
         await asyncio.to_thread(_copy, self._bundles[digest], folder)

@@ -28,6 +28,7 @@ _OF_NETWORKS: Mapping[str, Verb] = {
     "move": cluster_verbs.move,
     "drain": cluster_verbs.drain,
     "rebalance": cluster_verbs.rebalance,
+    "reload": cluster_verbs.reload,
     "logs": cluster_verbs.logs,
     "collect": cluster_verbs.collect,
     "check": network_verbs.check,

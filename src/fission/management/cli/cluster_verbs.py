@@ -238,6 +238,28 @@ def collect(net: Net, project: Project = None, debug: Debug = False) -> None:
     exit_with(exit_code_of(work, debug=debug))
 
 
+def reload(
+    net: Net,
+    job: Annotated[
+        str, typer.Argument(metavar="[JOB]", help="Id or name of a job. Default: all whose code has changed.")
+    ] = "",
+    project: Project = None,
+    debug: Debug = False,
+) -> None:
+    """Give new code to the jobs of a running network.
+
+    The jobs that use changed files are restarted one after the other, from their checkpoints: nothing is lost, nothing
+    comes twice. If the new code of a job fails before its first round, its old code goes on.
+
+    \b
+      fission reload demo
+      fission reload demo "Square 2"
+    """
+    from fission.management.commands.cluster.reload import reload_command
+
+    exit_with(exit_code_of(lambda: reload_command(find_root(project), net, job), debug=debug))
+
+
 def logs(
     net: Net,
     jobs: Annotated[

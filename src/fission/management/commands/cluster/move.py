@@ -9,7 +9,7 @@ from fission.project.load import load_network
 
 def move_command(root: Path, name: str, job: str, node: str) -> int:
     """Move a job, given by its id or its name, to a node, or to the best other one if `node` is ""."""
-    return tell_client(root, name, do="move", job=_id(root, name, job), node=node)
+    return tell_client(root, name, do="move", job=job_id(root, name, job), node=node)
 
 
 def drain_command(root: Path, name: str, node: str, *, undo: bool) -> int:
@@ -22,7 +22,8 @@ def rebalance_command(root: Path, name: str) -> int:
     return tell_client(root, name, do="rebalance")
 
 
-def _id(root: Path, network: str, job: str) -> int:
+def job_id(root: Path, network: str, job: str) -> int:
+    """Return the id of a job that is given by its id or its name. Raises ProjectError."""
     if job.isdecimal():
         return int(job)
     jobs = load_network(root, network)[0].jobs
