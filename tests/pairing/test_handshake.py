@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from fission.errors import LocalProtocolError
 from fission.pairing.errors import PairingError, WrongCodeError
 from fission.pairing.frames import Frame, Kind
-from fission.pairing.handshake import Refusal, State, refusal
+from fission.pairing.handshake import ClientPairing, DevicePairing, Refusal, State, refusal
 from kits.pairing import ABOUT_CLIENT, ABOUT_DEVICE, CODE, frames, join, sides
 
 few = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -25,6 +25,13 @@ def test_the_same_code_pairs_both_and_tells_each_of_the_other() -> None:
         (frame,) = frames(sender.seal({"key": "secret"}))
         assert b"secret" not in frame.data
         assert receiver.open(frame) == {"key": "secret"}
+
+
+@pytest.mark.parametrize("name", ["\U0001f353" * 500, "\udcff" * 500, '"' * 500, "x" * 5000])
+def test_a_long_name_fits_into_a_hello(name: str) -> None:
+    client, device = ClientPairing(CODE, ABOUT_CLIENT), DevicePairing(CODE, {**ABOUT_DEVICE, "name": name})
+    join(client, device)
+    assert 0 < len(client.peer["name"]) <= 64
 
 
 @few

@@ -39,15 +39,15 @@ async def announce(node: Announcement) -> None:
     from zeroconf.asyncio import AsyncZeroconf
 
     address = node.addresses[0]
-    info = ServiceInfo(
-        SERVICE,
-        f"{instance_name(node.name, address)}.{SERVICE}",
-        port=node.port,
-        properties=dict(node.properties()),
-        parsed_addresses=list(node.addresses),
-        server=f"fission-{address.replace('.', '-').replace(':', '-')}-{node.port}.local.",
-    )
     try:
+        info = ServiceInfo(
+            SERVICE,
+            f"{instance_name(node.name, address)}.{SERVICE}",
+            port=node.port,
+            properties=dict(node.properties()),
+            parsed_addresses=list(node.addresses),
+            server=f"fission-{address.replace('.', '-').replace(':', '-')}-{node.port}.local.",
+        )
         mdns = AsyncZeroconf(interfaces=[address])
         try:
             # two services at one address, with different ports, would share the instance name
@@ -56,7 +56,7 @@ async def announce(node: Announcement) -> None:
             await asyncio.Event().wait()
         finally:
             await mdns.async_close()  # takes the announcement back
-    except (OSError, RuntimeError, Error) as error:
+    except (OSError, RuntimeError, ValueError, Error) as error:
         _log.warning("the node is not announced: %s", error)
 
 

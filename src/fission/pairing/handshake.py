@@ -28,7 +28,7 @@ from fission.pairing.sealing import CLIENT, DEVICE, Sealed
 __all__ = ["PROTOCOL", "ClientPairing", "DevicePairing", "Refusal", "State", "refusal", "require_spake2"]
 
 PROTOCOL: Final = 1
-_MOST_TEXT = 100
+_MOST_TEXT = 64
 
 
 class State(enum.Enum):
@@ -69,7 +69,11 @@ class _Side:
     def __init__(self, about: Mapping[str, str | int]) -> None:
         self.state = State.HELLO
         self.peer: dict[str, str] = {}
-        self._hello = json.dumps({"pairing": PROTOCOL, **about}).encode()
+        said = {
+            name: value[:_MOST_TEXT] if isinstance(value, str) else value for name, value in about.items()
+        }
+        text = json.dumps({"pairing": PROTOCOL, **said}, ensure_ascii=False)
+        self._hello = text.encode(errors="replace")
         self._sealed: Sealed | None = None
 
     def receive(self, frame: Frame) -> bytes:
