@@ -12,7 +12,7 @@ assert not check(problem, plan)
 
 from fission.planning.checker import check
 from fission.planning.generate import Recipe, generate
-from fission.planning.loading import load, load_all, load_plan
+from fission.planning.loading import from_networkx, load, load_all, load_plan
 from fission.planning.model import (
     Block,
     Embedding,
@@ -39,6 +39,7 @@ __all__ = [
     "Transmission",
     "Violation",
     "check",
+    "from_networkx",
     "generate",
     "load",
     "load_all",

@@ -3,10 +3,13 @@
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from fission.planning.document import embedding_to
+from fission.planning.drawing.field_map import field_map
+from fission.planning.drawing.slot_chart import slot_chart
 from fission.planning.files import write_text
-from fission.planning.model import Embedding, Problem
+from fission.planning.model import Embedding, EmbeddingError, Problem
 
 __all__ = ["Plan"]
 
@@ -30,3 +33,32 @@ class Plan(Embedding):
         """Return the plan as JSON."""
         document = {"problem": self.problem.name, "method": self.method, "seconds": round(self.seconds, 6)}
         return json.dumps(document | embedding_to(self), indent=1) + "\n"
+
+    def draw_map(self, path: str | Path) -> None:
+        """Write an SVG map of the nodes, their blocks and the hops, in the color of their slot. Raises EmbeddingError."""
+        write_text(path, field_map(self.problem, self))
+
+    def draw_slots(self, path: str | Path) -> None:
+        """Write an SVG chart of what each node does in each slot. Raises EmbeddingError."""
+        write_text(path, slot_chart(self.problem, self))
+
+    def to_networkx(self) -> Any:
+        """Return a MultiDiGraph: the nodes with their attributes and blocks, an edge for each hop with block and slot.
+
+        Raises EmbeddingError if networkx is not installed.
+        """
+        try:
+            import networkx  # noqa: PLC0415 - heavy, and an extra
+        except ImportError as error:
+            raise EmbeddingError(
+                "networkx is not installed", hint="Install it: pip install 'fission[plan]'"
+            ) from error
+        graph = networkx.MultiDiGraph(name=self.problem.name, slots=self.slots, bound=self.bound)
+        for node in self.problem.nodes:
+            blocks = [block for block, host in self.placement.items() if host == node.name]
+            graph.add_node(node.name, x=node.x, y=node.y, capacity=node.capacity, blocks=", ".join(blocks))
+        for number, slot in enumerate(self.schedule, 1):
+            for sent in slot:
+                for receiver in sent.receivers:
+                    graph.add_edge(sent.sender, receiver, block=sent.block, slot=number)
+        return graph

@@ -35,6 +35,12 @@ def plan(
         Path | None,
         typer.Option("--output", "-o", metavar="OUT", help="Write the plan, or the problem, as JSON."),
     ] = None,
+    map_file: Annotated[
+        Path | None, typer.Option("--map", metavar="SVG", help="Draw the nodes and their hops.")
+    ] = None,
+    slots_file: Annotated[
+        Path | None, typer.Option("--slots", metavar="SVG", help="Draw what each node does in each slot.")
+    ] = None,
     check: Annotated[bool, typer.Option("--check", help="Check PLAN against the problem in FILE.")] = False,
     generate: Annotated[
         bool, typer.Option("--generate", help="Make a problem by chance instead of reading one.")
@@ -61,7 +67,7 @@ def plan(
     1 if the plan breaks a rule.
 
     \b
-      fission plan field.json -o plan.json
+      fission plan field.json -o plan.json --map map.svg
       fission plan --check field.json plan.json
       fission plan --generate --nodes 12 --side 600 -o field.json
     """
@@ -74,7 +80,7 @@ def plan(
     from fission.plan import Recipe
 
     def work() -> int:
-        options = PlanOptions(file, plan_file, instance, method, seconds, seed, output)
+        options = PlanOptions(file, plan_file, instance, method, seconds, seed, output, map_file, slots_file)
         if generate:
             recipe = Recipe(nodes=nodes, blocks=blocks, sources=sources, side=side, loops=loops, load=load)
             return generate_command(recipe, options)

@@ -41,6 +41,14 @@ def test_a_plan_is_printed_written_and_checked(run: Run, field: Path, tmp_path: 
     assert (checked.code, checked.out) == (0, f"{plan}: valid, 3 slots\n")
 
 
+def test_drawings(run: Run, field: Path, tmp_path: Path) -> None:
+    names = (tmp_path / "map.svg", tmp_path / "slots.svg")
+    result = run("fission", "plan", str(field), "--map", str(names[0]), "--slots", str(names[1]))
+    assert result.code == 0
+    assert f"Drew the map into {names[0]}\nDrew the slots into {names[1]}\n" in result.out
+    assert all(path.read_text(encoding="utf-8").startswith("<svg ") for path in names)
+
+
 def test_a_broken_plan_is_found_out(run: Run, field: Path, tmp_path: Path) -> None:
     plan = tmp_path / "plan.json"
     run("fission", "plan", str(field), "-o", str(plan))

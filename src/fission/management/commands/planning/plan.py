@@ -29,6 +29,8 @@ class PlanOptions:
     seconds: float | None
     seed: int
     output: Path | None
+    map: Path | None
+    slots: Path | None
 
 
 def plan_command(options: PlanOptions) -> int:
@@ -42,6 +44,12 @@ def plan_command(options: PlanOptions) -> int:
     if options.output is not None:
         plan.save(options.output)
         print(f"Wrote the plan into {options.output}")
+    if options.map is not None:
+        plan.draw_map(options.map)
+        print(f"Drew the map into {options.map}")
+    if options.slots is not None:
+        plan.draw_slots(options.slots)
+        print(f"Drew the slots into {options.slots}")
     return 0
 
 

@@ -1,0 +1,1 @@
+"""Drawings of plans as SVG text. Pure."""
