@@ -11,7 +11,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NoReturn
 
-from fission.discovery.mdns import require_zeroconf
 from fission.engine.protocol.versions import installed_versions
 from fission.engine.transport.addresses import require_own_address
 from fission.errors import ConfigError
@@ -35,6 +34,8 @@ def node_command(
     start_log(options.log_level, options.log)
     require_own_address(options.address, "--address")
     if options.announce:
+        from fission.discovery.mdns import require_zeroconf  # noqa: PLC0415 - rarely needed
+
         require_zeroconf("--announce")
     if pair:
         from fission.management.node.pairing import pair_node  # noqa: PLC0415 - once in the life of a device
