@@ -1,14 +1,12 @@
-"""`fission-node --pair` on a booted machine, as root, for the service that systemd runs as an account of its own."""
+"""`fission-node --pair` on a booted machine, as root, for the service that systemd runs as an account of its own, which then
+announces itself."""
 
-import base64
-import io
 import json
 import os
 import re
 import shutil
 import subprocess
 import sys
-import tarfile
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -24,18 +22,14 @@ FISSION = Path(sys.executable).with_name("fission")
 PROGRAM = "/opt/fission/venv/bin/fission-node --config /etc/fission/node.toml --pair"
 
 
-def install_spake2(machine: Machine) -> None:
-    """Copy the library, which is Python only, into the environment of the service: the machine has no package index."""
-    spec = find_spec("spake2")
-    assert spec is not None
-    assert spec.origin is not None
-    data = io.BytesIO()
-    with tarfile.open(fileobj=data, mode="w:gz") as archive:
-        archive.add(
-            Path(spec.origin).parent, "spake2", filter=lambda one: None if "test" in one.name else one
-        )
-    text = base64.b64encode(data.getvalue()).decode()
-    machine.run(f"echo {text} | base64 -d | tar -xz -C /opt/fission/venv/lib/python3.*/site-packages")
+def install_extras(machine: Machine) -> None:
+    """Copy the libraries into the environment of the service: the machine has no package index."""
+    (packages,) = (machine.root / "opt/fission/venv/lib").glob("python3.*/site-packages")
+    for name in ("spake2", "zeroconf", "ifaddr"):
+        spec = find_spec(name)
+        assert spec is not None
+        assert spec.origin is not None
+        shutil.copytree(Path(spec.origin).parent, packages / name)
 
 
 def test_a_service_without_certificate_is_paired(machines: MachineLab, wheels: Path, tmp_path: Path) -> None:
@@ -62,7 +56,7 @@ def test_a_service_without_certificate_is_paired(machines: MachineLab, wheels: P
         return done.stdout
 
     fission("deploy", "--offline", machine.address)
-    install_spake2(machine)
+    install_extras(machine)
     machine.run("systemctl stop fission && rm -r /etc/fission/certs")
     refused = machine.run(f"runuser -u fission -- {PROGRAM} 2>&1 || true")
     assert "the certificate cannot be installed there (Permission denied)" in refused
@@ -83,3 +77,14 @@ def test_a_service_without_certificate_is_paired(machines: MachineLab, wheels: P
     # deploy finds everything as it would have made it, and shakes hands with the service
     (result,) = json.loads(fission("deploy", "--offline", "--json", machine.address))
     assert result["changed"] == []
+    machine.run("echo 'announce = true' >> /etc/fission/node.toml && systemctl restart fission")
+
+    def listed() -> list[dict[str, object]]:
+        found: list[dict[str, object]] = json.loads(
+            fission("nodes", "--discover", "--seconds", "2", "--json")
+        )
+        return found
+
+    wait_for(listed, "the announcement", 60)
+    (node,) = listed()
+    assert (node["addresses"], node["authority"]) == ([machine.address], "ours")
