@@ -7,7 +7,9 @@ from typing import Any
 
 from rich.text import Text
 
+from fission.cluster.transitions import JobState
 from fission.core.groups import ALL
+from fission.engine.client.views import STATES
 from fission.management.commands.cluster.status import ask_client_of, heading, node_load
 from fission.management.console.tables import LOAD, new_console, show, table
 
@@ -21,13 +23,16 @@ def nodes_command(root: Path, name: str, *, as_json: bool) -> int:
         return 0
     console = new_console()
     console.print(Text(f"{heading(network)}\n"))
-    if not nodes:
+    if nodes:
+        show(console, table(_TITLES, [_row(node) for node in nodes], numbers=("slots\ntaken", *LOAD)))
+    else:
         console.print("It has no nodes.")
-        return 0
-    show(console, table(_TITLES, [_row(node) for node in nodes], numbers=("slots\ntaken", *LOAD)))
-    reasons = [f"{node['address']}: {node['reason']}" for node in nodes if node["reason"]]
-    if reasons:
-        console.print(Text("\n" + "\n".join(reasons)))
+    remarks = [f"{node['address']}: {node['reason']}" for node in nodes if node["reason"]]
+    waiting = [job["name"] for job in network["jobs"] if job["state"] == STATES[JobState.WAITING]]
+    if waiting:
+        remarks.append(f"without a node: {', '.join(waiting)}")
+    if remarks:
+        console.print(Text("\n" + "\n".join(remarks)))
     return 0
 
 
