@@ -98,6 +98,17 @@ def test_marvelos_instances_are_solved_with_proof() -> None:
         assert check(problem, plan) == []
 
 
+def test_islands_are_used_as_a_whole() -> None:
+    """The free blocks fit only on the far island, the fixed pair stays on the near one."""
+    nodes = (Node("A", 0, 0, 1), Node("B", 9, 0, 1), Node("C", 900, 0, 3), Node("D", 909, 0, 3))
+    blocks = (Block("s", node="A"), Block("t", node="B"), Block("u", 2.5), Block("v", 2.5))
+    problem = Problem(nodes, blocks, (("s", "t"), ("u", "v"), ("v", "u")))
+    plan = solve(problem)
+    assert check(problem, plan) == []
+    assert {plan.placement["u"], plan.placement["v"]} == {"C", "D"}
+    assert (plan.slots, plan.bound) == (2, 2)
+
+
 def test_all_on_one_node_needs_no_slot() -> None:
     problem = Problem((Node("A", 0, 0, 9),), (Block("s", node="A"), Block("t", 3)), (("s", "t"), ("t", "s")))
     plan = solve(problem)
@@ -133,7 +144,7 @@ def test_distant_nodes_are_joined_by_relays() -> None:
                 (Block("s", node="A"), Block("t", node="B")),
                 (("s", "t"),),
             ),
-            "problem: there is no embedding; expected nodes that have room for all blocks and reach each other",
+            "block s: there is no embedding: no part of the field whose nodes reach each other has room for it and the blocks",
         ),
     ],
 )

@@ -15,6 +15,8 @@ _TRIES = 20
 """Steps back of a slot assignment."""
 _LEAVES = 24
 """Placements of the enumeration that are tried before the local search takes over."""
+_DETOURS = (0.25, 0.0)
+"""How much routes avoid busy nodes; each placement is evaluated with both."""
 _DESCENTS = 3
 """Starts from which the local search descends before it kicks."""
 _STEPS = 2500
@@ -128,18 +130,25 @@ class _Search:
         least = (max(degree), sum(map(_SQUARE, degree)), 0)
         if least >= better_than:
             return least
-        sendings = route(tables, host, wanted, degree)
-        if sendings is None:
-            return _WORST
-        if len(sendings) > self._direct:
-            degree = degrees(tables.n, sendings)
-            least = (max(degree), sum(map(_SQUARE, degree)), len(sendings))
-            if least >= better_than:
-                return least
         if len(self._known) > _MAX_KNOWN:
             self._known.clear()
-        cost = self._known[key] = self._schedule_all(host, sendings, least, better_than)
+        cost = _WORST
+        routed: list[list[Sending]] = []
+        for detour in _DETOURS:
+            sendings = route(tables, host, wanted, degree, detour)
+            if sendings is None or sendings in routed:
+                continue
+            routed.append(sendings)
+            cost = min(cost, self._routed_cost(host, sendings, min(cost, better_than)))
+            if len(sendings) == self._direct:  # no relays, so nothing to choose
+                break
+        self._known[key] = cost
         return cost
+
+    def _routed_cost(self, host: list[int], sendings: list[Sending], better_than: Cost) -> Cost:
+        degree = degrees(self._t.n, sendings)
+        least = (max(degree), sum(map(_SQUARE, degree)), len(sendings))
+        return least if least >= better_than else self._schedule_all(host, sendings, least, better_than)
 
     def _needs(self, host: list[int]) -> tuple[list[int], list[int]]:
         """Return the nodes that need the data of each block, and the least degrees: one transmission, one reception each."""
@@ -161,15 +170,17 @@ class _Search:
 
     def _schedule_all(self, host: list[int], sendings: list[Sending], least: Cost, better_than: Cost) -> Cost:
         """Find the least number of slots, up to what can still be better than the given cost and the best plan."""
-        slots, squares, _ = least
-        limit = min(max(self._slots, slots), better_than[0], len(sendings))
+        least_slots, squares, count = least
+        slots = min(max(self._slots, least_slots), better_than[0], count) + 1
         schedule = None
-        while schedule is None and slots <= limit:
-            schedule = assign(self._t, sendings, slots, _TRIES)
-            slots += schedule is None
+        while slots > least_slots:
+            found = assign(self._t, sendings, slots - 1, _TRIES)
+            if found is None:
+                break
+            schedule, slots = found, len(found)
         if schedule is not None and slots < self._slots:
             self._host, self._schedule, self._slots = list(host), schedule, slots
-        return slots, squares, len(sendings)
+        return slots, squares, count
 
     # -- local search ----------------------------------------------------------------------------------------
 

@@ -1,5 +1,6 @@
 """Routes data from its host to the nodes that need it: multicast trees over as few transmissions as possible."""
 
+from heapq import heappop, heappush
 from itertools import pairwise
 
 from fission.planning.search.slots import Sending
@@ -7,12 +8,17 @@ from fission.planning.search.tables import FAR, Tables, members
 
 __all__ = ["route"]
 
+_MAX_TREES = 50_000
+"""Trees that are remembered."""
 
-def route(tables: Tables, host: list[int], wanted: list[int], degree: list[int]) -> list[Sending] | None:
+
+def route(
+    tables: Tables, host: list[int], wanted: list[int], degree: list[int], detour: float
+) -> list[Sending] | None:
     """Return transmissions that bring the data of each block to `wanted`; None when a node is out of reach.
 
-    `degree` has the transmissions and receptions that each node has at least; paths avoid busy nodes. Direct transmissions
-    stay one hop, because a relay costs two slots of a further node.
+    `degree` has the transmissions and receptions that each node has at least; paths avoid busy nodes, the more the larger
+    `detour` is. Direct transmissions stay one hop, because a relay costs two slots of a further node.
     """
     found: list[Sending] = []
     far: list[int] = []
@@ -26,14 +32,29 @@ def route(tables: Tables, host: list[int], wanted: list[int], degree: list[int])
     if far:
         load = list(degree)
         for block in far:
-            tree = _tree(tables, block, host[block], wanted[block], load)
+            if detour:
+                tree = _tree(tables, block, host[block], wanted[block], load, detour)
+            else:
+                tree = _shortest_tree(tables, block, host[block], wanted[block])
             if tree is None:
                 return None
             found.extend(tree)
     return found
 
 
-def _tree(tables: Tables, block: int, root: int, targets: int, load: list[int]) -> list[Sending] | None:
+def _shortest_tree(tables: Tables, block: int, root: int, targets: int) -> list[Sending] | None:
+    """Return a tree that does not depend on loads, so it is computed once."""
+    key = (block, root, targets)
+    if key not in tables.trees:
+        if len(tables.trees) > _MAX_TREES:
+            tables.trees.clear()
+        tables.trees[key] = _tree(tables, block, root, targets, [0] * tables.n, 0.0)
+    return tables.trees[key]
+
+
+def _tree(
+    tables: Tables, block: int, root: int, targets: int, load: list[int], detour: float
+) -> list[Sending] | None:
     """Grow a tree by the cheapest path to the next target, the farthest first. Adds its relays to `load`."""
     reach, hops = tables.reach[block], tables.hops[block][root]
     children: dict[int, int] = {root: 0}
@@ -43,7 +64,8 @@ def _tree(tables: Tables, block: int, root: int, targets: int, load: list[int]) 
             return None
         if target in parent:
             continue
-        path = _path(tables.n, reach, children, parent, target, load)
+        price = [0.0 if targets >> y & 1 else detour * load[y] for y in range(tables.n)]
+        path = _path(tables.n, reach, children, parent, target, price)
         for sender, receiver in pairwise(path):
             if not children.get(sender):
                 children[sender] = 0
@@ -57,24 +79,36 @@ def _tree(tables: Tables, block: int, root: int, targets: int, load: list[int]) 
 
 
 def _path(
-    n: int, reach: list[int], children: dict[int, int], parent: dict[int, int], target: int, load: list[int]
+    n: int,
+    reach: list[int],
+    children: dict[int, int],
+    parent: dict[int, int],
+    target: int,
+    price: list[float],
 ) -> list[int]:
-    """Return the cheapest path from the tree to `target` (Dijkstra). A node that already sends is free."""
+    """Return the cheapest path from the tree to `target` (Dijkstra).
+
+    A transmission costs 1, or little if the node sends already; `price` comes on top for a node that receives or sends more.
+    """
     cost = [float(FAR)] * n
     before = [-1] * n
+    tree = 0
     for x in parent:
         cost[x] = 0.0
-    left = (1 << n) - 1
-    while left:
-        x = min(members(left), key=cost.__getitem__)
+        tree |= 1 << x
+    border = [(0.0, x) for x in parent]
+    while True:
+        paid, x = heappop(border)
         if x == target:
             break
-        left &= ~(1 << x)
-        step = cost[x] + (0.1 if children.get(x) else 1.0 + 0.25 * load[x])
-        for y in members(reach[x] & left):
-            price = step + 0.25 * load[y]
-            if price < cost[y] and y not in parent:
-                cost[y], before[y] = price, x
+        if paid > cost[x]:
+            continue
+        step = paid + (0.1 if children.get(x) else 1.0 + price[x])
+        for y in members(reach[x] & ~tree):
+            total = step + price[y]
+            if total < cost[y]:
+                cost[y], before[y] = total, x
+                heappush(border, (total, y))
     path = [target]
     while path[-1] not in parent:
         path.append(before[path[-1]])

@@ -1,6 +1,7 @@
 """A problem as integers, lists and bit masks: what the inner loops read."""
 
 import math
+from collections.abc import Iterable
 from functools import lru_cache
 
 from fission.planning.model import EmbeddingError, Problem
@@ -35,11 +36,13 @@ class Tables:
         for source, target in self.links:
             self.out[source].append(target)
             self.into[target].append(source)
+        self.trees: dict[tuple[int, int, int], list[tuple[int, int, int]] | None] = {}
+        """Routes that are remembered, by block, host and targets."""
         self.demand = [block.demand for block in problem.blocks]
         self.room = [node.capacity + 1e-9 * max(1.0, node.capacity) for node in problem.nodes]
         self.gain = _gains(problem)
         self._radio_classes()
-        self.allowed = self._allowed()
+        self.allowed = self._within_islands(self._allowed())
 
     def _radio_classes(self) -> None:
         """Blocks of the same rate share their tables."""
@@ -62,6 +65,30 @@ class Tables:
             self.reach.append(reach)
             self.hops.append(hops)
         self.most_tolerant = max(range(self.m), key=lambda b: -self.problem.blocks[b].rate)
+
+    def _within_islands(self, allowed: list[tuple[int, ...]]) -> list[tuple[int, ...]]:
+        """Leave out nodes on islands of the field that cannot carry a block and all that it is linked with."""
+        reach = self.reach[self.most_tolerant]
+        islands = _islands(self.n, ((x, y) for x in range(self.n) for y in members(reach[x])))
+        if len(islands) == 1:
+            return allowed
+        found = list(allowed)
+        for group in map(members, _islands(self.m, self.links)):
+            demand = sum(self.demand[block] for block in group)
+            possible = 0
+            for island in islands:
+                room = sum(self.room[x] for x in members(island))
+                if demand <= room and all(any(island >> x & 1 for x in allowed[b]) for b in group):
+                    possible |= island
+            if not possible:
+                raise EmbeddingError(
+                    "there is no embedding: no part of the field whose nodes reach each other has room for it and the"
+                    " blocks that it is linked with",
+                    where=f"block {self.blocks[group[0]]}",
+                )
+            for block in group:
+                found[block] = tuple(x for x in allowed[block] if possible >> x & 1)
+        return found
 
     def _allowed(self) -> list[tuple[int, ...]]:
         """Return the nodes on which each block can be, given its own demand and its fixed node."""
@@ -91,6 +118,19 @@ class Tables:
                 )
             found.append(nodes)
         return found
+
+
+def _islands(n: int, pairs: Iterable[tuple[int, int]]) -> list[int]:
+    """Return masks of the connected parts of 0, 1, ..., n - 1, whatever the direction of the pairs."""
+    parts = [1 << x for x in range(n)]
+    for x, y in pairs:
+        one = next(part for part in parts if part >> x & 1)
+        other = next(part for part in parts if part >> y & 1)
+        if one != other:
+            parts.remove(one)
+            parts.remove(other)
+            parts.append(one | other)
+    return parts
 
 
 def _threshold(efficiency: float) -> float:
