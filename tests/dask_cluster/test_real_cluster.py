@@ -24,15 +24,20 @@ class DaskCluster:
     def __init__(self, lab: Lab) -> None:
         self.lab = lab
         self.address = f"tls://{lab.client.address}:{PORT}"
-        certs = self._files(lab.client)
-        self.scheduler = lab.client.popen(
+        self.workers: dict[str, Running] = {}
+        self.scheduler = self.start_scheduler()
+
+    def start_scheduler(self) -> Running:
+        """Start the scheduler, and wait until it listens; the answer is also `self.scheduler`."""
+        client = self.lab.client
+        self.scheduler = client.popen(
             [
                 *(sys.executable, "-m", "distributed.cli.dask_scheduler", "--protocol", "tls"),
-                *("--host", lab.client.address, "--port", str(PORT), "--no-dashboard", *certs),
+                *("--host", client.address, "--port", str(PORT), "--no-dashboard", *self._files(client)),
             ]
         )
-        wait_for(lambda: lab.client.listens_at(PORT), "the scheduler listens")
-        self.workers: dict[str, Running] = {}
+        wait_for(lambda: client.listens_at(PORT), "the scheduler listens")
+        return self.scheduler
 
     def start(self, host: Host, *groups: str) -> None:
         resources = " ".join(f"{group}=1" for group in groups)
@@ -150,3 +155,25 @@ def test_mistakes_are_explained(dask: DaskCluster) -> None:
     assert "the Dask scheduler cannot be reached" in nobody
     both = fails("--dask", dask.address, "--embedded", "2")
     assert both == "2 error: network stream: --embedded and --dask exclude each other"
+
+
+def test_the_scheduler_is_started_again(dask: DaskCluster) -> None:
+    lab = dask.lab
+    head, first = lab.nodes[:2]
+    dask.start(head, "head")
+    dask.start(first, "work")
+    stream = Stream.in_lab(lab, blocks=6 * RATE, rate=RATE)
+    client = lab.client.popen(
+        stream.command("run", "--dask", dask.address), cwd=stream.root, env=dask.environment()
+    )
+    stream.await_rows(50, client)
+    dask.scheduler.kill()
+    for host in (head, first):
+        dask.workers[host.name].wait(60)  # workers end with their scheduler
+    wait_for(lambda: "workers end with it" in (stream.root / "FISSION.log").read_text(), "it is told")
+    dask.start_scheduler()
+    for host, group in ((head, "head"), (first, "work")):
+        dask.start(host, group)
+    assert client.wait(120) == 0, client.tail()
+    assert stream.mistakes() == ""
+    assert len(stream.rows()) == stream.blocks

@@ -134,7 +134,7 @@ def _state(cluster: ClusterState, event: events.NodeJoined) -> NodeState | None:
     """Make the placement's view of a node; None if NODES does not list it. Without NODES, every node is accepted."""
     entries = [entry for entry in cluster.network.nodes if not isinstance(entry, LocalNode)]
     if entries:
-        return node_state(
+        state = node_state(
             entries,
             event.node,
             event.info,
@@ -142,6 +142,8 @@ def _state(cluster: ClusterState, event: events.NodeJoined) -> NodeState | None:
             groups=event.groups,
             occupied=event.occupied,
         )
+        # patterns give no names: the node's own one is shown
+        return state if state is None or state.name else replace(state, name=event.name)
     return NodeState(event.node, event.info, event.name, event.groups, event.slots, event.occupied)
 
 

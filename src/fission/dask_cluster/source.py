@@ -137,12 +137,19 @@ class DaskNodes:
             try:
                 await self._look(offers)
                 reported = False
-            except Exception as error:  # noqa: BLE001 - the nodes go on without the scheduler
+            except Exception as error:  # noqa: BLE001 - it comes from another program, and may be anything
                 if not reported:
                     reported = True
                     self._tell(
-                        f"the Dask scheduler does not answer ({_brief(error)}); its workers stay nodes"
+                        f"the Dask scheduler does not answer, and workers end with it: {_brief(error)}"
                     )
+                await self._reconnect()
+
+    async def _reconnect(self) -> None:
+        """Connect anew once Dask has given up the connection; the scheduler may have been started again."""
+        if self._own_client and self._client.status == "closed":
+            with contextlib.suppress(FissionError):
+                self._client = await asyncio.to_thread(self._connect)
 
     async def _look(self, offers: NodeOffers) -> bool:
         """Ask the scheduler for its workers; start and withdraw nodes. Return whether there are any."""
@@ -270,6 +277,8 @@ def _workers_of(client: Any) -> Mapping[str, Mapping[str, Any]]:
         info = client.scheduler_info(n_workers=-1)
     except TypeError:  # older versions always name all workers
         info = client.scheduler_info()
+    if "workers" not in info:
+        raise RunError("there is no connection")
     found: Mapping[str, Mapping[str, Any]] = info["workers"]
     return found
 
