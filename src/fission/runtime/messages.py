@@ -160,6 +160,69 @@ class Stored:
 
 
 @dataclass(frozen=True, slots=True)
+class Tap:
+    """To the job process: describe blocks of output `pipe` with `TapBlock`, until `seconds` after the last such message.
+
+    At most `rate` blocks and `size_rate` bytes of messages per second are sent. A text has at most `text` characters.
+    With `raw` the bytes of blocks up to `RAW_LIMIT` come as well.
+    """
+
+    pipe: int
+    rate: float
+    size_rate: float
+    text: int
+    raw: bool
+    seconds: float
+
+
+RAW_LIMIT = 1 << 16
+"""Bytes of the largest block that a `TapBlock` contains."""
+
+TAP_TEXT = 1 << 14
+"""Most characters of the text of a `TapBlock`."""
+
+MOST_TAP_RATE = 1000.0
+"""Most blocks per second of a tap."""
+
+
+@dataclass(frozen=True, slots=True)
+class ArraySummary:
+    """Describes an array. The statistics are None for elements that are no numbers; complex numbers count by magnitude."""
+
+    dtype: str
+    shape: tuple[int, ...]
+    minimum: float | None = None
+    maximum: float | None = None
+    mean: float | None = None
+    rms: float | None = None
+    sampled: bool = False
+    """The statistics are those of evenly spaced elements, because there are very many."""
+
+
+@dataclass(frozen=True, slots=True)
+class TapBlock:
+    """Describes one block that was sent on an output, for a watcher. It may be dropped anywhere on its way.
+
+    `text` is the value, cut to the length that the tap allows: JSON if `is_json`, else its repr; "" for an array. `payload`
+    has the bytes of the block, "" where they are not wanted or too many.
+    """
+
+    pipe: int
+    epoch: int
+    number: int
+    size: int
+    time: float
+    text: str
+    is_json: bool = False
+    array: ArraySummary | None = None
+    payload: bytes = field(default=b"", repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "text", shorten(self.text, TAP_TEXT))
+        object.__setattr__(self, "payload", self.payload if len(self.payload) <= RAW_LIMIT else b"")
+
+
+@dataclass(frozen=True, slots=True)
 class Listening:
     """The job process accepts connections at `address`."""
 
@@ -233,8 +296,8 @@ class Interrupted:
     """The job process itself received SIGINT."""
 
 
-ToJob = Start | Route | ReceiverGone | SenderGone | Placed | BeginEpoch | Stored
-FromJob = Listening | Ready | Status | Log | Checkpoint | Finished | Failed | Interrupted
+ToJob = Start | Route | ReceiverGone | SenderGone | Placed | BeginEpoch | Stored | Tap
+FromJob = Listening | Ready | Status | Log | Checkpoint | Finished | Failed | Interrupted | TapBlock
 
 
 def encode(message: ToJob | FromJob) -> bytes:

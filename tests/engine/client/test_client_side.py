@@ -5,7 +5,7 @@ import dataclasses
 import os
 import socket
 import stat
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +18,19 @@ from fission.engine.client.control_socket import (
     MoveRequest,
     Request,
     StopRequest,
+    WatchRequest,
     ask_client,
     read_request,
 )
 from fission.engine.client.private.journal import Journal, remove_journal
 from fission.engine.client.serial_executor import SerialExecutor
 from fission.errors import RunError
+
+
+async def no_blocks(_request: WatchRequest) -> AsyncIterator[Mapping[str, Any]]:
+    """What a network shows to watchers that has nothing to show."""
+    yield {"end": "nothing"}
+
 
 # -- lanes ---------------------------------------------------------------------------------------------------
 
@@ -140,7 +147,7 @@ def test_another_terminal_hears_at_once_of_an_answer_that_fails(tmp_path: Path) 
             raise KeyError("a mistake")
 
         asyncio.get_running_loop().set_exception_handler(lambda _loop, _context: None)
-        server = ControlServer(tmp_path, answer)
+        server = ControlServer(tmp_path, answer, no_blocks)
         await server.start()
         reader, writer = await asyncio.open_unix_connection(tmp_path / "control.sock")
         writer.write(b'{"do": "status"}\n')
@@ -184,6 +191,7 @@ def test_other_requests_are_refused_with_what_would_fit(data: object, text: str)
 
 def test_every_request_can_be_read() -> None:
     values = {"force": False, "undo": False, "job": 1, "node": "n"}
+    values |= {"pipe": 1, "rate": 1.0, "size_rate": 1.0, "text": 1, "raw": False}
     for name, kind in REQUESTS.items():
         data = {field.name: values[field.name] for field in dataclasses.fields(kind)}
         assert isinstance(read_request({"do": name, **data}), kind)
@@ -197,7 +205,7 @@ def test_another_terminal_asks_and_is_answered(tmp_path: Path) -> None:
         async def answer(request: Request) -> Mapping[str, Any]:
             return {"lines": [f"did {request}"]}
 
-        server = ControlServer(folder, answer)
+        server = ControlServer(folder, answer, no_blocks)
         await server.start()
         assert stat.S_IMODE((folder / "control.sock").stat().st_mode) == 0o600
         answer = await asyncio.to_thread(ask_client, folder, do="status")
@@ -221,7 +229,7 @@ def test_a_client_that_says_nonsense(tmp_path: Path) -> None:
         async def answer(_request: Request) -> Mapping[str, Any]:
             raise ZeroDivisionError
 
-        server = ControlServer(tmp_path, answer)
+        server = ControlServer(tmp_path, answer, no_blocks)
         await server.start()
         with pytest.raises(RunError, match="does not answer"):
             await asyncio.to_thread(ask_client, tmp_path, do="status")

@@ -12,6 +12,7 @@ A Unix socket in the network's private folder, for its owner only. A request is 
 | `{"do": "reload", "job": 0}`                       | `lines`, `errors`, `jobs`; job 0: all that have changed |
 | `{"do": "log", "node": "10.0.0.2"}`                | `text`, or `error`                          |
 | `{"do": "processes"}`                              | `processes`: of each node and of `client`   |
+| `{"do": "watch", "pipe": 3, "rate": 10.0, "size_rate": 1e6, "text": 2000, "raw": false}` | lines, one per block: `PipeTaps` |
 
 `lines` are for people. `errors` say what was refused. The processes of a machine are `host`, `pid` and `jobs`, by the ids of the
 jobs, or an `error`.
@@ -21,8 +22,9 @@ import asyncio
 import contextlib
 import json
 import os
+import select
 import socket
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -87,6 +89,17 @@ class ProcessesRequest:
     """Name the processes of the network on each machine."""
 
 
+@dataclass(frozen=True, slots=True)
+class WatchRequest:
+    """Describe blocks of a pipe, line by line, until the other end closes the connection; see `messages.Tap`."""
+
+    pipe: int
+    rate: float
+    size_rate: float
+    text: int
+    raw: bool
+
+
 Request = (
     StatusRequest
     | StopRequest
@@ -96,6 +109,7 @@ Request = (
     | ReloadRequest
     | LogRequest
     | ProcessesRequest
+    | WatchRequest
 )
 
 REQUESTS: Mapping[str, type[Request]] = {
@@ -107,11 +121,15 @@ REQUESTS: Mapping[str, type[Request]] = {
     "reload": ReloadRequest,
     "log": LogRequest,
     "processes": ProcessesRequest,
+    "watch": WatchRequest,
 }
 """The requests by their name on the wire, the value of `do`."""
 
 Answer = Callable[[Request], Awaitable[Mapping[str, Any]]]
 """`await answer(request)` carries out a request and returns the answer."""
+
+Watch = Callable[[WatchRequest], AsyncIterator[Mapping[str, Any]]]
+"""`watch(request)` yields what is sent to a watcher."""
 
 
 def read_request(data: object) -> Request | str:
@@ -131,18 +149,20 @@ def read_request(data: object) -> Request | str:
 
 _TYPES: Mapping[str, type] = {
     "bool": bool,
+    "float": float,
     "int": int,
     "str": str,
-    **{str(one): one for one in (bool, int, str)},
+    **{str(one): one for one in (bool, float, int, str)},
 }
 
 
 class ControlServer:
     """Answers requests at a socket in `folder` from `start` to `close`."""
 
-    def __init__(self, folder: Path, answer: Answer) -> None:
+    def __init__(self, folder: Path, answer: Answer, watch: Watch) -> None:
         self._folder = folder
         self._answer = answer
+        self._watch = watch
         self._server: asyncio.Server | None = None
 
     async def start(self) -> None:
@@ -176,6 +196,10 @@ class ControlServer:
                 request = read_request(json_codec.decode(await reader.readline()))
                 if isinstance(request, ReloadRequest):
                     limit.reschedule(None)  # it restarts job after job
+                if isinstance(request, WatchRequest):
+                    limit.reschedule(None)
+                    await _stream(reader, writer, self._watch(request))
+                    return
                 answer = {"errors": [request]} if isinstance(request, str) else await self._answer(request)
                 writer.write(json.dumps(answer).encode() + b"\n")
                 await writer.drain()
@@ -183,6 +207,72 @@ class ControlServer:
             pass  # the other end is gone, or has sent no JSON
         finally:
             writer.close()
+
+
+async def _stream(
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, items: AsyncIterator[Mapping[str, Any]]
+) -> None:
+    """Send one line per item, as fast as the other end reads, until it closes the connection or there are no more."""
+    gone = asyncio.ensure_future(reader.read())
+    following: asyncio.Future[Mapping[str, Any] | None] | None = None
+    try:
+        while True:
+            following = asyncio.ensure_future(_next(items))
+            await asyncio.wait((gone, following), return_when=asyncio.FIRST_COMPLETED)
+            if gone.done() or (item := following.result()) is None:
+                return
+            writer.write(json.dumps(item).encode() + b"\n")
+            writing = asyncio.ensure_future(writer.drain())
+            await asyncio.wait((gone, writing), return_when=asyncio.FIRST_COMPLETED)
+            if gone.done():
+                writing.cancel()
+            await asyncio.gather(writing, return_exceptions=True)
+    finally:
+        waiting = [one for one in (gone, following) if one is not None]
+        for one in waiting:
+            one.cancel()
+        await asyncio.gather(*waiting, return_exceptions=True)
+        if isinstance(items, AsyncGenerator):
+            await items.aclose()
+
+
+async def _next(items: AsyncIterator[Mapping[str, Any]]) -> Mapping[str, Any] | None:
+    return await anext(items, None)
+
+
+def watch_client(
+    folder: Path, waits: Callable[[], None], *, seconds: float = 3.0, **request: Any
+) -> Iterator[dict[str, Any]] | None:
+    """Yield what the client of a network shows of a pipe, whose private folder is given; None when no client runs it.
+
+    `waits` is called once if nothing comes within `seconds`. The iteration ends when the client does; close it to end it before.
+    Raises RunError.
+    """
+    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        with _short(folder) as short:
+            sock.connect(f"{short}/{NAME}")
+    except (FileNotFoundError, ConnectionRefusedError, NotADirectoryError):
+        sock.close()
+        return None
+    return _items(sock, waits, seconds, request)
+
+
+def _items(
+    sock: socket.socket, waits: Callable[[], None], seconds: float, request: Mapping[str, Any]
+) -> Iterator[dict[str, Any]]:
+    with sock:
+        try:
+            sock.sendall(json.dumps({"do": "watch", **request}).encode() + b"\n")
+            if not select.select([sock], [], [], seconds)[0]:
+                waits()
+            with sock.makefile("rb") as file:
+                for line in file:
+                    item = json_codec.decode(line)
+                    if isinstance(item, dict):
+                        yield item
+        except (OSError, ValueError) as error:
+            raise RunError("the client does not answer", found=str(error)) from error
 
 
 def ask_client(

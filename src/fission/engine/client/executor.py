@@ -47,6 +47,8 @@ _log = logging.getLogger(__name__)
 
 _AHEAD = -1
 """The lane of preparations. Lanes of jobs have the job's id; requests to the node itself use lane 0."""
+_TAPS = -2
+"""The lane of orders for taps, which delay nothing else."""
 _PREPARE_SECONDS = 120.0
 
 _FAREWELL_SECONDS = 1.0
@@ -149,7 +151,9 @@ class InstructionExecutor:
             elif isinstance(instruction, StopJob):
                 await self._stop(instruction)
             else:
-                await self._tell(instruction, _message(instruction))
+                await self._tell(
+                    instruction.node, instruction.job, instruction.incarnation, _message(instruction)
+                )
         except LinkError as error:
             if self.link is not None:
                 self.link.drop(instruction.node, str(error))
@@ -184,18 +188,31 @@ class InstructionExecutor:
                 force=stop.force,
             )
 
-    async def _tell(self, to: ToNode, message: link_messages.JobControlMessage) -> None:
-        if to.node == LOCAL:
-            self._local.tell(self._run, to.job, to.incarnation, message)
+    async def _tell(
+        self, node: str, job: int, incarnation: int, message: link_messages.JobControlMessage
+    ) -> None:
+        if node == LOCAL:
+            self._local.tell(self._run, job, incarnation, message)
         else:
             await self._ask(
-                to.node,
+                node,
                 "tell",
                 run=self._run,
-                job=to.job,
-                incarnation=to.incarnation,
+                job=job,
+                incarnation=incarnation,
                 message=link_messages.message_to_plain(message),
             )
+
+    def tap(self, node: str, job: int, incarnation: int, order: messages.Tap) -> None:
+        """Send an order for a tap to an incarnation; it may be lost, since it is repeated."""
+
+        async def send() -> None:
+            try:
+                await self._tell(node, job, incarnation, order)
+            except LinkError as error:
+                _log.debug("the tap of job %d: %s", job, error)
+
+        self._queues.put((node, _TAPS), send)
 
     async def _ask(self, node: str, operation: str, *, timeout: float = 5.0, **arguments: Plain) -> Plain:
         if self.link is None:

@@ -15,7 +15,7 @@ import os
 import shutil
 import socket
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -31,6 +31,7 @@ from fission.engine.client.control_socket import (
     ProcessesRequest,
     ReloadRequest,
     Request,
+    WatchRequest,
 )
 from fission.engine.client.executor import InstructionExecutor
 from fission.engine.client.invitations import client_identity, invited
@@ -189,7 +190,7 @@ class RunSession:
         source = self._opened.source
         if source is not None and source.description:
             self._observer.news(None, f"starts {source.description}")
-        control = ControlServer(self._opened.private, self.answer)
+        control = ControlServer(self._opened.private, self.answer, self.watch)
         await control.start()  # before all that may take long
         try:
             async with _running(source, self._run, lambda text: self._observer.news(None, text)):
@@ -255,6 +256,10 @@ class RunSession:
             posted=executor.posted,
             about={"fission": metadata.version("fission")},
         )
+
+    def watch(self, request: WatchRequest) -> AsyncIterator[Mapping[str, Any]]:
+        """Describe blocks of a pipe from now on (see `PipeTaps.watch`)."""
+        return self._run.taps.watch(**asdict(request))
 
     async def answer(self, request: Request) -> Mapping[str, Any]:
         """Answer a request of the control socket, or of the program that holds this session."""

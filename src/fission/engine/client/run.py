@@ -54,7 +54,9 @@ from fission.engine.client.private.journal import Journal
 from fission.engine.protocol.clock_offset import NodeClocks
 from fission.engine.protocol.interfaces import ClientLink, EngineEvent, JobSaid, PlacedJob
 from fission.engine.protocol.job_report import JobReport
+from fission.engine.protocol.pipe_taps import PipeTaps
 from fission.errors import AllocationError, FissionError, RunError
+from fission.runtime.messages import Tap, TapBlock
 
 STATUS_INTERVAL = 0.5
 GATHER_SECONDS = 3.0
@@ -111,6 +113,7 @@ class ClusterRun:
         self._presenter = RunPresenter(
             network, self.coordinator, watcher, clocks=self._clocks, taken_over=self.taken_over, origin=origin
         )
+        self.taps = PipeTaps(network, self._order_tap)
         self._stored = self.coordinator.revision
         self._answered = asyncio.Event()
         self._over: asyncio.Future[EndNetwork] | None = None
@@ -198,7 +201,10 @@ class ClusterRun:
     def on_event(self, event: EngineEvent) -> None:
         """Handle an event of the engine."""
         if isinstance(event, JobSaid):
-            self._presenter.said(event)
+            if isinstance(event.what, TapBlock):
+                self.taps.receive(event.job, event.incarnation, event.what)
+            else:
+                self._presenter.said(event)
         else:
             if isinstance(event, NodeJoined) and self._meet is not None:
                 self._meet(event.node)
@@ -257,6 +263,15 @@ class ClusterRun:
             self._rearm()
 
     # -- inside ------------------------------------------------------------------------------------------
+
+    def _order_tap(self, job: int, order: Tap) -> bool:
+        """Send an order for a tap to where the job runs now; return False when its last block was sent."""
+        record = self.coordinator.jobs[job]
+        if record.state in (JobState.FINISHED, JobState.STOPPED) or (self._over and self._over.done()):
+            return False
+        if record.state is JobState.RUNNING and record.node is not None and self.engine is not None:
+            self.engine.tap(record.node, job, record.incarnation, order)
+        return True
 
     def _clocks(self) -> Mapping[str, NodeClocks]:
         link = None if self.engine is None else self.engine.link

@@ -163,7 +163,7 @@ class Incarnation:
         """Turn a message of the process into events of the cluster."""
         who = (self._node, self.job, self.incarnation)
         match event:
-            case OutputLine() | messages.Log():
+            case OutputLine() | messages.Log() | messages.TapBlock():
                 self._on_event(JobSaid(*who, event))
             case messages.Status():
                 self._round = max(self._round, event.rounds)

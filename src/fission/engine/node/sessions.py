@@ -12,7 +12,7 @@ from fission.cluster.events import JobEvent
 from fission.engine.node.rate_limit import LineRateLimiter
 from fission.engine.protocol.interfaces import EngineEvent, JobSaid
 from fission.engine.protocol.link_messages import NodeFact
-from fission.runtime.messages import Log, Status
+from fission.runtime.messages import Log, Status, TapBlock
 
 _WARNING = 30
 
@@ -141,8 +141,8 @@ class ClientSessions:
     def _passes(self, session: NetworkSession, client: ConnectedClient, said: JobSaid, now: float) -> bool:
         """Return whether output may be sent now; events that are not output always may."""
         clear = self._backlog(client.id) <= MOST_BACKLOG
-        if isinstance(said.what, Status):
-            return clear  # the next report contains all of this one
+        if isinstance(said.what, Status | TapBlock):
+            return clear  # the next report contains all of this one; a watcher gets the next block
         if not session.gate.passes(now, clear=clear):
             return False
         self._tell_dropped(session, client, said)
@@ -160,5 +160,5 @@ class ClientSessions:
 
 def _keep(session: NetworkSession, event: EngineEvent) -> None:
     """Buffer output for the next client; other events are in the inventory."""
-    if isinstance(event, JobSaid) and not isinstance(event.what, Status):
+    if isinstance(event, JobSaid) and not isinstance(event.what, Status | TapBlock):
         session.gate.keep(event, len(event.what.text))

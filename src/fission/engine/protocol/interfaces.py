@@ -20,7 +20,7 @@ from fission.engine.protocol.clock_offset import NodeClocks
 from fission.errors import RunError
 from fission.runtime.launch.supervisor import Event as ProcessEvent
 from fission.runtime.launch.supervisor import OutputLine
-from fission.runtime.messages import JobSpec, Log, Status
+from fission.runtime.messages import JobSpec, Log, Status, TapBlock
 
 Plain = Any
 """None, bool, int, float, str, bytes, list or dict with str keys, however deep."""
@@ -100,12 +100,12 @@ class Replicas:
 
 @dataclass(frozen=True, slots=True)
 class JobSaid:
-    """What a job printed, logged or counted: for people, not for the coordinator."""
+    """What a job printed, logged, counted or showed: for people, not for the coordinator."""
 
     node: str
     job: int
     incarnation: int
-    what: OutputLine | Log | Status
+    what: OutputLine | Log | Status | TapBlock
 
 
 EngineEvent = Event | JobSaid

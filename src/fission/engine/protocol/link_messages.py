@@ -21,7 +21,7 @@ from fission.cluster import (
 from fission.core.nodes import NodeInfo
 from fission.engine.protocol.interfaces import JobOrder, JobSaid, Plain, Replicas
 from fission.engine.protocol.processes import Processes
-from fission.runtime.messages import BeginEpoch, ReceiverGone, Route, SenderGone, Stored
+from fission.runtime.messages import BeginEpoch, ReceiverGone, Route, SenderGone, Stored, Tap
 from fission.serialization.plain import WireError, read, write
 
 __all__ = [
@@ -60,7 +60,7 @@ NodeFact = (
 )
 """Events that a node sends to its client. The client itself detects joins and losses."""
 
-JobControlMessage = Route | ReceiverGone | SenderGone | BeginEpoch | Stored
+JobControlMessage = Route | ReceiverGone | SenderGone | BeginEpoch | Stored | Tap
 """Messages to a running job."""
 
 

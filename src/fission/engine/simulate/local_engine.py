@@ -15,7 +15,7 @@ from fission.engine.host.socket_folder import socket_folder
 from fission.engine.protocol.interfaces import JobEvent
 from fission.errors import RunError
 from fission.runtime.launch.supervisor import Event, JobSupervisor
-from fission.runtime.messages import Finished, JobSpec, Listening
+from fission.runtime.messages import Finished, JobSpec, Listening, ToJob
 
 
 class LocalEngine:
@@ -81,6 +81,10 @@ class LocalEngine:
         if self._sockets is not None:
             with contextlib.suppress(OSError):
                 shutil.rmtree(self._sockets)
+
+    def tell(self, job: int, message: ToJob) -> None:
+        """Send a message to the process of a job, if it exists."""
+        self._supervisors[job].send(message)
 
     def pids(self) -> dict[int, int]:
         """Return the process ids of the jobs whose processes exist."""

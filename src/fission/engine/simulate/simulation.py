@@ -14,12 +14,13 @@ from fission.core.network import Network
 from fission.engine.files.locks import LOCK_FILE, locked
 from fission.engine.protocol.interfaces import JobEvent
 from fission.engine.protocol.job_report import JobReport, ProgressObserver
+from fission.engine.protocol.pipe_taps import PipeTaps
 from fission.engine.protocol.pipe_views import pipe_views
 from fission.engine.simulate.local_engine import LocalEngine
 from fission.errors import ProjectError
 from fission.monitor import JobView, NetworkView
 from fission.runtime.launch.supervisor import GRACE, Exited, OutputLine
-from fission.runtime.messages import Failed, Finished, Interrupted, Log, Phase, Ready, Status
+from fission.runtime.messages import Failed, Finished, Interrupted, Log, Phase, Ready, Status, Tap, TapBlock
 
 
 class End(Enum):
@@ -77,6 +78,8 @@ class Simulation:
         self._seconds = seconds
         self._engine = LocalEngine(network, folders, sys_path=sys_path, trials=trials)
         self.reports = {job.id: JobReport(job.name) for job in network.jobs}
+        self.taps = PipeTaps(network, self._order_tap)
+        """Shows blocks of its pipes."""
         self._running = set(self.reports)
         self._over = asyncio.Event()
         self._end: End | None = None
@@ -137,6 +140,13 @@ class Simulation:
 
     # -- inside ------------------------------------------------------------------------------------------
 
+    def _order_tap(self, job: int, order: Tap) -> bool:
+        if self.reports[job].state in ("finished", "failed") or self._end is not None:
+            return False
+        if self.reports[job].state == "running":
+            self._engine.tell(job, order)
+        return True
+
     def _finish(self, end: End) -> None:
         if self._end is None:
             self._end = end
@@ -176,6 +186,8 @@ class Simulation:
                 report.state = "running"
                 self._look_whether_all_run()
                 self._watcher.log(happened.job, 10, "set up, running")
+            case TapBlock():
+                self.taps.receive(happened.job, 1, event)
             case Status():
                 report.hear(event)
             case Finished():

@@ -1,9 +1,10 @@
 """What the commands that talk to the client of a running network have in common."""
 
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from fission.engine.client.control_socket import ask_client
+from fission.engine.client.control_socket import ask_client, watch_client
 from fission.engine.client.private.journal import left_running
 from fission.engine.client.private.run_folder import PRIVATE, private_folder
 from fission.engine.files.locks import lock_holder
@@ -36,6 +37,17 @@ def ask_simulation(root: Path, name: str, **request: Any) -> dict[str, Any] | No
     """Ask the process that simulates a network; None when there is none. Raises ProjectError, RunError."""
     folder = private_folder(find_network(root, name)) / SIMULATION
     return ask_client(folder, **request) if folder.is_dir() else None
+
+
+def watch_pipe(
+    root: Path, name: str, waits: Callable[[], None], **request: Any
+) -> Iterator[dict[str, Any]] | None:
+    """Yield blocks of a pipe from the process that runs or simulates a network (see `watch_client`); None if there is none."""
+    folder = private_folder(find_network(root, name))
+    for place in (folder, folder / SIMULATION):
+        if place.is_dir() and (items := watch_client(place, waits, **request)) is not None:
+            return items
+    return None
 
 
 def tell_client(root: Path, name: str, **request: Any) -> int:

@@ -25,6 +25,8 @@ _OF_NETWORKS: Mapping[str, Verb] = {
     "stop": cluster_verbs.stop,
     "status": cluster_verbs.status,
     "nodes": device_verbs.nodes,
+    "peek": cluster_verbs.peek,
+    "hz": cluster_verbs.hz,
     "move": cluster_verbs.move,
     "drain": cluster_verbs.drain,
     "rebalance": cluster_verbs.rebalance,

@@ -125,6 +125,8 @@ class Outgoing:
         blocks = _drain(port)
         if blocks:
             port.sender.write(blocks, port.head, monotonic(), time())
+            if port.tap is not None:
+                port.tap.offer(blocks, port.sender.written)
 
     def begin_epoch(self, epoch: int, only: OutPort | None = None) -> None:
         """Number from 1 again, on all outputs or on one."""
@@ -174,6 +176,8 @@ class Outgoing:
         sender, pending = port.sender, port.pending
         blocks = [pending.popleft()] if len(pending) == 1 else _drain(port)
         buffers = sender.send(blocks, port.head, monotonic(), time()) if blocks else sender.take()
+        if port.tap is not None and blocks:
+            port.tap.offer(blocks, sender.written)
         while buffers:
             connection.send(buffers)
             if connection.backlog:

@@ -2,6 +2,7 @@
 
 from collections import deque
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from fission.channel.join import InputRule
 from fission.channel.mailbox import Mailbox
@@ -12,6 +13,9 @@ from fission.channel.wire.frames import Payload
 from fission.core.pipes import BasePipe
 from fission.runtime.sockets.connection import Connection
 from fission.runtime.sockets.endpoints import Endpoint
+
+if TYPE_CHECKING:
+    from fission.runtime.data.tap import PipeTap
 
 QUEUE_BLOCKS = 4096
 QUEUE_BYTES = 4 << 20
@@ -31,6 +35,8 @@ class OutPort:
         self.encode: Callable[[object], Payload] = codec_for(pipe).encode
         self.pending: deque[Payload] = deque()
         self.head = 0
+        self.tap: PipeTap | None = None
+        """Copies blocks for a watcher; None while nobody looks."""
         self.endpoint: Endpoint | None = None
         self.connection: Connection | None = None
         self.stands_by: float | None = None

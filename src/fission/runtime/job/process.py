@@ -40,6 +40,7 @@ from fission.serialization import by_value
 
 if TYPE_CHECKING:
     from fission.core.jobs import ExecutableJob
+    from fission.runtime.job.taps import Taps
     from fission.runtime.programs.program_loop import ProgramLoop
     from fission.runtime.sockets.tls import Certificate
 
@@ -70,6 +71,7 @@ class JobProcess:
         self._poller: Poller | None = None
         self._certificate: Certificate | None = None
         self._listeners: Sequence[ListeningSocket] = ()
+        self._taps: Taps | None = None
         self._standard = StandardDescriptors(self._descriptors, self._log)
         self._guard = ForkGuard(self._descriptors, self._on_fork)
         self._stateful = False
@@ -262,8 +264,20 @@ class JobProcess:
             self._orphaned()
             return
         for message in received:
-            if self._exchange is not None:
+            if isinstance(message, messages.Tap):
+                self._tap(message)
+            elif self._exchange is not None:
                 _carry_out(message, self._exchange)
+
+    def _tap(self, order: messages.Tap) -> None:
+        """Let a thread describe some of the blocks that are sent from now on."""
+        if self._exchange is None:
+            return
+        if self._taps is None:
+            from fission.runtime.job.taps import Taps  # noqa: PLC0415 - only where somebody looks
+
+            self._taps = Taps(self._exchange.outputs, self._control.offer)
+        self._taps.order(order)
 
     def _orphaned(self) -> None:
         """The supervisor is gone: stop the job's thread wherever it is, or kill the process after a while."""

@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import select
 import signal
 import socket
 import sys
@@ -46,6 +47,17 @@ class Control:
                 _print(message)
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+    def offer(self, message: messages.FromJob) -> bool:
+        """Send a message of at most some 100 KB if the supervisor takes it at once; return whether it was sent."""
+        if self._detached:
+            return False
+        writable = select.poll()  # a Unix socket is writable while most of its buffer is free
+        writable.register(self.fd, select.POLLOUT)
+        if [event for _, event in writable.poll(0)] != [select.POLLOUT]:
+            return False
+        self.send(message)
+        return True
 
     def read(self, *, wait: bool) -> list[messages.ToJob]:
         """Return the messages that have arrived. Raises EOFError when the supervisor is gone."""

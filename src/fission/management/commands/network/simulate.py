@@ -3,13 +3,20 @@
 import asyncio
 import signal
 import uuid
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import asdict
 from pathlib import Path
 from time import monotonic
 from typing import Any
 
 from fission.core.network import Network
-from fission.engine.client.control_socket import ControlServer, ProcessesRequest, Request, StatusRequest
+from fission.engine.client.control_socket import (
+    ControlServer,
+    ProcessesRequest,
+    Request,
+    StatusRequest,
+    WatchRequest,
+)
 from fission.engine.client.private.run_folder import private_folder
 from fission.engine.client.processes import CLIENT
 from fission.engine.client.views import JobPlace
@@ -65,7 +72,7 @@ def simulate_network(
 
 
 def _control(network: Network, simulation: Simulation, run: str) -> ControlServer:
-    """Return the server that answers `status`, in the network's private folder."""
+    """Return the server that answers `status` and shows blocks, in the network's private folder."""
     private = private_folder(network.folder)
     folder = private / SIMULATION
     for one in (private, folder):
@@ -78,7 +85,10 @@ def _control(network: Network, simulation: Simulation, run: str) -> ControlServe
             return {"processes": {CLIENT: processes_to_plain(processes_here(simulation.pids()))}}
         return {"lines": [], "errors": ["a simulation only answers `status`"]}
 
-    return ControlServer(folder, answer)
+    def watch(request: WatchRequest) -> AsyncIterator[Mapping[str, Any]]:
+        return simulation.taps.watch(**asdict(request))
+
+    return ControlServer(folder, answer, watch)
 
 
 async def _run(simulation: Simulation, control: ControlServer, set_deadline: SetDeadline) -> Outcome:
