@@ -83,7 +83,8 @@ def test_a_program_that_forgets_the_end_or_is_killed_leaves_nothing(way: str, tm
         children = psutil.Process(program.pid).children(recursive=True)
         if end == "kill":
             program.kill()
-        program.communicate(timeout=DEADLINE)
+        _, err = program.communicate(timeout=DEADLINE)
+        assert (err, program.returncode) == ("", 0 if end == "exit" else -signal.SIGKILL)
         wait_for(lambda: not any(one.is_running() for one in children), f"all processes have ended ({end})")  # noqa: B023
 
 

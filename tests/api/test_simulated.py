@@ -42,6 +42,23 @@ def test_such_a_pipe_must_be_asked_for_before_the_start() -> None:
         assert list(blocks) == expected(10)
 
 
+def test_a_stream_that_is_asked_for_twice_is_one() -> None:
+    handle = simulate(sums(10))
+    first = handle.pipe(2)
+    assert handle.pipe(2, buffer=1) is first
+    with handle:
+        assert handle.pipe(2) is first
+        assert list(first) == expected(10)
+
+
+def test_blocks_that_were_discarded_cannot_be_asked_for() -> None:
+    with simulate(sums(10**9)) as handle:
+        with pytest.raises(TimeoutError):
+            handle.wait(0.01)
+        with pytest.raises(NetworkError, match=r"pipe 2: its blocks were discarded.*before wait"):
+            handle.pipe(2)
+
+
 def test_arrays() -> None:
     with simulate(ramp()) as handle:
         first, *_, last = handle.pipe(5, as_arrays=True)

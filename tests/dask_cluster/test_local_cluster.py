@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -102,10 +103,20 @@ REFUSED = """
 """
 
 
+@pytest.fixture(autouse=True)
+def _short(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A temporary folder with a short name."""
+    with tempfile.TemporaryDirectory(
+        prefix="fission-test-", dir="/tmp", ignore_cleanup_errors=True
+    ) as folder:
+        monkeypatch.setenv("SHORT", folder)
+        yield
+
+
 def start(folder: Path, body: str, *words: str) -> "subprocess.Popen[str]":
     script = folder / "program.py"
     script.write_text(SCRIPT.replace("def node_of", OWNS + "\ndef node_of").replace("        BODY\n", body))
-    environment = {**os.environ, "TMPDIR": tempfile.mkdtemp(prefix="fission-test-", dir="/tmp")}
+    environment = {**os.environ, "TMPDIR": os.environ["SHORT"]}  # the titles of processes end with it
     return subprocess.Popen(
         [sys.executable, str(script), *words],
         cwd=folder,

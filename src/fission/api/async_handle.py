@@ -4,9 +4,9 @@ import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
-from fission.api.base import BUFFER, BaseHandle, Result
+from fission.api.base import BaseHandle, Result
 from fission.api.events import Event
-from fission.api.streams import BlockStream
+from fission.api.streams import BUFFER, BlockStream
 from fission.core.jobs import BaseJob
 from fission.core.network import Network
 from fission.core.nodes import BaseNode

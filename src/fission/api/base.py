@@ -1,6 +1,5 @@
 """What the synchronous and the asynchronous handle have in common: the start, the end and the operations, which block."""
 
-import atexit
 import logging
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -8,9 +7,10 @@ from typing import TYPE_CHECKING, Any, Self
 
 from fission.api.backends import Ended
 from fission.api.events import Event
+from fission.api.exit import forget, stop_at_exit
 from fission.api.networks import free_outputs
 from fission.api.session import Session
-from fission.api.streams import BlockStream
+from fission.api.streams import BUFFER, BlockStream
 from fission.core.jobs import BaseJob
 from fission.core.network import Network
 from fission.core.nodes import BaseNode
@@ -30,9 +30,6 @@ if TYPE_CHECKING:
     from fission.api.live_view import LiveView
 
 __all__ = ["BaseHandle", "Result"]
-
-BUFFER = 64
-"""Blocks that wait for the reader of a stream."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +62,9 @@ class BaseHandle:
         if self._session is not None:
             raise UserError("the network was started already", where=f"network {self.network.name}")
         for pipe in free_outputs(self.network):
-            self._streams.setdefault(pipe.id, _stream(pipe.id))
+            self._streams.setdefault(pipe.id, BlockStream(pipe.id))
         self._session = session = self._make()
-        atexit.register(self.stop)
+        stop_at_exit(self)
         try:
             session.start(self._streams.values())
             session.running.result()
@@ -89,7 +86,7 @@ class BaseHandle:
             self._session.ended.exception()
             raise
         finally:
-            atexit.unregister(self.stop)
+            forget(self)
 
     def wait(self, timeout: float | None = None) -> Result:
         """Wait for the end of the network, which is started if need be, and return how it ended.
@@ -160,24 +157,22 @@ class BaseHandle:
             raise UserError("wrong buffer", where=f"pipe {id}", expected="1 block or more", found=str(buffer))
         stream = self._streams.get(id)
         if stream is None:
-            if id not in {pipe.id for pipe in free_outputs(self.network)}:
-                edge = self.network.edge(id)
-                if self._session is not None:
-                    raise NetworkError(
-                        "the pipe was not asked for before the start",
-                        where=f"pipe {id}",
-                        found=f"{self.network.job(edge.destination).name} reads it",
-                        hint=f"Name it at the start: pipes=[{id}]",
-                    )
-            stream = self._streams[id] = _stream(id, latest=latest, buffer=buffer)
-        elif latest != stream.latest and self._session is not None:
+            self._require_readable(id)
+            stream = self._streams[id] = BlockStream(id)
+        if self._session is None:
+            stream.configure(latest=latest, buffer=buffer)
+        elif latest != stream.latest:
             raise NetworkError(
                 "whether only the latest blocks are wanted must be known before the start",
                 where=f"pipe {id}",
                 hint=f"Call pipe({id}, latest={latest}) before the network is started",
             )
-        if self._session is None:
-            stream = self._streams[id] = _stream(id, latest=latest, buffer=buffer)
+        elif not stream.read and stream.closed:
+            raise NetworkError(
+                "its blocks were discarded, as nobody had asked for them when the program waited",
+                where=f"pipe {id}",
+                hint=f"Call pipe({id}) before wait()",
+            )
         stream.read, stream.as_arrays = True, as_arrays
         return stream
 
@@ -233,6 +228,19 @@ class BaseHandle:
             )
         return self._session
 
+    def _require_readable(self, id: int) -> None:
+        """Raise NetworkError unless the blocks of a pipe can still be read: there must be such a pipe, and it may need a copy."""
+        if id in {pipe.id for pipe in free_outputs(self.network)}:
+            return
+        edge = self.network.edge(id)
+        if self._session is not None:
+            raise NetworkError(
+                "the pipe was not asked for before the start",
+                where=f"pipe {id}",
+                found=f"{self.network.job(edge.destination).name} reads it",
+                hint=f"Name it at the start: pipes=[{id}]",
+            )
+
     def _look(self) -> dict[str, Any] | None:
         """Return the state as plain data; None after the end."""
         if not self.running:
@@ -268,10 +276,6 @@ class BaseHandle:
             found=wanted,
             hint=f"There are {listed(one.name for one in found)}" if found else did_you_mean(wanted, names),
         )
-
-
-def _stream(pipe: int, *, latest: bool = False, buffer: int = BUFFER) -> BlockStream:
-    return BlockStream(pipe, buffer=buffer, latest=latest, as_arrays=False)
 
 
 def _address(node: str | BaseNode) -> str:

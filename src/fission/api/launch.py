@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from fission.api.backends import Backend, ClusterBackend, SimulationBackend
-from fission.api.base import BUFFER
 from fission.api.handle import Handle
 from fission.api.networks import Source, as_network, require_valid
 from fission.api.session import Session
@@ -109,5 +108,5 @@ def _handle(
     streams = {}
     for id in pipes:
         network.edge(id)
-        streams[id] = BlockStream(id, buffer=BUFFER, latest=False, as_arrays=False)
+        streams[id] = BlockStream(id)
     return Handle(network, lambda: Session(network, backend, folder=place, quiet=quiet), pipes=streams)

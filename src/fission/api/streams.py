@@ -14,6 +14,8 @@ from fission.api.block_sender import ACK, HEADER
 
 __all__ = ["BlockStream"]
 
+BUFFER = 64
+"""Blocks that wait for the reader of a stream."""
 _CHUNK = 1 << 16
 _AGAIN = 0.01
 """Seconds after which an acknowledgement is tried again that the sender had no room for."""
@@ -28,10 +30,10 @@ class BlockStream:
     `close` discards the rest.
     """
 
-    def __init__(self, pipe: int, *, buffer: int, latest: bool, as_arrays: bool) -> None:
+    def __init__(
+        self, pipe: int, *, buffer: int = BUFFER, latest: bool = False, as_arrays: bool = False
+    ) -> None:
         self.pipe = pipe
-        self.buffer = buffer
-        self.latest = latest
         self.as_arrays = as_arrays
         self.read = False
         """Whether the program has asked for it; blocks that nobody reads are discarded once the program only waits."""
@@ -39,7 +41,7 @@ class BlockStream:
         """Whether the sender has said that its last block is sent; it may be stopped and say so, too."""
         self.listening = asyncio.Event()
         self._lock = threading.Lock()
-        self._blocks: deque[tuple[int, bytearray]] = deque(maxlen=1 if latest else None)
+        self._blocks: deque[tuple[int, bytearray]] = deque()
         self._waiting: deque[Future[None]] = deque()
         self.received = 0
         """The number of the last block that has arrived."""
@@ -48,6 +50,17 @@ class BlockStream:
         self._error: BaseException | None = None
         self._connection: socket.socket | None = None
         self._post: Callable[[Callable[[], object]], None] | None = None
+        self.configure(latest=latest, buffer=buffer)
+
+    def configure(self, *, latest: bool, buffer: int) -> None:
+        """Set what must be known before the start."""
+        self.latest, self.buffer = latest, buffer
+        self._blocks = deque(maxlen=1 if latest else None)
+
+    @property
+    def closed(self) -> bool:
+        """Whether its blocks are discarded."""
+        return self._discarding
 
     def __iter__(self) -> Self:
         return self
