@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from fission.management.cli import cluster_verbs, device_verbs, network_verbs, planning_verbs
+from fission.management.cli import cluster_verbs, device_verbs, network_verbs, planning_verbs, watch_verbs
 from fission.management.console.exit_codes import print_error
 from fission.project.suggest import did_you_mean, listed
 
@@ -25,8 +25,9 @@ _OF_NETWORKS: Mapping[str, Verb] = {
     "stop": cluster_verbs.stop,
     "status": cluster_verbs.status,
     "nodes": device_verbs.nodes,
-    "peek": cluster_verbs.peek,
-    "hz": cluster_verbs.hz,
+    "peek": watch_verbs.peek,
+    "hz": watch_verbs.hz,
+    "top": watch_verbs.top,
     "move": cluster_verbs.move,
     "drain": cluster_verbs.drain,
     "rebalance": cluster_verbs.rebalance,

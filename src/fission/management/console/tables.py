@@ -34,6 +34,11 @@ def table(titles: Iterable[str], rows: Iterable[Row], *, numbers: Iterable[str] 
     return made
 
 
+def printable(text: str) -> str:
+    """Return the text with control characters, such as those of a terminal, as escapes."""
+    return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in text)
+
+
 LOAD = ("free\ncpu", "free\nmemory")
 """Column titles for the cells of `load_cells`."""
 

@@ -12,6 +12,7 @@ from typing import Any, cast
 from fission.errors import RunError
 from fission.management.access.running_client import no_client, watch_pipe
 from fission.management.console.exit_codes import print_error
+from fission.management.console.tables import printable
 
 SIZE_RATE = float(1 << 20)
 """Bytes per second that a tap may carry."""
@@ -81,9 +82,7 @@ def described(item: Mapping[str, Any]) -> str:
     array = item.get("array")
     if array is None:
         text = json.dumps(item["value"], ensure_ascii=False) if "value" in item else str(item["text"])
-        return start + "".join(
-            one if one.isprintable() else one.encode("unicode_escape").decode() for one in text
-        )
+        return start + printable(text)
     shape = ", ".join(map(str, array["shape"])) + ("," if len(array["shape"]) == 1 else "")
     names = {"min": "minimum", "max": "maximum", "mean": "mean", "rms": "rms"}
     numbers = [f"{short} {array[name]:.4g}" for short, name in names.items() if array[name] is not None]
