@@ -2,6 +2,7 @@
 
 import os
 import re
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -134,6 +135,7 @@ def test_a_pod_makes_its_certificate(tmp_path: Path) -> None:
     script = documents()[2]["spec"]["template"]["spec"]["initContainers"][0]["args"][0]
     pod = tmp_path / "pod"
     (pod / "certs").mkdir(parents=True)
+    (pod / "certs").chmod(0o2777)  # as an emptyDir is
     for old, new in (
         ("/tmp/certs", f"{pod}/work"),
         (" /authority/", f" {tmp_path}/authority/authority/"),
@@ -150,13 +152,33 @@ def test_a_pod_makes_its_certificate(tmp_path: Path) -> None:
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    assert sorted(path.name for path in (pod / "certs").iterdir()) == ["ca.pem", "cert.pem", "key.pem"]
+    assert sorted(path.name for path in (pod / "certs/node").iterdir()) == ["ca.pem", "cert.pem", "key.pem"]
     assert not (pod / "work").exists()
     shown = subprocess.run(
-        ["openssl", "x509", "-in", str(pod / "certs/cert.pem"), "-noout", "-ext", "subjectAltName"],
+        ["openssl", "x509", "-in", str(pod / "certs/node/cert.pem"), "-noout", "-ext", "subjectAltName"],
         capture_output=True,
         text=True,
         check=True,
     ).stdout
     assert "IP Address:127.0.0.84" in shown
     assert "DNS:fission-node-0.fission-node" in shown
+    container = documents()[2]["spec"]["template"]["spec"]["containers"][0]
+    given = [
+        word.replace("$(POD_IP)", "127.0.0.84").replace("$(POD_NAME)", "fission-node-0")
+        for word in container["args"]
+    ]
+    given[given.index("/etc/fission/certs/node")] = str(pod / "certs/node")
+    given[given.index("/var/lib/fission")] = str(pod / "files")
+    probe = container["readinessProbe"]["exec"]["command"]
+    with subprocess.Popen(given, env=ENVIRONMENT, stderr=subprocess.DEVNULL) as node:
+        try:
+            wait_for(lambda: _listens("127.0.0.84"), "the node serves")
+            assert subprocess.run(probe, check=False).returncode == 0
+        finally:
+            node.terminate()
+    assert node.returncode == 0
+
+
+def _listens(address: str) -> bool:
+    with socket.socket() as sock:
+        return sock.connect_ex((address, Settings().node_port)) == 0
