@@ -29,6 +29,7 @@ TO_JOB_LIMIT = 1 << 30
 """Bytes of the largest message of a supervisor; a `Start` contains the whole pickled job."""
 
 _MOST_LEVEL = 1000
+_MOST_DIMENSIONS = 64
 
 
 class Phase(StrEnum):
@@ -197,6 +198,10 @@ class ArraySummary:
     rms: float | None = None
     sampled: bool = False
     """The statistics are those of evenly spaced elements, because there are very many."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "dtype", shorten(self.dtype, MESSAGE_LIMIT))
+        object.__setattr__(self, "shape", self.shape[:_MOST_DIMENSIONS])
 
 
 @dataclass(frozen=True, slots=True)

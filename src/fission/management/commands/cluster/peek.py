@@ -86,4 +86,4 @@ def described(item: Mapping[str, Any]) -> str:
     shape = ", ".join(map(str, array["shape"])) + ("," if len(array["shape"]) == 1 else "")
     names = {"min": "minimum", "max": "maximum", "mean": "mean", "rms": "rms"}
     numbers = [f"{short} {array[name]:.4g}" for short, name in names.items() if array[name] is not None]
-    return f"{start}{array['dtype']} ({shape})  {'  '.join(numbers)}".rstrip()
+    return f"{start}{printable(array['dtype'])} ({shape})  {'  '.join(numbers)}".rstrip()

@@ -1,0 +1,1 @@
+"""What a tap costs the pipe that it shows."""
