@@ -22,6 +22,11 @@ class Chance(Protocol):
         ...
 
 
+_LEAST_SIDE = 0.01
+_TRIES = 300
+"""Positions in the whole field that are tried for a node before some near the others are."""
+
+
 @dataclass(frozen=True, slots=True)
 class Recipe:
     """What an instance is made of.
@@ -48,6 +53,13 @@ class Recipe:
                     expected=f"at least {least}",
                     found=f"{getattr(self, name)}",
                 )
+        if self.side < _LEAST_SIDE * self.nodes:
+            raise EmbeddingError(
+                "it is too small",
+                where="side",
+                expected=f"at least {_LEAST_SIDE * self.nodes:g} m for {self.nodes} nodes",
+                found=f"{self.side:g}",
+            )
         if self.blocks < self.sources + 1:
             raise EmbeddingError(
                 "there are too few",
@@ -55,7 +67,7 @@ class Recipe:
                 expected=f"at least {self.sources + 1}: the sources and the sink",
                 found=f"{self.blocks}",
             )
-        for name, value, most in (("side", self.side, 1e9), ("load", self.load, 1.0)):
+        for name, value, most in (("side", self.side, 1e6), ("load", self.load, 1.0)):
             if not 0.0 < value <= most:
                 raise EmbeddingError(
                     "it is out of range",
@@ -88,11 +100,18 @@ def _field(recipe: Recipe, chance: Chance) -> list[tuple[float, float]]:
     radio = Radio()
     reach = (1.0 / (radio.noise * (2.0 ** (DEFAULT_RATE / radio.bandwidth) - 1.0))) ** (1.0 / radio.exponent)
     found: list[tuple[float, float]] = []
+    tries = 0
     while len(found) < recipe.nodes:
         x, y = recipe.side * chance.random(), recipe.side * chance.random()
+        tries += 1
+        if found and tries > _TRIES:  # the field is far larger than the range
+            a, b = found[chance.randrange(len(found))]
+            x = min(max(a + reach * (2.0 * chance.random() - 1.0), 0.0), recipe.side)
+            y = min(max(b + reach * (2.0 * chance.random() - 1.0), 0.0), recipe.side)
         apart = [math.hypot(x - a, y - b) for a, b in found]
-        if not found or (min(apart) < 0.99 * reach and min(apart) > 1e-6 * recipe.side):
+        if not found or (min(apart) < 0.99 * reach and min(apart) > 1e-6 * min(recipe.side, reach)):
             found.append((x, y))
+            tries = 0
     return found
 
 
