@@ -2,6 +2,7 @@
 
 # ruff: noqa: D301, PLC0415 - \b is for the layout of the help; a command imports only what it needs
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -46,6 +47,10 @@ def run(
         bool,
         typer.Option("--until-finished", help="Exit code 1 unless all jobs finished by themselves."),
     ] = False,
+    plan: Annotated[
+        Path | None,
+        typer.Option("--plan", metavar="FILE", help="Place jobs as this plan says."),
+    ] = None,
     fresh: Annotated[
         bool, typer.Option("--fresh", help="Stop what an earlier client left running and start again.")
     ] = False,
@@ -84,6 +89,7 @@ def run(
       fission run demo --embedded 3          on three local node services
       fission run demo --embedded 3 --for 10s
       fission run demo --dask tls://10.0.0.1:8786
+      fission run demo --plan plan.json      jobs on the nodes of a plan
       fission run demo --detach              in the background
     """
     from fission.management.access.problems import load_valid
@@ -109,7 +115,12 @@ def run(
         set_title("fission-run", f"fission: run {net} in {root}")
         if not quiet:
             print(f"loads and checks {net}", flush=True)
-        return run_network(load_valid(root, net, quiet=quiet), root, options)
+        network = load_valid(root, net, quiet=quiet)
+        if plan is not None:
+            from fission.management.commands.cluster.planned import place_as_planned
+
+            place_as_planned(network, plan, embedded=embedded > 0)
+        return run_network(network, root, options)
 
     exit_with(exit_code_of_run(work, until_finished=until_finished, quiet=quiet, debug=debug))
 
