@@ -4,11 +4,9 @@ import asyncio
 import threading
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
-from typing import Any, TypeVar
+from typing import Any
 
 __all__ = ["LoopThread"]
-
-T = TypeVar("T")
 
 
 class LoopThread:
@@ -25,26 +23,9 @@ class LoopThread:
         self._main = main
         self._thread.start()
 
-    def call(self, function: Callable[[], T]) -> T:
-        """Call a function in the thread of the loop and return its result; RuntimeError when the loop has ended."""
-        done: Future[T] = Future()
-
-        def work() -> None:
-            try:
-                done.set_result(function())
-            except BaseException as error:  # noqa: BLE001 - it belongs to the caller
-                done.set_exception(error)
-
-        self.post(work)
-        return done.result(_ANSWER_SECONDS)
-
     def post(self, function: Callable[[], object]) -> None:
         """Call a function soon in the thread of the loop. Raises RuntimeError when the loop has ended."""
         self.loop.call_soon_threadsafe(function)
-
-    def join(self) -> None:
-        """Wait for the end of the thread."""
-        self._thread.join()
 
     def _serve(self) -> None:
         assert self._main is not None  # noqa: S101 - `start` has set it
@@ -55,6 +36,3 @@ class LoopThread:
             self.result.set_exception(error)
         else:
             self.result.set_result(value)
-
-
-_ANSWER_SECONDS = 30.0

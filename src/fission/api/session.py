@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import os
 from collections.abc import Callable, Coroutine, Iterable, Mapping
-from concurrent.futures import Future
+from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, wait
 from pathlib import Path
 from typing import Any
 
@@ -72,8 +72,11 @@ class Session:
             raise RunError("the network has ended", where=f"network {self.network.name}")
         try:
             answering = asyncio.run_coroutine_threadsafe(call(), self._thread.loop)
-            answer = dict(answering.result())
-        except (RuntimeError, asyncio.CancelledError) as error:
+            # a call that comes while the loop is being closed is never answered
+            either: list[Future[Any]] = [answering, self.ended]
+            wait(either, return_when=FIRST_COMPLETED)
+            answer = dict(answering.result(timeout=0))
+        except (RuntimeError, TimeoutError, CancelledError) as error:
             raise RunError("the network has ended", where=f"network {self.network.name}") from error
         if answer.get("errors"):
             raise RunError("; ".join(map(str, answer["errors"])), where=f"network {self.network.name}")

@@ -89,7 +89,12 @@ class BlockStream:
     def get(self, timeout: float | None = None) -> Any:
         """Return the next block. Raises TimeoutError after `timeout` seconds, and EOFError at the end of the stream."""
         while (found := self._next()) is None:
-            self._wait().result(timeout)
+            waiting = self._wait()
+            try:
+                waiting.result(timeout)
+            except TimeoutError:
+                self._forget(waiting)
+                raise
         if found is _END:
             raise EOFError(f"pipe {self.pipe}: the stream has ended")
         return self._open(found)
@@ -122,6 +127,7 @@ class BlockStream:
                 connection, _ = await loop.sock_accept(listener)
                 with connection:
                     self._connection = connection
+                    self.complete = False  # a stopped process has said so, too
                     self._acknowledge(at_once=True)
                     with contextlib.suppress(
                         ConnectionError
@@ -199,6 +205,10 @@ class BlockStream:
             else:
                 self._waiting.append(waiting)
         return waiting
+
+    def _forget(self, waiting: "Future[None]") -> None:
+        with self._lock, contextlib.suppress(ValueError):  # it was woken meanwhile
+            self._waiting.remove(waiting)
 
     def _wake(self) -> None:
         while self._waiting:
