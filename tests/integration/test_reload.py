@@ -208,9 +208,11 @@ def test_a_node_dies_in_the_middle_of_a_reload(project: Project) -> None:
 
 @pytest.mark.long
 def test_from_a_program(project: Project) -> None:
-    with run(load(project.network), embedded=1, quiet=True) as handle:
-        project.await_factor(1)
+    with run(load(project.network), embedded=1, pipes=[2], quiet=True) as handle:
+        blocks = handle.pipe(2)
+        assert [text.split()[0] for text in blocks.take(50)] == [str(n) for n in range(1, 51)]
         project.scale(5)
+        blocks.close()
         assert any("Work 2: runs the new code" in line for line in handle.reload())
         project.await_factor(5)
         project.write("tools/scale.py", "def scale(x):\n    return x.nothing\n")

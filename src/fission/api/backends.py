@@ -1,7 +1,6 @@
 """The two ways in which a network runs behind a handle: simulated on this machine, or on nodes."""
 
-import contextlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -38,8 +37,13 @@ class Ended:
 class Backend(Protocol):
     """Runs one network: `await run(...)` once. The rest may be called meanwhile, in the same event loop."""
 
-    async def run(self, network: Network, observer: HandleObserver) -> Ended:
-        """Run to the end. Raises FissionError when the network cannot start."""
+    async def run(
+        self, network: Network, observer: HandleObserver, adapt: Callable[[Network], Network]
+    ) -> Ended:
+        """Run to the end. Raises FissionError when the network cannot start.
+
+        `adapt` adds the readers of pipes to a network that is read again.
+        """
 
     @property
     def started(self) -> bool:
@@ -71,7 +75,12 @@ class SimulationBackend:
         """Whether every job runs, or has run."""
         return self._simulation is not None and self._simulation.started
 
-    async def run(self, network: Network, observer: HandleObserver) -> Ended:
+    async def run(
+        self,
+        network: Network,
+        observer: HandleObserver,
+        adapt: Callable[[Network], Network],  # noqa: ARG002 - it is not read again
+    ) -> Ended:
         """Simulate to the end."""
         folder = Path(network.folder)
         own = () if (folder / "config.py").is_file() else user_paths()
@@ -135,7 +144,9 @@ class ClusterBackend:
         """Whether every job runs, or has run."""
         return self._session is not None and self._session.started
 
-    async def run(self, network: Network, observer: HandleObserver) -> Ended:
+    async def run(
+        self, network: Network, observer: HandleObserver, adapt: Callable[[Network], Network]
+    ) -> Ended:
         """Run to the end."""
         folder = Path(network.folder)
         with open_run(
@@ -145,6 +156,7 @@ class ClusterBackend:
             seconds=self._seconds,
             wait=self._wait,
             fresh=self._fresh,
+            adapt=adapt,
         ) as opened:
             self._session = session = opened.begin(observer)
             for _ in range(self._asked):
@@ -190,8 +202,8 @@ def _root_of(folder: Path) -> Path:
     try:
         root.mkdir(exist_ok=True)
         for place, module in modules_beside(root):
-            with contextlib.suppress(FileExistsError):
-                Path(place).symlink_to(module)
+            Path(place).unlink(missing_ok=True)  # of an earlier run in the same folder
+            Path(place).symlink_to(module)
     except OSError as error:
         raise ProjectError(
             f"the network's folder cannot be prepared: {error.strerror}", where=str(error.filename or root)

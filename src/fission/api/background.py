@@ -21,7 +21,11 @@ class LoopThread:
     def start(self, main: Callable[[], Coroutine[Any, Any, Any]]) -> None:
         """Start the thread."""
         self._main = main
-        self._thread.start()
+        try:
+            self._thread.start()
+        except BaseException as error:  # no more threads, or Ctrl+C: nothing has begun
+            self.result.set_exception(error)
+            raise
 
     def post(self, function: Callable[[], object]) -> None:
         """Call a function soon in the thread of the loop. Raises RuntimeError when the loop has ended."""

@@ -65,6 +65,7 @@ class BaseHandle:
             self._streams.setdefault(pipe.id, BlockStream(pipe.id))
         self._session = session = self._make()
         stop_at_exit(self)
+        session.ended.add_done_callback(lambda _ended: forget(self))
         try:
             session.start(self._streams.values())
             session.running.result()
@@ -85,8 +86,6 @@ class BaseHandle:
             self._session.interrupt()
             self._session.ended.exception()
             raise
-        finally:
-            forget(self)
 
     def wait(self, timeout: float | None = None) -> Result:
         """Wait for the end of the network, which is started if need be, and return how it ended.

@@ -5,6 +5,7 @@ import contextlib
 import os
 from collections.abc import Callable, Coroutine, Iterable, Mapping
 from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, wait
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -114,14 +115,15 @@ class Session:
             serving = [self._serve(stream, sockets) for stream in self._streams]
             for stream in self._streams:
                 await stream.listening.wait()
-            network = with_streams(network, self._streams, sockets)
+            adapt = partial(with_streams, streams=self._streams, folder=sockets)
+            network = adapt(network)
             observer = HandleObserver(network, self.events, quiet=self._quiet)
             watching = [
                 asyncio.create_task(self._watch_start()),
                 asyncio.create_task(self._watch_ends(readers_of(network))),
             ]
             try:
-                return await self._backend.run(network, observer)
+                return await self._backend.run(network, observer, adapt)
             finally:
                 for task in (*watching, *serving):
                     task.cancel()

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import uuid
 from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -32,6 +33,9 @@ _FAREWELL_SECONDS = 10.0
 _FIRST_SECONDS = 300.0
 """Seconds for which a start waits for the first worker: the queue of a batch system may take long."""
 _ALONE_SECONDS = 30.0
+_CALL_SECONDS = 60.0
+_CALLS = 8
+"""Workers that are spoken to at the same time."""
 _SECURE = ("tls://", "inproc://")
 
 
@@ -69,6 +73,8 @@ class DaskNodes:
         self._following: asyncio.Task[None] | None = None
         self._tell: Callable[[str], None] = lambda _text: None
         self._checked = 0.0
+        self._calls = ThreadPoolExecutor(_CALLS, "fission-dask")
+        """Of its own: a worker that hangs must not keep the run from the threads that it needs."""
 
     @property
     def client(self) -> Path | None:
@@ -96,7 +102,7 @@ class DaskNodes:
         self._tell = tell
         self._client = await asyncio.to_thread(self._connect)
         started, progress = monotonic(), StartProgress()
-        while not await self._look(offers):
+        while not await self._look_first(offers):
             seconds = monotonic() - started
             if offers.interrupted:
                 return
@@ -105,7 +111,9 @@ class DaskNodes:
             if progress.due(seconds):
                 tell(f"waits for the first Dask worker ({seconds:.0f} s so far)")
             await asyncio.sleep(_POLL_SECONDS)
-        await asyncio.gather(*(one.starting for one in self._workers.values() if one.starting is not None))
+        pending = {one.starting for one in self._workers.values() if one.starting is not None}
+        while pending and not offers.interrupted:
+            _, pending = await asyncio.wait(pending, timeout=_POLL_SECONDS)
         if not offers.interrupted and not any(one.node for one in self._workers.values()):
             raise RunError("no Dask worker could start a node service", where=str(self._cluster)[:100])
         self._following = asyncio.create_task(self._follow(offers))
@@ -119,6 +127,10 @@ class DaskNodes:
         await asyncio.gather(*(task for task in tasks if task is not None), return_exceptions=True)
         if self._client is None:
             return
+        await self._say_goodbye()
+        self._calls.shutdown(wait=False, cancel_futures=True)
+
+    async def _say_goodbye(self) -> None:
         with contextlib.suppress(Exception):  # the cluster may be gone; the services end by themselves then
             stops = (self._on(address, stop_service, self._run, address) for address in self._workers)
             async with asyncio.timeout(_FAREWELL_SECONDS):
@@ -144,6 +156,15 @@ class DaskNodes:
                         f"the Dask scheduler does not answer, and workers end with it: {_brief(error)}"
                     )
                 await self._reconnect()
+
+    async def _look_first(self, offers: NodeOffers) -> bool:
+        """Look for workers at the start. Raises RunError when the scheduler is gone."""
+        try:
+            return await self._look(offers)
+        except (OSError, LookupError) as error:
+            raise RunError(
+                "the Dask scheduler does not answer", where=str(self._cluster)[:100], found=_brief(error)
+            ) from error
 
     async def _reconnect(self) -> None:
         """Connect anew once Dask has given up the connection; the scheduler may have been started again."""
@@ -208,7 +229,8 @@ class DaskNodes:
     async def _on(self, address: str, function: Callable[..., Any], *arguments: Any) -> Any:
         """Run a function in the process of a worker."""
         call = partial(self._client.run, function, *arguments, workers=[address])
-        return (await asyncio.to_thread(call))[address]
+        async with asyncio.timeout(_CALL_SECONDS):
+            return (await asyncio.get_running_loop().run_in_executor(self._calls, call))[address]
 
     def _certificate(self, host: str) -> dict[str, bytes] | None:
         if self._authority is None:

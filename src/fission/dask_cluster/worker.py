@@ -61,6 +61,8 @@ async def start_service(order: ServiceOrder) -> int:
     known = _services.get(key)
     if known is not None and known.process.poll() is None:
         return known.port
+    if known is not None:  # it has ended by itself
+        await stop_service(*key)
     versions = await asyncio.to_thread(installed_versions)
     folder = scratch_folder(_PREFIX)
     port = _free_port(order.host)
@@ -68,7 +70,7 @@ async def start_service(order: ServiceOrder) -> int:
     try:
         await _listening(service, order.host)
     except BaseException:
-        _end(_services.pop(key))
+        await stop_service(*key)
         raise
     return port
 

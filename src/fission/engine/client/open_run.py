@@ -69,6 +69,7 @@ class _Parameters:
     wait: float | None
     stop: bool
     keep_files: bool
+    adapt: Callable[[Network], Network]
 
 
 @contextlib.contextmanager
@@ -83,13 +84,15 @@ def open_run(
     fresh: bool = False,
     stop: bool = False,
     keep_files: bool = False,
+    adapt: Callable[[Network], Network] = lambda network: network,
 ) -> Iterator["OpenRun"]:
     """Lock a checked network for a run, and prepare what does not need an event loop. Raises FissionError.
 
     `root` is the folder from which the user's modules are imported. The nodes are those of the network, or come from `source`.
     The run ends after `seconds`. At the start it waits up to `wait` seconds (None: without end) for nodes without which jobs
     have no place, and `gather` seconds for the others. `fresh` ignores what an interrupted run has left; `stop` takes that over
-    only to stop it. `keep_files` leaves the files of earlier runs in the jobs' folders.
+    only to stop it. `keep_files` leaves the files of earlier runs in the jobs' folders. `adapt` is applied to a
+    network that is read again (see `Reloader`).
     """
     with contextlib.ExitStack() as stack:
         private = stack.enter_context(run_folder(network))
@@ -104,7 +107,7 @@ def open_run(
             require_own_address(network.settings.client_ip, "CLIENT_IP")
         identity = _identity(network, root, source)
         journal = Journal(home)
-        parameters = _Parameters(seconds, gather, wait, stop, keep_files)
+        parameters = _Parameters(seconds, gather, wait, stop, keep_files, adapt)
         yield OpenRun(network, root, private, journal, identity, source, parameters)
         shutil.rmtree(private / STATES, ignore_errors=True)  # only an interrupted run needs its checkpoints
 
@@ -234,7 +237,9 @@ class RunSession:
             on_event=run.on_event,
             on_progress=self._observer.progress,
         )
-        self._reloader = Reloader(opened.network, opened.root, run, orders, executor, code, files)
+        self._reloader = Reloader(
+            opened.network, opened.root, run, orders, executor, code, opened.parameters.adapt
+        )
         return executor, local
 
     @property

@@ -3,8 +3,8 @@
 import asyncio
 import copy
 import sys
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -32,6 +32,7 @@ _START_SECONDS = 120.0
 """Seconds for which a job may start with the new code, before the next one is not begun."""
 _TRIAL_SECONDS = 2.0
 """Seconds for which a job that is ready is awaited to complete a round; one whose blocks come rarely goes on on trial."""
+_NO_DESTINATION = "E113"
 _REFUSED = "only code can be reloaded while the network runs"
 
 
@@ -40,15 +41,17 @@ class _Change:
     """What is new: the network with the new classes, and its bundles."""
 
     network: Network
-    code: Bundle
-    files: dict[int, Bundle]
     payloads: dict[int, bytes]
-    changed: frozenset[str] = field(default_factory=frozenset)
-    """The files of the project that differ."""
+    code: Bundle | None = None
+    """None: each job keeps the modules and files that it has."""
+    files: dict[int, Bundle] = field(default_factory=dict)
 
 
 class Reloader:
-    """Reloads the jobs of one run. `code` and `files` are the bundles that it has begun with."""
+    """Reloads the jobs of one run, which has begun with the bundle `code`.
+
+    `adapt` adds to a network that was read again what the program has added to the one that runs.
+    """
 
     def __init__(
         self,
@@ -58,15 +61,15 @@ class Reloader:
         orders: JobOrderFactory,
         executor: InstructionExecutor,
         code: Bundle,
-        files: Mapping[int, Bundle],
+        adapt: Callable[[Network], Network],
     ) -> None:
         self._network = network
         self._root = root
         self._run = run
         self._orders = orders
         self._executor = executor
-        self._code = code
-        self._files = dict(files)
+        self._codes = {code.digest: code}
+        self._adapt = adapt
         self._busy = asyncio.Lock()
         self._failures: dict[int, str] = {}
         run.on_reverted = self._reverted
@@ -79,6 +82,9 @@ class Reloader:
         """
         if self._busy.locked():
             return {"lines": [], "errors": ["another reload goes on"], "jobs": []}
+        if not (Path(self._network.folder) / "config.py").is_file():
+            text = "the network has no project whose files could be read again; give the new class: reload(Class)"
+            return {"lines": [], "errors": [text], "jobs": []}
         async with self._busy:
             try:
                 change = await self._read()
@@ -104,23 +110,24 @@ class Reloader:
                 payloads = await asyncio.to_thread(pickle_jobs, jobs)
             except FissionError as error:
                 return {"lines": [], "errors": _told(error), "jobs": []}
-            network = Network(
-                self._network.name,
-                tuple(jobs),
-                self._network.nodes,
-                self._network.settings,
-                self._network.folder,
-                edges=self._network.edges,
-            )
-            self._network = network
-            return await self._restart(_Change(network, self._code, self._files, payloads), affected)
+            network = replace(self._network, jobs=tuple(jobs))
+            answer = await self._restart(_Change(network, payloads), affected)
+            if not answer["errors"]:
+                self._network = network
+            return answer
 
     # -- what is new -------------------------------------------------------------------------------------
 
     async def _read(self) -> _Change:
         """Load the network anew. Raises FissionError when it cannot run, or is another one than that which runs."""
-        network, problems = await asyncio.to_thread(load_network, self._root, self._network.name)
-        errors = [one for one in (*problems, *check(network)) if one.level == "error"]
+        loaded, problems = await asyncio.to_thread(load_network, self._root, self._network.name)
+        network = self._adapt(loaded)
+        read = {str(edge.pipe) for edge in network.edges}  # also by the program that runs it
+        errors = [
+            one
+            for one in (*problems, *check(network))
+            if one.level == "error" and not (one.id == _NO_DESTINATION and one.where in read)
+        ]
         if errors:
             raise NetworkError(
                 f"the new code cannot run: {_first(errors)}",
@@ -131,11 +138,7 @@ class Reloader:
         _require_same(self._network, network)
         code, files = await bundles_of(network, self._root)
         payloads = await asyncio.to_thread(pickle_jobs, network.jobs)
-        before, after = _digests(self._code), _digests(code)
-        changed = frozenset(
-            path for path in before.keys() | after.keys() if before.get(path) != after.get(path)
-        )
-        return _Change(network, code, files, payloads, changed)
+        return _Change(network, payloads, code, files)
 
     def _affected(self, change: _Change) -> list[int]:
         """Return the jobs whose code, files or arguments differ, in the order of the network."""
@@ -143,16 +146,19 @@ class Reloader:
 
     def _differs(self, job: BaseJob, change: _Change) -> bool:
         version = self._orders.version(job.id)
-        if change.files[job.id].digest != version.files or change.payloads[job.id] != version.job:
+        if change.code is None or change.payloads[job.id] != version.job:
             return True
-        if change.code.digest == version.code:
+        if change.files[job.id].digest != version.files:
+            return True
+        before, after = _digests(self._codes[version.code]), _digests(change.code)
+        changed = [path for path in before.keys() | after.keys() if before.get(path) != after.get(path)]
+        if not changed:
             return False
         # changed files beside modules, such as models, count for the jobs of the same package
         used: set[str] = set()
         for module in _modules(job):
             used |= files_of(self._root, module)
         folders = {path.partition("/")[0] for path in used}
-        changed = change.changed or _digests(change.code).keys()
         return any(
             path in used or (not path.endswith(".py") and path.partition("/")[0] in folders)
             for path in changed
@@ -160,17 +166,18 @@ class Reloader:
 
     # -- restarts ----------------------------------------------------------------------------------------
 
-    async def _restart(self, change: _Change, jobs: Iterable[int]) -> dict[str, Any]:
+    async def _restart(self, change: _Change, jobs: Collection[int]) -> dict[str, Any]:
         """Restart jobs, one after the other; stop at the first that fails. Its old code goes on."""
-        self._executor.add([change.code, *change.files.values()])
-        self._follow(change, jobs)
+        if change.code is not None:
+            self._codes[change.code.digest] = change.code
+            self._executor.add([change.code, *change.files.values()])
+            self._follow(change, jobs)
         lines: list[str] = []
         done: list[int] = []
         for id in jobs:
             self._failures.pop(id, None)
             before = self._orders.version(id)
-            new = Version(change.code.digest, change.files[id].digest, change.payloads[id])
-            self._orders.use(id, new)
+            self._orders.use(id, _version(id, change, before))
             answer = self._run.request_reload(id)
             if answer["errors"]:
                 self._orders.use(id, before)
@@ -179,21 +186,17 @@ class Reloader:
             problem = await self._await_trial(id)
             if problem:
                 return {"lines": lines, "errors": [problem], "jobs": done, "failed": True}
-            self._files[id] = change.files[id]
             done.append(id)
             record = self._run.coordinator.jobs[id]
             where = "the client" if record.node == "LOCAL" else record.node
             lines.append(f"{record.name}: runs the new code on {where} (start {record.incarnation})")
-        self._code = change.code
         return {"lines": lines, "errors": [], "jobs": done}
 
-    def _follow(self, change: _Change, jobs: Iterable[int]) -> None:
+    def _follow(self, change: _Change, jobs: Collection[int]) -> None:
         """Give the other jobs the new digest for their next start: what they use is the same, and the old files are gone."""
-        for id in self._files.keys() - set(jobs):
-            version = self._orders.version(id)
-            same = version.job == change.payloads[id] and version.files == change.files[id].digest
-            if same and not self._differs(change.network.job(id), change):
-                self._orders.use(id, Version(change.code.digest, version.files, version.job))
+        for job in change.network.jobs:
+            if job.id not in jobs and not self._differs(job, change):
+                self._orders.use(job.id, _version(job.id, change, self._orders.version(job.id)))
 
     async def _await_trial(self, id: int) -> str:
         """Wait until a job has shown that its new code works, or seems to; return what is wrong."""
@@ -218,6 +221,13 @@ class Reloader:
     def _reverted(self, failed: ReloadFailed) -> None:
         self._orders.revert(failed.job)
         self._failures[failed.job] = failed.message
+
+
+def _version(job: int, change: _Change, before: Version) -> Version:
+    """Return the new version of a job, which keeps what is not part of the change."""
+    if change.code is None:
+        return Version(before.code, before.files, change.payloads[job])
+    return Version(change.code.digest, change.files[job].digest, change.payloads[job])
 
 
 def _require_same(old: Network, new: Network) -> None:
