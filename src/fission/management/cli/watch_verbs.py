@@ -34,7 +34,7 @@ def peek(
 ) -> None:
     """Show blocks of a pipe of a running network.
 
-    Arrays are shown by shape, dtype and statistics, other values by their beginning. The network is not slowed down: blocks
+    Arrays are shown by shape, dtype and statistics, other values by their beginning. The network never waits for it: blocks
     that come faster are left out. It may be simulated.
 
     \b
